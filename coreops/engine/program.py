@@ -1,0 +1,33 @@
+"""What the engine drives a host through. Pure: segments out, records in.
+
+The engine knows no playbook: a play's host program, an ad-hoc command and the etcd membership logic are all Programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from coreops.model import Record, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to send until another host of the play has got further (``hosts``: which ones)."""
+
+    hosts: frozenset[str]
+    why: str
+
+
+class Program(Protocol):
+    """One host's way through one play (or one ad-hoc list of steps)."""
+
+    def next(self) -> Segment | Wait | None:
+        """Return the next segment to send, a Wait, or None when there is nothing (more) to do."""
+
+    def feed(self, record: Record) -> None:
+        """Take one record of the last segment. Records come in step order; a failed one may be the last."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why this host has failed, or None."""

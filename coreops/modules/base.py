@@ -1,0 +1,68 @@
+"""What a module is: arguments -> steps, records -> result. Knows no SSH and no engine.
+
+One file per module in this folder; ``registry.py`` finds them by name. A module that only decides on the controller
+(debug, assert, set_fact, fail) yields no steps, and ``result`` is called at once with no records.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from coreops.model import Position, Record, Step, TaskResult
+
+
+class Arguments(BaseModel):
+    """Base of every module's arguments. Field names, aliases and descriptions make the module reference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a module may know of the task it serves.
+
+    id: prefix for step ids (append ``.0``, ``.1``, ... when there are several steps). base: the playbook's folder;
+    ``find`` resolves a controller path as Ansible does (absolute, or below base, base/files, base/templates) and raises
+    InputError with the task's position when it is missing. template: render a Jinja2 text with this host's variables.
+    vars: this host's variables, templated on access.
+    """
+
+    id: str
+    title: str
+    host: str
+    base: Path
+    position: Position
+    vars: Mapping[str, Any]
+    template: Callable[[str, Position], str]
+    find: Callable[[str, str], Path]
+    env: Mapping[str, str] = field(default_factory=dict)
+    check: bool = False
+    diff: bool = False
+    timeout: float = 600.0
+    ignore_errors: bool = False
+
+
+class Module(ABC, Generic[A]):
+    """One module. ``free_form`` names the argument that ``module: some text`` fills."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    arguments: ClassVar[type[Arguments]]
+    free_form: ClassVar[str | None] = None
+
+    @abstractmethod
+    def steps(self, args: A, context: Context) -> Sequence[Step]:
+        """Return what must hold on the node. Pure but for reading files on the controller. Raises InputError."""
+
+    @abstractmethod
+    def result(self, args: A, context: Context, records: Sequence[Record]) -> TaskResult:
+        """Turn the records of all steps (in order; those after a failure are missing) into the task's result."""
