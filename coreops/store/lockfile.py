@@ -1,0 +1,132 @@
+"""The artifact lock file: which etcd, for which architecture, with which SHA-256, from where. Reads one file; fetches
+nothing.
+
+::
+
+    artifacts:
+      - name: etcd
+        version: 3.5.1
+        arch: amd64
+        sha256: <64 hex digits, of the archive as it is downloaded>
+        url: https://...        # or  path: relative/to/this/file.tar.gz   or  pypi: package
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coreops.errors import InputError, did_you_mean
+from coreops.model import Position
+
+SOURCES = ("url", "path", "pypi")
+FIELDS = ("name", "version", "arch", "sha256", *SOURCES)
+FILE_NAME = "artifacts.lock.yml"
+DEFAULT = Path(__file__).with_name(FILE_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One pinned archive. ``source`` says what ``location`` is: a url, a path, or a package."""
+
+    name: str
+    version: str
+    arch: str
+    sha256: str
+    source: str
+    location: str
+    position: Position
+
+    @property
+    def release(self) -> str:
+        """The name of the folder it is unpacked to: two archives of one version never share one."""
+        return f"{self.version}-{self.sha256[:8]}"
+
+
+def find(folder: Path) -> Path:
+    """The lock file beside the inventory, or the packaged one."""
+    own = folder / FILE_NAME
+    return own if own.exists() else DEFAULT
+
+
+def choose(locked: Sequence[Locked], name: str, arch: str, version: str | None, *, where: object) -> Locked:
+    """The one entry for this architecture (and version, when given). Raises InputError when there is none or several."""
+    fits = [item for item in locked if item.name == name and item.arch == arch and version in (None, item.version)]
+    if len(fits) == 1:
+        return fits[0]
+    wanted = " ".join(part for part in (name, version, arch) if part)
+    if fits:
+        raise InputError(
+            f"the artifact lock file has {len(fits)} entries for {wanted}",
+            where=fits[1].position,
+            next="set etcd_version in the inventory: " + " or ".join(item.version for item in fits),
+        )
+    have = ", ".join(f"{item.name} {item.version} {item.arch}" for item in locked) or "nothing"
+    raise InputError(
+        f"the artifact lock file has no {wanted}", where=where, why=f"it has {have}", next="add an entry for it"
+    )
+
+
+def read(path: Path) -> tuple[Locked, ...]:
+    """Parse and check a lock file. Raises InputError with file:line:col."""
+    import yaml
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the artifact lock file cannot be read", where=path, why=str(error)) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = Position(str(path), mark.line + 1, mark.column + 1) if mark else Position(str(path))
+        raise InputError("the artifact lock file is not valid YAML", where=at, why=error.problem) from error
+
+    def at(place: yaml.Node | None) -> Position:
+        if place is None:
+            return Position(str(path))
+        return Position(str(path), place.start_mark.line + 1, place.start_mark.column + 1)
+
+    def entry(item: yaml.Node) -> Locked:
+        if not isinstance(item, yaml.MappingNode):
+            raise InputError("an artifact must be a mapping", where=at(item), next=f"give it {', '.join(FIELDS[:4])}")
+        values: dict[str, str] = {}
+        for key, value in item.value:
+            if key.value not in FIELDS:
+                hint = did_you_mean(str(key.value), FIELDS) or f"known: {', '.join(FIELDS)}"
+                raise InputError(f"unknown field {key.value!r} of an artifact", where=at(key), next=hint)
+            if not isinstance(value, yaml.ScalarNode) or not value.value:
+                raise InputError(f"{key.value} must be a text", where=at(value))
+            if key.value in values:
+                raise InputError(f"{key.value} is given twice", where=at(key))
+            values[key.value] = value.value
+        return _checked(values, at(item))
+
+    if not isinstance(node, yaml.MappingNode) or [key.value for key, _ in node.value] != ["artifacts"]:
+        raise InputError("an artifact lock file has one key, artifacts", where=at(node), next=f"see {DEFAULT}")
+    items = node.value[0][1]
+    if not isinstance(items, yaml.SequenceNode):
+        raise InputError("artifacts must be a list", where=at(items))
+    return tuple(entry(item) for item in items.value)
+
+
+def _checked(values: dict[str, str], position: Position) -> Locked:
+    for name in FIELDS[:4]:
+        if name not in values:
+            raise InputError(f"an artifact lacks {name}", where=position)
+    sources = [name for name in SOURCES if name in values]
+    if len(sources) != 1:
+        raise InputError("an artifact has exactly one of url, path, pypi", where=position, why=f"found {sources}")
+    digest = values["sha256"].lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise InputError("sha256 must be 64 hex digits", where=position, why=f"found {values['sha256']!r}")
+    if not re.fullmatch(r"\d+\.\d+\.\d+", values["version"]):
+        raise InputError("version must look like 3.5.17", where=position, why=f"found {values['version']!r}")
+    location = values[sources[0]]
+    if sources[0] == "path":
+        location = str(Path(position.file).parent / location)
+    if sources[0] == "url" and not location.startswith(("https://", "http://")):
+        raise InputError("url must begin with https:// or http://", where=position, why=f"found {location!r}")
+    if sources[0] == "pypi" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", location):
+        raise InputError("pypi must be the name of a package", where=position, why=f"found {location!r}")
+    return Locked(values["name"], values["version"], values["arch"], digest, sources[0], location, position)
