@@ -110,7 +110,7 @@ def _download(locked: Locked, part: Path, tell: Tell) -> Path:
     headers = {"Range": f"bytes={have}-"} if have else {}
     try:
         with httpx.stream("GET", locked.location, headers=headers, follow_redirects=True, timeout=30.0) as answer:
-            if answer.status_code == 416:  # the part is complete already; its SHA-256 decides
+            if have and answer.status_code == 416:  # the part is complete already; its SHA-256 decides
                 return part
             answer.raise_for_status()
             have = have if answer.status_code == 206 else 0
@@ -156,14 +156,14 @@ def repack(source: Path, target: Path, locked: Locked) -> None:
 
 @contextmanager
 def _programs(source: Path, locked: Locked) -> Iterator[dict[str, tuple[int, IO[bytes]]]]:
-    """The programs inside an archive of any kind, copied to plain files: archives cannot be read out of order cheaply."""
+    """The programs inside an archive of any kind, copied to plain files: reading archives out of order is slow."""
     with tempfile.TemporaryDirectory(prefix="coreops-artifact-") as folder:
         found: dict[str, tuple[int, IO[bytes]]] = {}
         try:
             for name, stream in _entries(source):
                 program = PurePosixPath(name).name
                 if program in PROGRAMS and program not in found:
-                    copy = (Path(folder) / program).open("w+b")
+                    copy: IO[bytes] = (Path(folder) / program).open("w+b")
                     shutil.copyfileobj(stream, copy, 1 << 20)
                     size = copy.tell()
                     copy.seek(0)
@@ -188,8 +188,8 @@ def _entries(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with zipfile.ZipFile(source) as zipped:
             for info in zipped.infolist():
                 if not info.is_dir():
-                    with zipped.open(info) as stream:
-                        yield info.filename, stream
+                    with zipped.open(info) as packed:
+                        yield info.filename, packed
         return
     with tarfile.open(source, "r:*") as tar:
         for member in tar:

@@ -52,7 +52,7 @@ def find(folder: Path) -> Path:
 
 
 def choose(locked: Sequence[Locked], name: str, arch: str, version: str | None, *, where: object) -> Locked:
-    """The one entry for this architecture (and version, when given). Raises InputError when there is none or several."""
+    """The one entry for this architecture (and version, when given). Raises InputError for none or several."""
     fits = [item for item in locked if item.name == name and item.arch == arch and version in (None, item.version)]
     if len(fits) == 1:
         return fits[0]
@@ -79,13 +79,13 @@ def read(path: Path) -> tuple[Locked, ...]:
         raise InputError("the artifact lock file cannot be read", where=path, why=str(error)) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        at = Position(str(path), mark.line + 1, mark.column + 1) if mark else Position(str(path))
-        raise InputError("the artifact lock file is not valid YAML", where=at, why=error.problem) from error
+        place = Position(str(path), mark.line + 1, mark.column + 1) if mark else Position(str(path))
+        raise InputError("the artifact lock file is not valid YAML", where=place, why=error.problem) from error
 
-    def at(place: yaml.Node | None) -> Position:
-        if place is None:
+    def at(node: yaml.Node | None) -> Position:
+        if node is None:
             return Position(str(path))
-        return Position(str(path), place.start_mark.line + 1, place.start_mark.column + 1)
+        return Position(str(path), node.start_mark.line + 1, node.start_mark.column + 1)
 
     def entry(item: yaml.Node) -> Locked:
         if not isinstance(item, yaml.MappingNode):

@@ -82,8 +82,8 @@ def load(root: Path, leaves: Sequence[Leaf], now: datetime | None = None) -> Pki
 
 
 def save(pki: Pki) -> None:
-    """Write what is pending: keys before certificates, each file atomically, keys readable by their owner alone."""
-    for name in sorted(pki.pending, key=lambda n: not n.endswith(".key")):
+    """Write what is pending: the CA first, keys before certificates, each file atomically, keys for their owner alone."""
+    for name in sorted(pki.pending, key=lambda n: (not n.startswith("ca."), not n.endswith(".key"), n)):
         _write(pki.root / name, pki.files[name])
 
 
@@ -110,6 +110,9 @@ def _authority(
         reasons.append("a new certificate authority")
         files["ca.key"], files["ca.crt"] = _key_pem(key), cert.public_bytes(serialization.Encoding.PEM)
         return cert, key
+    if cert_pem is None and not any(root.rglob("*.crt")):
+        cert_pem = _interrupted(root, now, reasons)
+        files["ca.crt"] = cert_pem
     if cert_pem is None or key_pem is None:
         missing = root / ("ca.crt" if cert_pem is None else "ca.key")
         raise InputError(
@@ -137,6 +140,15 @@ def _authority(
         )
     files["ca.key"], files["ca.crt"] = key_pem, cert_pem
     return cert, loaded
+
+
+def _interrupted(root: Path, now: datetime, reasons: list[str]) -> bytes:
+    """Nothing was issued yet: a first ``save`` died after the key. Sign with the key that is there."""
+    key = serialization.load_pem_private_key((root / "ca.key").read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InputError("ca.key is not an elliptic-curve key", where=root / "ca.key", next="move the folder away")
+    reasons.append("a new certificate authority")
+    return _self_signed(key, now).public_bytes(serialization.Encoding.PEM)
 
 
 def _check_private(path: Path) -> None:

@@ -1,7 +1,7 @@
 """The quorum rules of etcd, as pure functions over sets of voters. Knows no member names, no hosts, no I/O.
 
-Voters are members that count towards quorum; a learner is not one. *healthy* are the voters known to serve right now: an
-unknown state counts as unhealthy.
+Voters are members that count towards quorum; a learner is not one. *healthy* are the voters known to serve right now:
+an unknown state counts as unhealthy.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from coreops.errors import InputError
+from coreops.store import lockfile
+
+SHA = "ab" * 32
+
+
+def entry(**changes: str | None) -> str:
+    values = {"name": "etcd", "version": "3.5.17", "arch": "amd64", "sha256": SHA, "path": "etcd.tar.gz"} | changes
+    lines = [f"{key}: {value}" for key, value in values.items() if value is not None]
+    return "artifacts:\n  - " + "\n    ".join(lines) + "\n"
+
+
+def read(tmp_path: Path, text: str) -> tuple[lockfile.Locked, ...]:
+    path = tmp_path / "artifacts.lock.yml"
+    path.write_text(text)
+    return lockfile.read(path)
+
+
+def test_an_entry(tmp_path: Path) -> None:
+    (item,) = read(tmp_path, entry())
+    assert (item.name, item.version, item.arch, item.sha256) == ("etcd", "3.5.17", "amd64", SHA)
+    assert (item.source, item.location) == ("path", str(tmp_path / "etcd.tar.gz"))
+    assert item.release == "3.5.17-abababab"
+    assert item.position.line == 2
+
+
+def test_the_packaged_file_is_sound() -> None:
+    assert lockfile.choose(lockfile.read(lockfile.DEFAULT), "etcd", "amd64", None, where=None).version
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "place"),
+    [
+        ("artifacts: [\n", "not valid YAML", ":2:1"),
+        ("", "one key, artifacts", ""),
+        ("things: []\n", "one key, artifacts", ":1:1"),
+        ("artifacts: {}\n", "must be a list", ":1:12"),
+        ("artifacts:\n  - etcd\n", "must be a mapping", ":2:5"),
+        (entry(sha265=SHA), "unknown field 'sha265'", ":7:5"),
+        (entry(version=None), "lacks version", ":2:5"),
+        (entry(path=None), "exactly one of", ":2:5"),
+        (entry(url="https://x/e.zip"), "exactly one of", ":2:5"),
+        (entry(path=None, url="ftp://x"), "https", ":2:5"),
+        (entry(path=None, pypi="--evil"), "name of a package", ":2:5"),
+        (entry(sha256="123"), "64 hex digits", ":2:5"),
+        (entry(version="../3"), "look like", ":2:5"),
+        (entry(arch="[a]"), "arch must be a text", ":4:11"),
+        (entry() + "    arch: arm64\n", "given twice", ":7:5"),
+    ],
+)
+def test_mistakes_have_a_place(tmp_path: Path, text: str, message: str, place: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, text)
+    assert message in caught.value.what
+    assert (caught.value.where or "").endswith("artifacts.lock.yml" + place)
+
+
+def test_did_you_mean(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, entry(sha265=SHA))
+    assert "sha256" in (caught.value.next or "")
+
+
+def test_choosing(tmp_path: Path) -> None:
+    items = read(tmp_path, entry() + entry(version="3.6.1").split("\n", 1)[1] + entry(arch="arm64").split("\n", 1)[1])
+    assert lockfile.choose(items, "etcd", "amd64", "3.6.1", where=None).version == "3.6.1"
+    assert lockfile.choose(items, "etcd", "arm64", None, where=None).arch == "arm64"
+    with pytest.raises(InputError, match="has 2 entries"):
+        lockfile.choose(items, "etcd", "amd64", None, where=None)
+    with pytest.raises(InputError, match=r"no etcd riscv64") as caught:
+        lockfile.choose(items, "etcd", "riscv64", None, where="hosts.yml:3")
+    assert caught.value.where == "hosts.yml:3"
+
+
+def test_the_file_beside_the_inventory_wins(tmp_path: Path) -> None:
+    assert lockfile.find(tmp_path) == lockfile.DEFAULT
+    (tmp_path / "artifacts.lock.yml").touch()
+    assert lockfile.find(tmp_path) == tmp_path / "artifacts.lock.yml"
