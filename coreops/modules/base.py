@@ -20,7 +20,9 @@ from coreops.model import Position, Record, Step, TaskResult
 class Arguments(BaseModel):
     """Base of every module's arguments. Field names, aliases and descriptions make the module reference."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, hide_input_in_errors=True
+    )
 
 
 A = TypeVar("A", bound=Arguments)
@@ -33,7 +35,8 @@ class Context:
     id: prefix for step ids (append ``.0``, ``.1``, ... when there are several steps). base: the playbook's folder;
     ``find`` resolves a controller path as Ansible does (absolute, or below base, base/files, base/templates) and raises
     InputError with the task's position when it is missing. template: render a Jinja2 text with this host's variables.
-    vars: this host's variables, templated on access.
+    evaluate: the value of one Jinja2 expression (a condition of ``assert``, the name given to ``debug: var=``) with this
+    host's variables; raises InputError. vars: this host's variables, templated on access. verbosity: how often -v was given.
     """
 
     id: str
@@ -44,18 +47,21 @@ class Context:
     vars: Mapping[str, Any]
     template: Callable[[str, Position], str]
     find: Callable[[str, str], Path]
+    evaluate: Callable[[str, Position], Any]
     env: Mapping[str, str] = field(default_factory=dict)
     check: bool = False
     diff: bool = False
     timeout: float = 600.0
     ignore_errors: bool = False
+    verbosity: int = 0
 
 
 class Module(ABC, Generic[A]):
-    """One module. ``free_form`` names the argument that ``module: some text`` fills."""
+    """One module. ``free_form`` names the argument that ``module: some text`` fills. ``example``: one task in YAML."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    example: ClassVar[str]
     arguments: ClassVar[type[Arguments]]
     free_form: ClassVar[str | None] = None
 

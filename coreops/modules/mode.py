@@ -1,0 +1,103 @@
+"""File modes as a playbook writes them: octal, or symbolic as for chmod. Pure arithmetic on the permission bits.
+
+A symbolic mode means different bits for a folder, a file that somebody may execute, and any other file (``X``). So a
+Mode holds for each of the three which bits it clears and which it sets; that can be compared without acting.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
+_ACTION = re.compile(r"([-+=])([rwxXst]*)")
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007, "a": 0o7777}
+_BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
+_ALL = 0o7777
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New mode = (old mode without ``clear``) with ``set``."""
+
+    clear: int
+    set: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What a mode does to a folder, to an executable file and to any other file."""
+
+    text: str
+    folder: Change
+    executable: Change
+    plain: Change
+
+    @property
+    def exact(self) -> int | None:
+        """The mode as a number when it does not depend on what is there."""
+        return self.plain.set if self.folder.clear == _ALL and self.folder == self.executable == self.plain else None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.is_instance_schema(cls)
+
+
+def parse_mode(value: object) -> Mode:
+    """Read ``0644`` (text or the number YAML makes of it), ``644``, ``u=rwX,go=rX``. Raises ValueError."""
+    if isinstance(value, Mode):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        # YAML 1.1 reads 0644 as the number 420, and 644 as 644, which is the mode 01204 that nobody wants.
+        if not 0 <= value <= _ALL or (re.fullmatch("[0-7]{3}", str(value)) and value != 0o620):
+            raise ValueError(f"{value} is a decimal number here; write the mode in quotes: '0{value}'")
+        return _exact(f"{value:04o}", value)
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch("(0o)?[0-7]{1,5}", text) and int(text.removeprefix("0o"), 8) <= _ALL:
+            return _exact(text, int(text.removeprefix("0o"), 8))
+        clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
+        if all(clauses):
+            folder, executable, plain = (_symbolic(clauses, case) for case in ("folder", "executable", "plain"))
+            return Mode(text, folder, executable, plain)
+    raise ValueError(f"{value!r} is not a file mode; examples: '0644', 'u=rw,go=r', 'u+x'")
+
+
+def _exact(text: str, bits: int) -> Mode:
+    change = Change(_ALL, bits)
+    return Mode(text, change, change, change)
+
+
+def _symbolic(clauses: list[re.Match[str] | None], case: str) -> Change:
+    clear = on = 0
+    for clause in clauses:
+        assert clause is not None
+        who = 0
+        for letter in clause[1] or "a":
+            who |= _WHO[letter]
+        if not clause[1]:
+            who &= ~0o022  # without ugoa chmod spares the bits of the umask, and coreops's umask is 022
+        for operator, letters in _ACTION.findall(clause[2]):
+            executable = case == "folder" or bool(on & 0o111) or (case == "executable" and clear & 0o111 != 0o111)
+            bits = 0
+            for letter in letters:
+                bits |= (0o111 if executable else 0) if letter == "X" else _BITS[letter]
+            bits &= who
+            if operator == "+":
+                on |= bits
+                clear &= ~bits
+            else:
+                gone = bits if operator == "-" else who & (0o1777 if case == "folder" else _ALL)
+                clear |= gone
+                on &= ~gone
+                if operator == "=":
+                    on |= bits
+                    clear |= bits
+    return Change(clear | on, on)
+
+
+FileMode = Annotated[Mode, BeforeValidator(parse_mode)]
