@@ -1,0 +1,18 @@
+"""The command line. One file per command; a command's file is imported only when that command is called.
+
+Knows flags, wiring, and how an outcome becomes text and an exit code. Must not know how anything is done. Importing
+this package imports nothing else, so that ``coreops --help`` costs little more than the interpreter.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The ``coreops`` program: dispatch ``sys.argv`` and end with an exit code of ``coreops.errors.ExitCode``."""
+    import sys
+
+    from coreops.cli._dispatch import dispatch
+
+    sys.exit(dispatch(sys.argv[1:]))

@@ -1,0 +1,32 @@
+"""The commands by name, as data: what ``coreops --help`` prints and where each command lives.
+
+A command's module exposes ``app`` (a Typer) or a function of the command's name (``exec_`` for exec).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+COMMANDS: Final[dict[str, str]] = {
+    "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
+    "run": "Run a playbook on the hosts of an inventory.",
+    "exec": "Run one command on the hosts that match a pattern.",
+    "inventory": "List hosts and groups, and explain where a variable comes from.",
+    "lab": "Boot, look at, break and remove local labs of real nodes.",
+    "modules": "List the modules that tasks can use, or show one.",
+    "version": "Print the version.",
+}
+
+EXIT_CODES: Final[dict[int, str]] = {
+    0: "done",
+    1: "some host failed",
+    2: "bad input or usage; nothing was touched",
+    3: "hosts unreachable",
+    4: "refused for safety (quorum, lock, window)",
+    5: "interrupted; can be resumed",
+}
+
+
+def exit_codes_epilog() -> str:
+    """The epilog of every ``--help``; ``\\b`` keeps click from refilling the lines."""
+    return "\b\nExit codes:\n" + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
