@@ -59,6 +59,7 @@ class HostUnreachable(Event):
     host: str
     kind: str
     message: str
+    why: str = ""
     next: str = ""
 
 

@@ -87,9 +87,10 @@ class ShellStep:
     data. None: act always. act: exit 0 = changed, anything else = failed. None: probe only (a query).
     ``once``: act is not idempotent; the node remembers it, so a segment sent again after a lost connection reports
     the first outcome instead of acting twice. ``blobs``: asked for only when act is needed; act finds their paths in
-    $blob1, $blob2, ... ``env`` is exported for probe and act and never shown in argv. ``cwd`` is the directory to run in.
+    $blob1, $blob2, ... ``env`` is exported for probe and act, never shown in argv. ``cwd``: the directory to run in.
     ``in_check``: act runs in check mode too. ``timeout``: seconds, for probe and act each. ``changes`` False: a
-    successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment.
+    successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment. ``secret``: what it says is for
+    templates only, never for a journal or a log.
     """
 
     id: str
@@ -104,6 +105,7 @@ class ShellStep:
     changes: bool = True
     timeout: float = 600.0
     ignore_errors: bool = False
+    secret: bool = False
     reconnect: Reconnect | None = None
 
 
@@ -134,8 +136,9 @@ class Record:
 
     state: ok, changed, would (check mode: act is needed), failed, skipped (check mode: an act without a probe), unknown
     (an act that is not idempotent was cut off; nobody knows how far it came). before: stdout of a probe that was
-    followed by (or would need) an act; for a FileStep ``mode size uid user gid group`` or ``-`` when absent, and in diff
-    mode a newline and the old content. stdout and stderr: of the part that decided. truncated: bytes dropped.
+    followed by (or would need) an act; for a FileStep the line ``TYPE+MODE in hex:aMODE:sSIZE:uUID:Uuser:gGID:Ggroup`` or
+    ``-`` when absent, and in diff mode a newline and the old content. stdout and stderr: of the part that decided.
+    truncated: bytes dropped.
     """
 
     step: str

@@ -52,10 +52,10 @@ class Transport(Protocol):
     def open(self, target: Target, command: str) -> Connection:
         """Connect to ``target``, check its host key strictly, authenticate, and start ``command``.
 
-        ``command`` is a POSIX sh command line; when ``target.become`` it is run under sudo by the transport. Does not wait
-        for output: a loader that fails to start shows in ``receive``. Raises UnreachableError with the stage as ``kind``,
-        within ``target.connect_timeout`` seconds for each of connect, key exchange and authentication. Raises InputError
-        for a target that no attempt could reach (missing key file, unknown transport).
+        ``command`` is a POSIX sh command line; when ``target.become`` it is run under sudo by the transport. Does not
+        wait for output: a loader that fails to start shows in ``receive``. Raises UnreachableError with the stage as
+        ``kind``, within ``target.connect_timeout`` seconds for each of connect, key exchange and authentication.
+        Raises InputError for a target that no attempt could reach (missing key file, unknown transport).
         """
 
     def close(self) -> None:

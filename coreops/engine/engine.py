@@ -1,0 +1,231 @@
+"""Drives many hosts through their programs: a sliding window, no barrier, one thread a host in the window.
+
+Knows programs, sessions and events; no playbook, no module. Sessions stay open between calls of ``drive`` as long as
+all hosts fit into the window.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from coreops.engine.limits import default_forks
+from coreops.engine.program import Program, Wait
+from coreops.engine.session import HostSession
+from coreops.errors import CoreopsError, HostFailed, InterruptedRun, UnreachableError
+from coreops.events import Emit, HostFinished, HostUnreachable
+from coreops.model import Record, Target
+from coreops.transport import transport_for
+from coreops.transport.protocol import Transport
+
+HostState = Literal["done", "failed", "unreachable", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """How a host ended a ``drive``. exchanges: segments sent in it."""
+
+    state: HostState
+    error: CoreopsError | None = None
+    exchanges: int = 0
+
+
+class Keeper(Protocol):
+    """What a run remembers (``engine.journal``)."""
+
+    id: str
+
+    def record(self, host: str, record: Record, *, secret: bool) -> None:
+        """Note a record before the program sees it."""
+
+    def replay(self, host: str, program: Program) -> Program:
+        """Wrap a program so that records of an earlier attempt are not asked for again."""
+
+
+class Engine:
+    """Connections to ``targets`` for the length of one run."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        emit: Emit,
+        *,
+        run: str,
+        transport: Transport | None = None,
+        forks: int | None = None,
+        journal: Keeper | None = None,
+    ) -> None:
+        self.targets = dict(targets)
+        self.forks = forks or default_forks()
+        self.interrupted = False
+        self._emit = emit
+        self._run = run
+        self._journal = journal
+        self._transport = transport
+        self._transports: dict[str, Transport] = {}
+        self._sessions: dict[str, HostSession] = {}
+        self._lock = threading.Lock()
+        self._moved = threading.Condition()
+        self._forget = True
+
+    def drive(
+        self, programs: Mapping[str, Program], *, until: Callable[[Mapping[str, HostOutcome]], bool] | None = None
+    ) -> dict[str, HostOutcome]:
+        """Run every host's program to its end; return how each ended, in the order given.
+
+        until: asked whenever a host ended badly; True stops the others after their current step.
+        """
+        outcomes: dict[str, HostOutcome] = {}
+        window = threading.Semaphore(self.forks)
+        stop = threading.Event()
+        threads: list[threading.Thread] = []
+
+        def work(host: str, program: Program) -> None:
+            try:
+                outcome = self._drive_host(host, program, window, outcomes)
+                outcomes[host] = outcome
+                if outcome.state != "done" and until is not None and until(outcomes) and not stop.is_set():
+                    stop.set()
+                    self._each(HostSession.stop)
+            finally:
+                if len(programs) > self.forks:
+                    self._end_session(host)
+                window.release()
+                with self._moved:
+                    self._moved.notify_all()
+
+        for host, program in programs.items():
+            window.acquire()
+            if stop.is_set() or self.interrupted:
+                window.release()
+                outcomes[host] = HostOutcome("interrupted", InterruptedRun("not started", where=host))
+                self._emit(HostFinished(host, "interrupted"))
+                continue
+            thread = threading.Thread(target=work, args=(host, program), name=f"coreops-{host}", daemon=True)
+            threads.append(thread)
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if any(outcome.state != "done" for outcome in outcomes.values()):
+            self._forget = False
+        return {host: outcomes[host] for host in programs}
+
+    def stop(self) -> None:
+        """Finish the current step on every host, then end. Never raises."""
+        self.interrupted = True
+        self._each(HostSession.stop)
+
+    def abort(self) -> None:
+        """Kill what runs on every host. Never raises."""
+        self.interrupted = True
+        self._each(HostSession.abort)
+
+    def close(self) -> None:
+        """Close all connections. When every drive ended well, nothing of the run stays on the nodes."""
+        self._each(lambda session: session.close(forget=self._forget))
+        self._sessions.clear()
+        for transport in self._transports.values():
+            transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._forget = False
+        self.close()
+
+    def _drive_host(
+        self, host: str, program: Program, window: threading.Semaphore, outcomes: Mapping[str, HostOutcome]
+    ) -> HostOutcome:
+        session = self._session(host)
+        before = session.exchanges
+        state: HostState = "done"
+        error: CoreopsError | None = None
+        try:
+            self._run_program(host, session, program, window, outcomes)
+            if program.failure is not None:
+                state, error = "failed", HostFailed(program.failure, where=host)
+        except UnreachableError as caught:
+            state, error = "unreachable", caught
+            self._emit(HostUnreachable(host, caught.kind, caught.what, caught.why or "", caught.next or ""))
+        except InterruptedRun as caught:
+            state, error = "interrupted", caught
+        except CoreopsError as caught:
+            state, error = "failed", caught
+        exchanges = session.exchanges - before
+        counts = getattr(program, "counts", None) or {}
+        self._emit(HostFinished(host, state, **counts, exchanges=exchanges))
+        return HostOutcome(state, error, exchanges)
+
+    def _run_program(
+        self,
+        host: str,
+        session: HostSession,
+        program: Program,
+        window: threading.Semaphore,
+        outcomes: Mapping[str, HostOutcome],
+    ) -> None:
+        if self._journal is not None:
+            program = self._journal.replay(host, program)
+        while (segment := program.next()) is not None:
+            if isinstance(segment, Wait):
+                window.release()
+                try:
+                    self._wait(host, segment, program, outcomes)
+                finally:
+                    window.acquire()
+                continue
+            if self.interrupted:
+                raise InterruptedRun("stopped by the operator", where=host)
+            secret = {step.id for step in segment.steps if step.secret}
+            for record in session.exchange(segment):
+                if self._journal is not None:
+                    self._journal.record(host, record, secret=record.step in secret)
+                program.feed(record)
+                with self._moved:
+                    self._moved.notify_all()
+            if program.failure is not None:
+                return
+
+    def _wait(self, host: str, wait: Wait, program: Program, outcomes: Mapping[str, HostOutcome]) -> None:
+        """Until the hosts waited for have moved; fails when all of them have ended."""
+        with self._moved:
+            if all(other in outcomes for other in wait.hosts):
+                raise HostFailed(
+                    f"waits for {', '.join(sorted(wait.hosts))}, which ended without it", where=host, why=wait.why
+                )
+            self._moved.wait(timeout=1.0)
+        if self.interrupted:
+            raise InterruptedRun("stopped by the operator", where=host)
+
+    def _session(self, host: str) -> HostSession:
+        with self._lock:
+            session = self._sessions.get(host)
+            if session is None:
+                target = self.targets[host]
+                transport = self._transport or self._transports.setdefault(
+                    target.transport, transport_for(target.transport)
+                )
+                session = self._sessions[host] = HostSession(target, transport, self._run, self._emit)
+            return session
+
+    def _end_session(self, host: str) -> None:
+        with self._lock:
+            session = self._sessions.pop(host, None)
+        if session is not None:
+            session.close(forget=False)
+
+    def _each(self, action: Callable[[HostSession], None]) -> None:
+        with self._lock:
+            sessions = list(self._sessions.values())
+        threads = [threading.Thread(target=action, args=(session,), daemon=True) for session in sessions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=15)

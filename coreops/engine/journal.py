@@ -1,0 +1,158 @@
+"""The journal of a run: ``.coreops/runs/<id>/journal.jsonl``, one JSON object a line, written before it is acted upon.
+
+A resumed run answers its programs from the journal as far as it goes. Output of steps marked secret is never written.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from coreops.engine.program import Program, Wait
+from coreops.errors import InputError
+from coreops.events import Event, HostFinished, RunFinished, SegmentSent
+from coreops.model import Record, Segment
+
+ROOT = Path(".coreops/runs")
+_FINAL = ("ok", "changed")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a run was asked to do; ``fingerprint`` hashes everything it read, so that resume can tell a change."""
+
+    command: str
+    arguments: Mapping[str, Any]
+    fingerprint: str
+
+
+class Journal:
+    """One run's journal. Thread-safe. Also a subscriber of events (``on_event``)."""
+
+    def __init__(self, path: Path, id: str, records: Mapping[str, Mapping[str, Record]]) -> None:
+        self.id = id
+        self.path = path
+        self._records = records
+        self._lock = threading.Lock()
+        self._fd = os.open(path / "journal.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    @classmethod
+    def start(cls, info: RunInfo, root: Path = ROOT) -> Journal:
+        """Create the folder of a new run. Raises InputError when it cannot be written."""
+        id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        path = root / id
+        try:
+            path.mkdir(parents=True, mode=0o700)
+            journal = cls(path, id, {})
+        except OSError as error:
+            raise InputError("cannot write the journal of this run", where=path, why=str(error)) from error
+        journal._write({"run": id, **asdict(info)})
+        return journal
+
+    @classmethod
+    def resume(cls, id: str, root: Path = ROOT) -> tuple[Journal, RunInfo]:
+        """Open the journal of an earlier run (``last``: the newest). Raises InputError."""
+        path = _find(id, root)
+        info: RunInfo | None = None
+        records: dict[str, dict[str, Record]] = {}
+        for line in (path / "journal.jsonl").read_bytes().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # the last line of a run that was killed while writing
+            if "command" in entry:
+                info = RunInfo(entry["command"], entry["arguments"], entry["fingerprint"])
+            elif "record" in entry and entry["record"]["state"] in _FINAL and not entry.get("secret"):
+                record = _load(entry["record"])
+                records.setdefault(entry["host"], {})[record.step] = record
+        if info is None:
+            raise InputError(f"the journal of run {path.name} has no beginning", where=path)
+        return cls(path, path.name, records), info
+
+    def record(self, host: str, record: Record, *, secret: bool) -> None:
+        """Note a record."""
+        kept = {"step": record.step, "state": record.state, "rc": record.rc} if secret else _dump(record)
+        self._write({"host": host, "record": kept, **({"secret": True} if secret else {})})
+
+    def replay(self, host: str, program: Program) -> Program:
+        """Answer ``program`` from this journal as far as it goes."""
+        records = self._records.get(host)
+        return _Replay(program, dict(records)) if records else program
+
+    def on_event(self, event: Event) -> None:
+        """Note what was sent and how hosts and the run ended."""
+        if isinstance(event, SegmentSent | HostFinished | RunFinished):
+            self._write({"event": type(event).__name__, **asdict(event)})
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}) + "\n"
+        with self._lock:
+            os.write(self._fd, line.encode())
+
+
+class _Replay:
+    """A program whose first steps are known already."""
+
+    def __init__(self, inner: Program, known: dict[str, Record]) -> None:
+        self._inner = inner
+        self._known = known
+
+    def next(self) -> Segment | Wait | None:
+        while isinstance(segment := self._inner.next(), Segment):
+            left = list(segment.steps)
+            while left and (record := self._known.pop(left[0].id, None)) is not None:
+                left.pop(0)
+                self._inner.feed(record)
+            if left:
+                return Segment(segment.id, tuple(left), segment.user, segment.check, segment.diff)
+            if self._inner.failure is not None:
+                return None
+        return segment
+
+    def feed(self, record: Record) -> None:
+        self._inner.feed(record)
+
+    @property
+    def failure(self) -> str | None:
+        return self._inner.failure
+
+
+def _find(id: str, root: Path) -> Path:
+    runs = sorted(path for path in root.glob("*") if (path / "journal.jsonl").is_file())
+    chosen = runs[-1:] if id == "last" else [path for path in runs if path.name == id or path.name.endswith(f"-{id}")]
+    if len(chosen) != 1:
+        recent = ", ".join(path.name for path in runs[-3:]) or "none"
+        raise InputError(f"no run {id!r} to resume", where=root, why=f"the newest runs are: {recent}")
+    return chosen[0]
+
+
+_BYTES = ("stdout", "stderr", "before")
+
+
+def _dump(record: Record) -> dict[str, Any]:
+    entry = asdict(record)
+    for name in _BYTES:
+        try:
+            entry[name] = entry[name].decode()
+        except UnicodeDecodeError:
+            entry[name] = {"base64": base64.b64encode(entry[name]).decode()}
+    return {name: value for name, value in entry.items() if value not in ("", 0)}
+
+
+def _load(entry: Mapping[str, Any]) -> Record:
+    fields = dict(entry)
+    for name in _BYTES:
+        value = fields.get(name, "")
+        fields[name] = base64.b64decode(value["base64"]) if isinstance(value, dict) else value.encode()
+    return Record(**fields)

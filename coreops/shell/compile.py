@@ -1,0 +1,155 @@
+"""Segment -> POSIX sh. Pure. The golden files in ``tests/shell/golden`` show what comes out.
+
+Steps are numbered from 1 within their segment. Consecutive FileSteps share one probe, as long as none of them can
+change what the probe of another one saw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from coreops.errors import InputError
+from coreops.model import FileStep, Segment, ShellStep
+from coreops.shell.quote import q
+
+MAX_BATCH = 100  # dash copies the argument list whenever one is added
+
+_TYPE = {"file": "8", "directory": "4"}
+_TYPE_BITS = {"file": 0o100000, "directory": 0o040000}
+
+
+def compile_segment(segment: Segment) -> str:
+    """Return the sh text of a segment; prelude.sh (and files.sh when it has FileSteps) must be there already.
+
+    Raises InputError for a value that no shell can carry (NUL) or a step that would be a disaster (removing ``/``).
+    """
+    return "".join(_lines(segment))
+
+
+def has_files(segment: Segment) -> bool:
+    """Say whether the segment needs files.sh."""
+    return any(isinstance(step, FileStep) for step in segment.steps)
+
+
+def _lines(segment: Segment) -> Iterator[str]:
+    yield f"co_start {q('1' if segment.check else '')} {q('1' if segment.diff else '')}\n"
+    batch: list[FileStep] = []
+    for index, step in enumerate(segment.steps, start=1):
+        if isinstance(step, FileStep):
+            if batch and (len(batch) >= MAX_BATCH or _interferes(step, batch)):
+                yield "co_files\n"
+                batch = []
+            yield _file(index, step)
+            batch.append(step)
+            continue
+        if batch:
+            yield "co_files\n"
+            batch = []
+        yield _shell(index, step)
+    if batch:
+        yield "co_files\n"
+    yield "co_finish\n"
+
+
+def _interferes(step: FileStep, batch: Iterable[FileStep]) -> bool:
+    """Could an earlier step of the batch change what is seen at this step's path? A new folder above it cannot."""
+    path = step.path.rstrip("/") + "/"
+    for other in batch:
+        before = other.path.rstrip("/") + "/"
+        if path.startswith(before):
+            if path == before or other.kind != "directory":
+                return True
+        elif before.startswith(path):
+            return True
+    return False
+
+
+def _file(index: int, step: FileStep) -> str:
+    path = step.path.rstrip("/") if step.kind != "absent" or step.path.strip("/") else ""
+    if not path:
+        if step.kind == "directory":
+            path = "/"
+        else:
+            raise InputError(
+                f"refusing to make {step.path!r} {step.kind}", where=step.title, next="name a path below /"
+            )
+    content = step.content
+    mode, umask = _mode(step)
+    flags = "".join(
+        letter
+        for letter, on in {
+            "i": step.ignore_errors,
+            "l": step.follow,
+            "n": not step.force,
+            "s": step.secret,
+        }.items()
+        if on
+    )
+    words = [
+        q(path),
+        step.kind,
+        q(_wanted(step)) if step.kind in _TYPE else "-",
+        content.sha256 if content else "-",
+        str(content.size) if content else "0",
+        mode,
+        umask,
+        q(step.owner or "-"),
+        q(step.group or "-"),
+        flags or "-",
+        q(step.target or "-"),
+    ]
+    return f"co_f {index} {' '.join(words)}\n"
+
+
+def _mode(step: FileStep) -> tuple[str, str]:
+    """(mode as octal or "-", umask that gives a new file this mode or "-" when only chmod can)."""
+    if step.mode is None:
+        return "-", "022"
+    if step.kind == "file" and not step.mode & ~0o666:
+        return f"{step.mode:04o}", f"{0o666 & ~step.mode:03o}"
+    return f"{step.mode:04o}", "-"
+
+
+def _wanted(step: FileStep) -> str:
+    """A case pattern for co_stat's line: ``%f:a%a:s%s:u%u:U%U:g%g:G%G``."""
+    kind = f"{_TYPE_BITS[step.kind] | step.mode:x}" if step.mode is not None else f"{_TYPE[step.kind]}???"
+    return f"{kind}:a*:s*:{_name(step.owner, 'u')}:{_name(step.group, 'g')}"
+
+
+def _name(name: str | None, letter: str) -> str:
+    if name is None:
+        return f"{letter}*:{letter.upper()}*"
+    if name.isascii() and name.isdigit():
+        return f"{letter}{name}:{letter.upper()}*"
+    return f"{letter}*:{letter.upper()}{_literal(name)}"
+
+
+def _literal(text: str) -> str:
+    """Escape what a case pattern would take for a wildcard."""
+    return "".join(f"\\{c}" if c in "\\*?[" else c for c in text)
+
+
+def _shell(index: int, step: ShellStep) -> str:
+    export = "".join(f"export {name}={q(value)}\n" for name, value in step.env.items())
+    flags = "".join(
+        letter
+        for letter, on in {
+            "c": step.in_check,
+            "i": step.ignore_errors,
+            "k": not step.changes,
+            "o": step.once,
+        }.items()
+        if on
+    )
+    words = [
+        str(index),
+        q(step.id),
+        str(max(1, math.ceil(step.timeout))),
+        flags or "-",
+        q(step.cwd),
+        "-" if step.probe is None else q(export + step.probe),
+        "-" if step.act is None else q(export + step.act),
+        *(str(blob.size) for blob in step.blobs),
+    ]
+    return f"co_shell {' '.join(words)}\n"

@@ -1,0 +1,21 @@
+"""The sh files of this package, as they are sent: without comments and blank lines."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from coreops.shell.quote import q
+
+
+@cache
+def script(name: str) -> str:
+    """Return ``name`` (loader.sh, prelude.sh, files.sh) stripped of whole-line comments and indentation."""
+    lines = (line.strip() for line in files("coreops.shell").joinpath(name).read_text().splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
+
+
+@cache
+def loader_command() -> str:
+    """The command line that starts the loader: ``sh -c '<loader>'``. It holds no secret and is the same for all."""
+    return f"exec sh -c {q(script('loader.sh'))}"
