@@ -89,8 +89,8 @@ class ShellStep:
     the first outcome instead of acting twice. ``blobs``: asked for only when act is needed; act finds their paths in
     $blob1, $blob2, ... ``env`` is exported for probe and act, never shown in argv. ``cwd``: the directory to run in.
     ``in_check``: act runs in check mode too. ``timeout``: seconds, for probe and act each. ``changes`` False: a
-    successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment. ``secret``: what it says is for
-    templates only, never for a journal or a log.
+    successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment. ``secret``: what it says is
+    for templates only, never for a journal or a log.
     """
 
     id: str
@@ -136,8 +136,8 @@ class Record:
 
     state: ok, changed, would (check mode: act is needed), failed, skipped (check mode: an act without a probe), unknown
     (an act that is not idempotent was cut off; nobody knows how far it came). before: stdout of a probe that was
-    followed by (or would need) an act; for a FileStep the line ``TYPE+MODE in hex:aMODE:sSIZE:uUID:Uuser:gGID:Ggroup`` or
-    ``-`` when absent, and in diff mode a newline and the old content. stdout and stderr: of the part that decided.
+    followed by (or would need) an act; for a FileStep the line ``TYPE+MODE in hex:aMODE:sSIZE:uUID:Uuser:gGID:Ggroup``
+    or ``-`` when absent, and in diff mode a newline and the old content. stdout and stderr: of the part that decided.
     truncated: bytes dropped.
     """
 

@@ -110,12 +110,12 @@ co_why() {
   case $co_p in
     /usr/*) [ -w /usr ] || { co_hard=1 && co_e="$co_p: /usr is read-only on this node; use /etc or /opt, or ship it in a sysext" && return 1; } ;;
   esac
-  case $co_k:$co_x:$co_s in
+  case $co_k:${co_s%%:*}:$co_x in
     file:-:-) co_e="$co_p does not exist" ;;
-    file:*:[!-8a]*) co_e="$co_p exists and is not a regular file" ;;
-    directory:*:[!-4]*) co_e="$co_p exists and is not a directory" ;;
-    link:*:4*) co_e="$co_p is a directory; remove it before linking there" ;;
-    link:*:[!-a]*) case $co_fl in *n*) co_e="$co_p exists and is not a link" ;; esac ;;
+    file:[!-8a]*) co_e="$co_p exists and is not a regular file" ;;
+    directory:[!-4]*) co_e="$co_p exists and is not a directory" ;;
+    link:4*) co_e="$co_p is a directory; remove it before linking there" ;;
+    link:[!-a]*) case $co_fl in *n*) co_e="$co_p exists and is not a link" ;; esac ;;
   esac
   [ -z "$co_e" ] || return 1
 }
