@@ -82,7 +82,7 @@ def load(root: Path, leaves: Sequence[Leaf], now: datetime | None = None) -> Pki
 
 
 def save(pki: Pki) -> None:
-    """Write what is pending: the CA first, keys before certificates, each file atomically, keys for their owner alone."""
+    """Write what is pending: the CA first, keys before certificates, each file atomically."""
     for name in sorted(pki.pending, key=lambda n: (not n.startswith("ca."), not n.endswith(".key"), n)):
         _write(pki.root / name, pki.files[name])
 
