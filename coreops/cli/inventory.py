@@ -1,0 +1,141 @@
+"""``coreops inventory list|graph|vars``: shows what the inventory says. Flags and printing only; results on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from coreops.inventory import Inventory
+
+app = typer.Typer(help="Show hosts, groups and variables of an inventory.", no_args_is_help=True)
+
+Source = Annotated[
+    Path | None,
+    typer.Option("-i", "--inventory", help="File or folder. Default: $COREOPS_INVENTORY, else inventories/ if one."),
+]
+Limit = Annotated[str | None, typer.Option("-l", "--limit", help="Only these hosts: a pattern, or @FILE.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[str, typer.Argument(help="Which hosts, e.g. 'store:&eu:!n3'.")] = "all",
+    inventory: Source = None,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """List hosts, one a line. With --json: hosts with groups and variables, and groups with members."""
+    loaded = _load(inventory)
+    hosts = loaded.match(pattern, limit)
+    if as_json:
+        shown = set(hosts)
+        members = {name: [host for host in loaded.members(name) if host in shown] for name in loaded.groups}
+        typer.echo(_json({"hosts": {host: _host(loaded, host) for host in hosts}, "groups": members}))
+        return
+    for host in hosts:
+        typer.echo(host)
+
+
+@app.command()
+def graph(
+    group: Annotated[str, typer.Argument(help="Where to begin.")] = "all",
+    inventory: Source = None,
+    as_json: Json = False,
+) -> None:
+    """Show groups and their hosts as a tree."""
+    loaded = _load(inventory)
+    loaded.members(group)
+    if as_json:
+        names = [name for name, _ in _tree(loaded, group, 0) if name in loaded.groups]
+        parts = {n: {"hosts": loaded.groups[n].hosts, "children": loaded.groups[n].children} for n in names}
+        typer.echo(_json(parts))
+        return
+    for name, depth in _tree(loaded, group, 0):
+        label = f"@{name}:" if name in loaded.groups else name
+        typer.echo("  |" * depth + ("--" if depth else "") + label)
+
+
+@app.command("vars")
+def vars_(
+    host: Annotated[str, typer.Argument(help="The host's name.")],
+    inventory: Source = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say where each value is written and what it hides.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a host's variables, merged by Ansible's precedence and not yet templated. Passwords are not shown."""
+    loaded = _load(inventory)
+    values = _vars(loaded, host)
+    if as_json and origin:
+        places = {name: [str(place) for place in loaded.origin(host, name)] for name in values}
+        report = {n: {"value": v, "origin": places[n][0], "overrides": places[n][1:]} for n, v in values.items()}
+        typer.echo(_json(report))
+        return
+    if as_json:
+        typer.echo(_json(values))
+        return
+    for name, value in values.items():
+        typer.echo(f"{name}: {_one_line(value)}")
+        if origin:
+            first, *rest = loaded.origin(host, name)
+            typer.echo(f"    {first}")
+            for place in rest:
+                typer.echo(f"    {place}  (overridden)")
+
+
+def _load(source: Path | None) -> Inventory:
+    from coreops.errors import InputError
+    from coreops.inventory import load_inventory
+
+    if source is None and (given := os.environ.get("COREOPS_INVENTORY")):
+        source = Path(given)
+    if source is not None:
+        return load_inventory(source)
+    home = Path("inventories")
+    found = sorted(p for p in home.iterdir() if not p.name.startswith(".")) if home.is_dir() else []
+    if len(found) == 1:
+        return load_inventory(found[0])
+    why = f"inventories/ holds {', '.join(path.name for path in found)}" if found else "there is no inventories/ here"
+    raise InputError("no inventory given", why=why, next="name one with -i, or set COREOPS_INVENTORY")
+
+
+def _tree(inventory: Inventory, name: str, depth: int) -> Iterator[tuple[str, int]]:
+    """Yield names with their depth: a group, the groups below it, then its own hosts."""
+    yield name, depth
+    group = inventory.groups[name]
+    for child in group.children:
+        yield from _tree(inventory, child, depth + 1)
+    if name != "all":
+        for host in group.hosts:
+            yield host, depth + 1
+
+
+def _host(inventory: Inventory, host: str) -> dict[str, Any]:
+    return {"groups": list(inventory.group_names(host)), "vars": _vars(inventory, host)}
+
+
+def _vars(inventory: Inventory, host: str) -> dict[str, Any]:
+    from coreops.inventory import SECRETS
+
+    values = inventory.vars(host)
+    return {name: "(hidden)" if name in SECRETS else values[name] for name in sorted(values)}
+
+
+def _one_line(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isprintable() else json.dumps(value, default=str)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, default=str)
+
+
+if __name__ == "__main__":
+    app()

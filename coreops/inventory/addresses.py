@@ -1,0 +1,51 @@
+"""Which hosts of an inventory stand for the same machine. Compares what is written; resolves no names."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coreops.inventory.aliases import Reader, Render
+from coreops.inventory.inventory import Inventory
+from coreops.model import Position
+
+
+@dataclass(frozen=True, slots=True)
+class SharedAddress:
+    """One address and port that more than one host has. positions: where each host's address is written."""
+
+    address: str
+    port: int
+    hosts: tuple[str, ...]
+    positions: tuple[Position, ...]
+
+
+def duplicate_addresses(
+    inventory: Inventory,
+    hosts: Sequence[str] | None = None,
+    *,
+    ignore_port: bool = False,
+    render: Render | None = None,
+) -> tuple[SharedAddress, ...]:
+    """Return the addresses that several of ``hosts`` (default: all) share: on one SSH port, unless ``ignore_port``."""
+    found: dict[tuple[str, int], list[tuple[str, Position]]] = {}
+    for host in inventory.hosts if hosts is None else hosts:
+        reader = Reader(inventory, host, render)
+        setting, port = reader.get("address"), reader.get("port")
+        address = _normal(str(setting.value) if setting else host)
+        where = setting.position if setting else inventory.hosts[host].position
+        number = int(port.value) if port and str(port.value).isdigit() else 22
+        found.setdefault((address, 0 if ignore_port else number), []).append((host, where))
+    return tuple(
+        SharedAddress(address, port, tuple(host for host, _ in users), tuple(where for _, where in users))
+        for (address, port), users in found.items()
+        if len(users) > 1
+    )
+
+
+def _normal(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address.lower().rstrip(".")

@@ -1,0 +1,46 @@
+"""Which parser reads a source. A new kind of source (script, plugin, TOML) is one more entry here.
+
+A parser takes the text of a file, its name for positions, and the draft it adds to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from coreops.errors import InputError
+from coreops.inventory.draft import Draft
+from coreops.inventory.ini_source import parse_ini
+from coreops.inventory.yaml_source import parse_yaml
+from coreops.model import Position
+
+Parser = Callable[[str, str, Draft], None]
+
+BY_SUFFIX: Mapping[str, Parser] = {
+    ".yml": parse_yaml,
+    ".yaml": parse_yaml,
+    ".json": parse_yaml,
+    ".ini": parse_ini,
+}
+"""Parsers by suffix; any other name is judged by its content."""
+
+_NOT_YET: Mapping[str, str] = {".toml": "TOML inventories"}
+_YAML_START = re.compile(r"""---(\s|$)|%YAML\b|\{|["']?[^\s=\["'][^=\["']*?["']?\s*:(\s|$)""")
+
+
+def parser_for(suffix: str, text: str, file: str) -> Parser:
+    """Return the parser for a file with this suffix and content."""
+    if suffix in _NOT_YET:
+        raise InputError(
+            f"{_NOT_YET[suffix]} are not supported yet", where=Position(file), next="write it as YAML or INI"
+        )
+    return BY_SUFFIX.get(suffix) or sniff(text)
+
+
+def sniff(text: str) -> Parser:
+    """Judge by the first line that is neither empty nor a comment."""
+    for line in text.splitlines():
+        line = line.strip()
+        if line and line[0] not in "#;":
+            return parse_yaml if _YAML_START.match(line) else parse_ini
+    return parse_ini

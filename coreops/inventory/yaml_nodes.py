@@ -1,0 +1,201 @@
+"""YAML text to nodes that know their place, and nodes to plain values. Knows nothing of hosts and groups.
+
+PyYAML composes (in C where it can); the values are those of its safe loader, which is what Ansible users expect.
+Stricter than it: duplicate keys, tags it does not know and aliases that contain themselves are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from coreops.errors import InputError
+from coreops.model import Position
+
+_TAG = "tag:yaml.org,2002:"
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_AT_BYTE = re.compile(r"position (\d+)")
+_DEEPEST = 200
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a mapping and the node of its value."""
+
+    key: Any
+    key_node: Node
+    value: Node
+
+
+def compose(text: str, file: str) -> Node | None:
+    """Return the root node of the only document in ``text``, or None when there is none. Raises InputError."""
+    if bad := _UNPRINTABLE.search(text):
+        raise InputError(
+            f"the character U+{ord(bad[0]):04X} is not allowed in YAML",
+            where=_at(text, bad.start(), file),
+            next='write it as an escape inside "double quotes"',
+        )
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return guard_depth(lambda: yaml.compose(text, Loader=loader), file)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax(error, text, file) from None
+    except yaml.YAMLError as error:
+        raise InputError("not valid YAML", where=Position(file), why=str(error).strip()) from None
+
+
+def guard_depth(work: Callable[[], T], file: str) -> T:
+    """Run ``work``; a document nested deeper than Python can follow becomes an InputError."""
+    try:
+        return work()
+    except RecursionError:
+        raise InputError("nested too deeply", where=Position(file), next="flatten the document") from None
+
+
+class Builder:
+    """Makes values of the nodes of one file. An aliased node is built once and shared."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._built: dict[int, Any] = {}
+        self._open: set[int] = set()
+
+    def at(self, node: Node) -> Position:
+        """Where ``node`` begins."""
+        mark = node.start_mark
+        return Position(self.file, mark.line + 1, mark.column + 1)
+
+    def entries(self, node: MappingNode) -> list[Entry]:
+        """Return the entries of a mapping, merge keys (``<<``) resolved. Raises InputError for a duplicate key."""
+        own: dict[Any, Entry] = {}
+        inherited: dict[Any, Entry] = {}
+        self._enter(node)
+        for key_node, value in node.value:
+            if key_node.tag == _TAG + "merge":
+                for entry in self._merged(value):
+                    inherited.setdefault(entry.key, entry)
+                continue
+            key = self.value(key_node)
+            if isinstance(key, dict | list):
+                raise InputError(
+                    "a mapping or list cannot be a key", where=self.at(key_node), next=_quote_hint(key_node)
+                )
+            if key in own:
+                raise InputError(
+                    f"duplicate key {key!r}",
+                    where=self.at(key_node),
+                    why=f"the first one is at {self.at(own[key].key_node)}",
+                    next="keep one of them",
+                )
+            own[key] = Entry(key, key_node, value)
+        self._open.discard(id(node))
+        return list((inherited | own).values()) if inherited else list(own.values())
+
+    def value(self, node: Node) -> Any:
+        """Return the plain value of a node."""
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        known = self._built.get(id(node))
+        if known is not None:
+            return known
+        built: Any
+        if isinstance(node, MappingNode):
+            self._only_tag(node, "map")
+            entries = self.entries(node)
+            self._enter(node)
+            built = {entry.key: self.value(entry.value) for entry in entries}
+        else:
+            self._only_tag(node, "seq")
+            self._enter(node)
+            built = [self.value(item) for item in node.value]
+        self._open.discard(id(node))
+        self._built[id(node)] = built
+        return built
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        if node.tag == _TAG + "str":
+            return node.value
+        convert = _scalars().get(node.tag)
+        if convert is None:
+            raise self._unknown_tag(node)
+        try:
+            return convert(node)
+        except (ValueError, yaml.YAMLError) as error:
+            why = getattr(error, "problem", None) or str(error)
+            raise InputError(
+                f"{node.value[:40]!r} is not a value", where=self.at(node), why=why, next="quote it if it is text"
+            ) from None
+
+    def _merged(self, node: Node) -> list[Entry]:
+        sources = node.value if isinstance(node, SequenceNode) else [node]
+        found: list[Entry] = []
+        for source in sources:
+            if not isinstance(source, MappingNode):
+                raise InputError("<< needs a mapping or a list of mappings", where=self.at(source))
+            found.extend(self.entries(source))
+        return found
+
+    def _enter(self, node: Node) -> None:
+        if id(node) in self._open:
+            raise InputError("an alias contains itself", where=self.at(node), next="remove the alias")
+        if len(self._open) > _DEEPEST:
+            raise InputError(f"nested deeper than {_DEEPEST} levels", where=self.at(node), next="flatten the document")
+        self._open.add(id(node))
+
+    def _only_tag(self, node: Node, tag: str) -> None:
+        if node.tag != _TAG + tag:
+            raise self._unknown_tag(node)
+
+    def _unknown_tag(self, node: Node) -> InputError:
+        tag = node.tag.replace(_TAG, "!!")
+        hint = "decrypt it with ansible-vault" if tag == "!vault" else "write a plain value, or quote it"
+        return InputError(f"the tag {tag} is not supported", where=self.at(node), next=hint)
+
+
+@cache
+def _scalars() -> dict[str, Callable[[ScalarNode], Any]]:
+    safe = SafeConstructor()
+    builders: dict[str, Callable[[ScalarNode], Any]] = {
+        "null": safe.construct_yaml_null,
+        "bool": safe.construct_yaml_bool,
+        "int": safe.construct_yaml_int,
+        "float": safe.construct_yaml_float,
+        "timestamp": safe.construct_yaml_timestamp,
+        "binary": safe.construct_yaml_binary,
+        "value": lambda node: node.value,
+    }
+    return {_TAG + name: build for name, build in builders.items()}
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> InputError:
+    mark = error.problem_mark or error.context_mark
+    where = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    why = "; ".join(part for part in (error.context, error.problem) if part)
+    hint = None
+    if "\t" in line[: len(line) - len(line.lstrip())] or (mark and line[mark.column : mark.column + 1] == "\t"):
+        hint = "indent with spaces: YAML allows no tabs here"
+    elif "single document" in why:
+        hint = "keep one document: remove the second ---"
+    elif "{{" in line:
+        hint = 'quote a value that begins with {{: "{{ name }}"'
+    return InputError("not valid YAML", where=where, why=why, next=hint)
+
+
+def _quote_hint(node: Node) -> str | None:
+    flow = isinstance(node, MappingNode) and node.flow_style
+    return 'quote a value that begins with {{: "{{ name }}"' if flow else None
+
+
+def _at(text: str, index: int, file: str) -> Position:
+    before = text[:index]
+    return Position(file, before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
