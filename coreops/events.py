@@ -104,7 +104,7 @@ class Progress(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostFinished(Event):
-    """A host is done with its play. state: done, failed, unreachable, interrupted."""
+    """A host is done with its play. state: done, failed, unreachable, interrupted. error: why not done."""
 
     host: str
     state: str
@@ -113,6 +113,7 @@ class HostFinished(Event):
     failed: int = 0
     skipped: int = 0
     exchanges: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ COMPLETE_VAR = "_COREOPS_COMPLETE"
 
 def dispatch(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing but SystemExit of shell completion gets out."""
-    from coreops.cli import _errors
-
     as_json = "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv
     try:
         code = _call(argv, as_json)
@@ -26,21 +24,25 @@ def dispatch(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except KeyboardInterrupt:
-        return _errors.show(InterruptedRun("interrupted", next="run the same command again"), as_json=as_json)
-    except CoreopsError as error:
-        return _errors.show(error, as_json=as_json)
-    except OSError as error:
-        known = _errors.from_os_error(error)
-        return _errors.show(known, as_json=as_json) if known else _errors.show_bug(error, as_json=as_json)
+        return _show(InterruptedRun("interrupted", next="run the same command again"), as_json)
     except Exception as error:
-        return _errors.show_bug(error, as_json=as_json)
+        return _show(error, as_json)
+
+
+def _show(error: Exception, as_json: bool) -> int:
+    from coreops.cli import _errors
+
+    if isinstance(error, OSError):
+        error = _errors.from_os_error(error) or error
+    if isinstance(error, CoreopsError):
+        return _errors.show(error, as_json=as_json)
+    return _errors.show_bug(error, as_json=as_json)
 
 
 def _call(argv: Sequence[str], as_json: bool) -> int:
     from typer import Abort, Exit
     from typer.exceptions import TyperException
 
-    from coreops.cli._errors import show_usage
     from coreops.cli._group import root
 
     command: Any = root()
@@ -54,5 +56,7 @@ def _call(argv: Sequence[str], as_json: bool) -> int:
     except (Abort, EOFError) as stop:
         raise InterruptedRun("stopped at a question", next="run the same command again") from stop
     except TyperException as error:
+        from coreops.cli._errors import show_usage
+
         return show_usage(error, as_json=as_json)
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE

@@ -1,0 +1,120 @@
+"""The live table on a terminal: one line a host while there is room, else those that failed or work, and a count.
+
+Runs on rich in a thread of its own and reads the tally a few times a second; events only fold. Text goes to rich as
+``Text``, never as markup.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TextIO
+
+from coreops import events as ev
+from coreops.report.style import STATE_COLORS
+from coreops.report.tally import COUNTS, HostTally, Tally
+from coreops.report.text import clean, count, one_line, seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.text import Text
+
+_FIRST: Final = ("failed", "unreachable", "interrupted", "running", "connecting", "waiting", "done")
+_PER_SECOND: Final = 8
+
+
+class Live:
+    """Shows the table until ``close``; ``line`` prints above it."""
+
+    def __init__(self, stream: TextIO, *, color: bool = True) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self.console: Console = Console(file=stream, no_color=not color, highlight=False, markup=False, emoji=False)
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._began = time.monotonic()
+        self._live = RichLive(
+            console=self.console,
+            get_renderable=self._render,
+            refresh_per_second=_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._started = False
+
+    def __call__(self, event: ev.Event) -> None:
+        # Never print while holding the lock: the refreshing thread holds rich's lock when it asks for this one.
+        with self._lock:
+            self._tally.apply(event, time.monotonic())
+        if isinstance(event, ev.RunFinished):
+            self.close()
+        elif not self._started and self._tally.hosts:
+            self._started = True
+            self._live.start()
+
+    def line(self, text: str) -> None:
+        """Print a line (clean, but for colours of ``style``) above the table."""
+        from rich.text import Text
+
+        self.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the table away. Idempotent."""
+        self._live.stop()
+
+    def _render(self) -> Group:
+        with self._lock:
+            return table(self._tally, time.monotonic(), self._began, self.console.height)
+
+
+def table(tally: Tally, now: float, began: float, height: int) -> Group:
+    """The table, at most ``height`` lines of it."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    rows = choose_rows(tally, max(height - 3, 1))
+    for _ in range(3 + len(COUNTS)):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        style = STATE_COLORS.get(row.state, "")
+        counts = [Text(f"{kind} {row.count(kind)}", style=_count_style(kind, row)) for kind in COUNTS]
+        took = "" if row.started is None else seconds((row.ended or now) - row.started)
+        grid.add_row(
+            Text(clean(row.name)), Text(row.state, style=style), Text(took), *counts, Text(one_line(row.task, 60))
+        )
+    parts: list[Table | Text] = [grid, footer(tally, now - began)]
+    if tally.phase is not None:
+        title = f"[{tally.phase.index}/{tally.phase.total}] {one_line(tally.phase.title)}"
+        parts.insert(0, Text(title, style="bold", no_wrap=True, overflow="ellipsis"))
+    return Group(*parts)
+
+
+def choose_rows(tally: Tally, room: int) -> list[HostTally]:
+    """All hosts in order when they fit; else the failed and the working ones first, and nothing that only waits."""
+    rows = list(tally.hosts.values())
+    if len(rows) <= room:
+        return rows
+    busy = [row for row in rows if row.state not in ("waiting", "done")]
+    return sorted(busy, key=lambda row: _FIRST.index(row.state) if row.state in _FIRST else len(_FIRST))[:room]
+
+
+def footer(tally: Tally, elapsed: float) -> Text:
+    """``1000 hosts: 2 failed, 30 running, 328 waiting, 640 done · 12 s``."""
+    from rich.text import Text
+
+    states = [(state, len(tally.in_state(state))) for state in _FIRST]
+    said = ", ".join(f"{number} {state}" for state, number in states if number)
+    return Text(
+        f"{count(len(tally.hosts), 'host')}: {said} · {seconds(elapsed)}",
+        style="dim",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
+
+
+def _count_style(kind: str, row: HostTally) -> str:
+    return STATE_COLORS[kind] if row.count(kind) else "dim"

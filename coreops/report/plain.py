@@ -1,0 +1,104 @@
+"""Progress as lines of text, for logs, pipes and, above the live table, for what must not scroll away.
+
+Quiet on what is as it should be. Writes through a function, so that it knows no stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from coreops import events as ev
+from coreops.model import TaskResult
+from coreops.report.style import Style
+from coreops.report.tally import outcome, public
+from coreops.report.text import clean, one_line, seconds
+
+TAIL: Final = 10
+# What to say by verbosity: 0 and no terminal, 1 (-v), 2 (-vv). The live table shows changes itself.
+QUIET: Final = frozenset({"failed", "ignored", "note"})
+NORMAL: Final = QUIET | {"changed", "host"}
+VERBOSE: Final = NORMAL | {"ok", "skipped", "connected", "output"}
+TRACE: Final = VERBOSE | {"step"}
+LEVELS: Final = (NORMAL, VERBOSE, TRACE)
+
+
+class Plain:
+    """One line for each thing worth saying."""
+
+    def __init__(self, write: Callable[[str], None], style: Style, shown: frozenset[str] = NORMAL) -> None:
+        self._write = write
+        self._style = style
+        self._shown = shown
+        self._width = 0
+        self._check = False
+
+    def __call__(self, event: ev.Event) -> None:
+        for line in self._lines(event):
+            self._write(line)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _lines(self, event: ev.Event) -> Iterator[str]:
+        match event:
+            case ev.RunStarted(hosts=hosts, check=check):
+                self._check = check
+                self._width = min(max((len(clean(host)) for host in hosts), default=0), 30)
+            case ev.PhaseStarted(title=title, index=index, total=total):
+                yield self._style.paint("bold", f"[{index}/{total}] {one_line(title)}")
+            case ev.PhaseFinished(summary=summary, ok=ok) if summary:
+                yield "      " + self._style.state("ok" if ok else "failed", one_line(summary))
+            case ev.Notice(text=text, host=host):
+                prefix = f"{clean(host)}: " if host else ""
+                yield self._style.paint("bold", "note ") + prefix + clean(text)
+            case ev.PlayStarted(play=play, batch=batch, batches=batches) if "host" in self._shown:
+                of = f" (batch {batch} of {batches})" if batches > 1 else ""
+                yield self._style.paint("bold", f"play {one_line(play)}{of}")
+            case ev.HostConnected(host=host, seconds=took) if "connected" in self._shown:
+                yield self._line(host, "connected", seconds(took))
+            case ev.HostUnreachable(host=host, message=message, why=why, next=hint):
+                yield self._line(host, "unreachable", one_line(message))
+                if why:
+                    yield f"  why: {one_line(why, 300)}"
+                if hint:
+                    yield f"  next: {clean(hint)}"
+            case ev.StepStarted(host=host, title=title) if "step" in self._shown:
+                yield self._line(host, "starts", one_line(title))
+            case ev.TaskFinished():
+                yield from self._task(event)
+            case ev.HostFinished() if "host" in self._shown and event.state != "unreachable":
+                changed = "would change" if self._check else "changed"
+                counts = f"ok {event.ok}, {changed} {event.changed}, failed {event.failed}, skipped {event.skipped}"
+                yield self._line(event.host, event.state, counts)
+                if event.error and not event.failed:
+                    yield f"  why: {clean(event.error)}"
+
+    def _task(self, event: ev.TaskFinished) -> Iterator[str]:
+        result, kind = public(event.result), outcome(event)
+        worth = kind in self._shown or (kind == "skipped" and self._check and result.message)
+        if not worth:
+            return
+        word = "would change" if kind == "changed" and self._check else kind
+        item = f" ({one_line(event.item, 60)})" if event.item else ""
+        said = clean(result.message).strip("\n").split("\n")
+        head = f": {said[0]}" if said[0] else ""
+        yield self._line(event.host, word, f"{one_line(event.name)}{item}{head}")
+        yield from (f"  {line}" for line in said[1:])
+        if kind in ("failed", "ignored") or "output" in self._shown:
+            yield from _output(result)
+
+    def _line(self, host: str, state: str, text: str) -> str:
+        return f"{clean(host):<{self._width}}  {self._style.state(state, f'{state:<12}')} {text}"
+
+
+def _output(result: TaskResult) -> Iterator[str]:
+    """The end of what a command said, unless the message has it already."""
+    for stream in ("stderr", "stdout"):
+        text = result.data.get(stream)
+        if not isinstance(text, str | bytes) or not text or clean(text).strip() in clean(result.message):
+            continue
+        lines = clean(text).rstrip("\n").split("\n")
+        if len(lines) > TAIL:
+            yield f"  {stream}: ({len(lines) - TAIL} lines before)"
+        yield from (f"  {stream}: {line}" for line in lines[-TAIL:])
