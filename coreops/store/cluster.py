@@ -1,5 +1,5 @@
-"""The wanted cluster: who its members are and how each is configured, from the inventory's variables. Pure: no files, no
-connections. The variables it understands all begin with ``etcd_``; an unknown one is an error.
+"""The wanted cluster: who its members are and how each is configured, from the inventory's variables. Pure: no
+files, no connections. The variables it understands all begin with ``etcd_``; an unknown one is an error.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def member_add(id: str, name: str, peer_url: str, endpoints: Sequence[str]) -> S
     return ShellStep(
         id=id,
         title=f"add {name} as a learner",
-        probe=f"{listed} | grep -F -q -- {q(peer_url)}",
+        probe=f"{listed} | grep -F -q -- {q(peer_url + ',')}",
         act=line("member", "add", name, "--learner", f"--peer-urls={peer_url}", endpoints=endpoints),
         timeout=20.0,
     )
@@ -85,7 +85,7 @@ def member_remove(id: str, member: int, endpoints: Sequence[str]) -> ShellStep:
     return ShellStep(
         id=id,
         title=f"remove member {member:x}",
-        probe=f"list=$({listed}) || exit 2; case $list in *{member:x},*) exit 1;; esac",
+        probe=f"list=$({listed}) || exit 2; ! printf '%s\\n' \"$list\" | grep -q '^{member:x},'",
         act=line("member", "remove", f"{member:x}", endpoints=endpoints),
         timeout=20.0,
     )
