@@ -54,6 +54,18 @@ def _lines(segment: Segment) -> Iterator[str]:
 
 def _interferes(step: FileStep, batch: Iterable[FileStep]) -> bool:
     """Could an earlier step of the batch change what is seen at this step's path? A new folder above it cannot."""
+    path = step.path.rstrip("/") + "/"
+    for other in batch:
+        before = other.path.rstrip("/") + "/"
+        if path.startswith(before):
+            if path == before or other.kind != "directory":
+                return True
+        elif before.startswith(path):
+            return True
+    return False
+
+
+def _file(index: int, step: FileStep) -> str:
     path = step.path.rstrip("/") or ("/" if step.kind == "directory" and step.path else "")
     if not path:
         raise InputError(f"{step.path!r} cannot be made {step.kind}", where=step.title, next="name a path below /")

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016
 co_start '' ''
 co_f 1 /etc/app directory '41ed:a*:s*:u*:Uroot:g0:G*' - 0 0755 - root 0 - -
 co_f 2 '/etc/app/it'\''s' file '8180:a*:s*:u*:U*:g*:G*' 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 6 0600 066 - - - -
