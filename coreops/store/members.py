@@ -1,5 +1,5 @@
-"""From the wanted members and the observed cluster to the next action. Pure: it is asked again after every action, keeps
-no state, and so continues wherever an interrupted run has stopped.
+"""From the wanted members and the observed cluster to the next action. Pure: it is asked again after every action,
+keeps no state, and so continues wherever an interrupted run has stopped.
 
 Safety rules, all exercised by the simulator in the tests: data of a formed cluster is never used to form another one; a
 member that lost its data is removed before it joins again, as a learner; nothing that runs is stopped or removed when
@@ -277,8 +277,7 @@ def _repair(wanted: Sequence[Member], nodes: Mapping[str, Node], state: Membersh
 
 
 def _change(wanted: Sequence[Member], nodes: Mapping[str, Node], state: Membership, prune: bool) -> Action | None:
-    """Joining and pruning. What is dead goes before somebody joins (etcd takes nobody in while a voter is away), what is
-    alive goes afterwards."""
+    """Joining and pruning. etcd takes nobody in while a voter is away: the dead go before, the living afterwards."""
     dead = [entry for entry in state.strays if entry.id not in state.healthy]
     if prune and dead:
         return _remove(dead[0], state, "it is not in the inventory")
@@ -288,13 +287,13 @@ def _change(wanted: Sequence[Member], nodes: Mapping[str, Node], state: Membersh
         node = nodes[member.name]
         if node.active or node.data or node.formed:
             return Reset(member.name, "the cluster does not know this member")
-        blocked = [entry for entry in dead if entry.name or not entry.learner]
+        blocked = [entry for entry in state.strays if entry.learner or entry in dead]
         if blocked:
             names = ", ".join(entry.name or entry.peer_urls[0] for entry in blocked)
             return Refuse(
                 f"{member.name} cannot join now",
-                f"etcd takes a new member in only while all present ones are up; {names} does not answer and is not in "
-                "the inventory",
+                f"etcd takes one learner at a time, and only while all members are up; {names} is not in the inventory "
+                "and is down or a learner",
                 f"run with --prune to remove {names}, or put it back into the inventory",
             )
         return AddLearner(member.name)
@@ -323,6 +322,6 @@ def _roll(wanted: Sequence[Member], nodes: Mapping[str, Node], state: Membership
             f"{stale[first]} cannot be restarted now",
             f"{len(state.healthy & state.voters)} of {len(state.voters)} voters are healthy, "
             f"and {quorum.quorum(len(state.voters))} must stay",
-            "bring the other members back first; members outside the inventory count as down unless --prune asks them",
+            "bring the other members back first; --prune removes those that are not in the inventory",
         )
     return Restart(stale[first])
