@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
 from coreops.modules.base import Arguments, Module
+from coreops.modules.mode import FileMode as FileMode
 
 Locate = Callable[[str], Position]
 

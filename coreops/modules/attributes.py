@@ -1,0 +1,28 @@
+"""Mode, owner and group: the arguments that every module which makes files shares."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from coreops.modules.arguments import FileMode, Name
+from coreops.modules.base import Arguments
+
+
+class Attributes(Arguments):
+    """mode, owner, group."""
+
+    mode: FileMode | None = Field(
+        None, description="Permissions: octal in quotes (`'0644'`) or symbolic (`u=rwX,go=rX`). Default: keep, or 0644."
+    )
+    owner: Name | None = Field(None, description="Name or id of the user who owns it.")
+    group: Name | None = Field(None, description="Name or id of the group that owns it.")
+
+    @property
+    def symbolic(self) -> bool:
+        """Does the mode depend on what is there? A FileStep cannot say that."""
+        return self.mode is not None and self.mode.exact is None
+
+    @property
+    def bits(self) -> int | None:
+        """The mode as a FileStep takes it."""
+        return None if self.mode is None else self.mode.exact

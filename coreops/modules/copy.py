@@ -1,0 +1,204 @@
+"""copy: files and folders from the controller, given content, or (remote_src) from the node itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from coreops.errors import InputError
+from coreops.model import Blob, FileStep, Record, ShellStep, Step, TaskResult
+from coreops.modules.arguments import FileMode, NodePath, Text
+from coreops.modules.base import Context, Module
+from coreops.modules.mode import parse_mode
+from coreops.modules.placing import IN_MEMORY, Placing, place, placed
+from coreops.modules.remote_copy import remote_scripts
+
+
+class CopyArguments(Placing):
+    src: Text | None = Field(
+        None,
+        description="A file or folder on the controller (absolute, or below the playbook or its `files/`). A folder "
+        "that ends with / gives its content, without / itself. With `remote_src` an absolute path on the node.",
+    )
+    content: str | None = Field(
+        None, description="The content itself, instead of `src`. A mapping or list becomes JSON."
+    )
+    dest: NodePath = Field(description="Absolute path on the node. Ends with /: a folder, made when missing.")
+    force: bool = Field(True, description="Replace other content. `false`: write only when the file is missing.")
+    follow: bool = Field(False, description="When dest is a symbolic link, write what it points to.")
+    local_follow: bool = Field(True, description="Copy what symbolic links in `src` point to, not the links.")
+    remote_src: bool = Field(False, description="`src` is on the node.")
+    directory_mode: FileMode | None = Field(None, description="Mode of the folders made on the way.")
+    checksum: Text | None = Field(None, description="SHA-1 or SHA-256 that `src` must have; checked before it is sent.")
+    preserve: Literal[True] | None = Field(None, exclude=True, description="mode: preserve, the mode that src has.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preserve(cls, raw: Any) -> Any:
+        return (
+            {**raw, "mode": None, "preserve": True}
+            if isinstance(raw, Mapping) and raw.get("mode") == "preserve"
+            else raw
+        )
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _json(cls, value: Any) -> Any:
+        return json.dumps(value) if isinstance(value, (dict, list, tuple, bool)) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> CopyArguments:
+        if (self.src is None) == (self.content is None):
+            raise ValueError("needs src or content, one of them")
+        if self.content is not None and self.dest.endswith("/"):
+            raise ValueError(f"content needs the name of a file, and {self.dest!r} is a folder")
+        if self.remote_src and not (self.src or "").startswith("/"):
+            raise ValueError("with remote_src, src is an absolute path on the node")
+        return self
+
+
+class Copy(Module[CopyArguments]):
+    """Puts files where they belong. A file that is there already is not sent."""
+
+    name = "copy"
+    summary = "Put files on the node: from the controller, or given as text"
+    arguments = CopyArguments
+    example = """\
+- name: Settings of etcd
+  copy:
+    content: |
+      ETCD_DATA_DIR=/var/lib/etcd
+    dest: /etc/etcd/etcd.env
+    owner: root
+    mode: '0644'
+"""
+
+    def steps(self, args: CopyArguments, context: Context) -> Sequence[Step]:
+        if args.remote_src:
+            probe, act = remote_scripts(args, args.src or "", args.dest, preserve=bool(args.preserve), force=args.force)
+            return [
+                ShellStep(
+                    id=context.id,
+                    title=context.title,
+                    probe=probe,
+                    act=act,
+                    timeout=context.timeout,
+                    ignore_errors=context.ignore_errors,
+                )
+            ]
+        if args.content is not None:
+            return place(
+                context,
+                args,
+                args.dest,
+                Blob.of(args.content.encode("utf-8", "surrogateescape")),
+                id=context.id,
+                force=args.force,
+                follow=args.follow,
+            )
+        source = context.find(args.src or "", "files")
+        if source.is_dir():
+            return list(_tree(args, context, source))
+        dest = args.dest
+        steps: list[Step] = []
+        if dest.endswith("/"):
+            steps.append(_folder(args, context, dest.rstrip("/") or "/", 0))
+            dest += source.name
+        blob = read(source, context)
+        _verify(args, context, source, blob)
+        effective = args.model_copy(update={"mode": _mode_of(source)}) if args.preserve else args
+        id = f"{context.id}.1" if steps else context.id
+        return steps + place(context, effective, dest, blob, id=id, force=args.force, follow=args.follow)
+
+    def result(self, args: CopyArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        data: dict[str, Any] = {"dest": args.dest.rstrip("/") or "/"}
+        if args.src:
+            data["src"] = args.src
+        if args.content is not None:
+            content = args.content.encode("utf-8", "surrogateescape")
+            data |= {"checksum": hashlib.sha1(content).hexdigest(), "size": len(content)}
+        steps = self.steps(args, context) if context.diff else ()
+        return placed(context, args, steps, records, data)
+
+
+def read(source: Path, context: Context) -> Blob:
+    """A file of the controller; small ones in memory, so that a diff can show them. Raises InputError."""
+    try:
+        if source.stat().st_size <= IN_MEMORY:
+            return Blob.of(source.read_bytes())
+        return Blob.from_file(source)
+    except OSError as error:
+        raise InputError(f"cannot read {source}", where=context.position, why=error.strerror) from None
+
+
+def _mode_of(source: Path) -> object:
+    return parse_mode(f"{source.stat().st_mode & 0o7777:04o}")
+
+
+def _folder(args: CopyArguments, context: Context, path: str, number: int) -> FileStep:
+    return FileStep(
+        id=f"{context.id}.{number}",
+        title=context.title,
+        path=path,
+        kind="directory",
+        mode=args.directory_mode.exact if args.directory_mode else None,
+        follow=True,
+        ignore_errors=context.ignore_errors,
+    )
+
+
+def _tree(args: CopyArguments, context: Context, source: Path) -> Iterator[Step]:
+    """A folder and all in it, folders first, in the order of their names."""
+    if args.directory_mode is not None and args.directory_mode.exact is None:
+        raise InputError("copy: directory_mode of a folder is a number, like '0755'", where=context.position)
+    dest = args.dest.rstrip("/") or "/"
+    if not (args.src or "").endswith("/"):
+        dest = posixpath.join(dest, source.name)
+    yield _folder(args, context, dest, 0)
+    number = 0
+    for base, folders, files in os.walk(source, followlinks=args.local_follow):
+        folders.sort()
+        here = Path(base)
+        for name in [*folders, *sorted(files)]:
+            number += 1
+            path = here / name
+            at = posixpath.join(dest, path.relative_to(source).as_posix())
+            if path.is_symlink() and not args.local_follow:
+                yield FileStep(
+                    id=f"{context.id}.{number}",
+                    title=context.title,
+                    path=at,
+                    kind="link",
+                    target=os.readlink(path),
+                    ignore_errors=context.ignore_errors,
+                )
+            elif path.is_dir():
+                yield _folder(args, context, at, number)
+            else:
+                effective = args.model_copy(update={"mode": _mode_of(path)}) if args.preserve else args
+                blob = read(path, context)
+                yield from place(context, effective, at, blob, id=f"{context.id}.{number}", force=args.force)
+
+
+def _verify(args: CopyArguments, context: Context, source: Path, blob: Blob) -> None:
+    if args.checksum is None:
+        return
+    wanted = args.checksum.lower()
+    found = blob.sha256
+    if len(wanted) == 40:
+        with source.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha1").hexdigest()
+    if found != wanted:
+        raise InputError(
+            f"{source} does not have the checksum of the task",
+            where=context.position,
+            why=f"wanted {wanted}, found {found}",
+            next="get the right file, or correct checksum",
+        )

@@ -1,0 +1,52 @@
+"""debug: show a message or a variable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from coreops.model import Record, Step, TaskResult
+from coreops.modules.base import Arguments, Context, Module
+
+
+class DebugArguments(Arguments):
+    msg: Any = Field("Hello world!", description="What to show.")
+    var: str | None = Field(None, description="A variable or expression to show, without braces, instead of `msg`.")
+    verbosity: int = Field(0, ge=0, description="Only with this many `-v` or more.")
+
+    @model_validator(mode="after")
+    def _one(self) -> DebugArguments:
+        if self.var is not None and "msg" in self.model_fields_set:
+            raise ValueError("takes msg or var, one of them")
+        return self
+
+
+class Debug(Module[DebugArguments]):
+    """Shows something. Changes nothing, reaches no node."""
+
+    name = "debug"
+    summary = "Show a message or a variable"
+    arguments = DebugArguments
+    example = """\
+- name: What was found
+  debug:
+    var: member.stat.exists
+"""
+
+    def steps(self, args: DebugArguments, context: Context) -> Sequence[Step]:
+        return ()
+
+    def result(self, args: DebugArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        if args.verbosity > context.verbosity:
+            return TaskResult(skipped=True, data={"skipped_reason": "Verbosity threshold not met."})
+        if args.var is None:
+            return TaskResult(message=_show(args.msg), data={"msg": args.msg})
+        value = context.evaluate(args.var, context.position)
+        return TaskResult(message=f"{args.var}: {_show(value)}", data={args.var: value})
+
+
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, default=str, ensure_ascii=False)

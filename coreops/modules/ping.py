@@ -1,0 +1,34 @@
+"""ping: does the node answer with a working shell?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.modules.arguments import Text
+from coreops.modules.base import Arguments, Context, Module
+from coreops.modules.results import outcome
+
+
+class PingArguments(Arguments):
+    data: Text = Field("pong", description="The answer.")
+
+
+class Ping(Module[PingArguments]):
+    """Reaches the node and its shell, and comes back."""
+
+    name = "ping"
+    summary = "Reach a node and its shell"
+    arguments = PingArguments
+    example = """\
+- name: Everybody there?
+  ping:
+"""
+
+    def steps(self, args: PingArguments, context: Context) -> Sequence[Step]:
+        return [ShellStep(id=context.id, title=context.title, probe=":\n", ignore_errors=context.ignore_errors)]
+
+    def result(self, args: PingArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        return outcome(records, {"ping": args.data})

@@ -1,0 +1,103 @@
+"""Content that becomes a file: what copy and template share. A FileStep where one says it all, sh where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from coreops.model import Blob, FileStep, Record, ShellStep, Step, TaskResult
+from coreops.modules import sh
+from coreops.modules.arguments import Text
+from coreops.modules.attributes import Attributes
+from coreops.modules.base import Context
+from coreops.modules.results import backup_file, file_diff, is_changed, outcome
+
+IN_MEMORY = 1 << 20
+
+
+class Placing(Attributes):
+    """The arguments of modules that write one file."""
+
+    backup: bool = Field(False, description="Keep the old file beside it, with the time in its name.")
+    validate_: Annotated[Text | None, AfterValidator(sh.check_validate)] = Field(
+        None,
+        alias="validate",
+        description="A command that must succeed before the file is put in its place; `%s` is the new file.",
+    )
+
+
+def place(
+    context: Context, args: Placing, dest: str, blob: Blob, *, id: str, force: bool = True, follow: bool = False
+) -> list[Step]:
+    """The steps that make ``dest`` hold the blob with the attributes of ``args``."""
+    if args.validate_ is None and not args.backup and not args.symbolic:
+        return [
+            FileStep(
+                id=id,
+                title=context.title,
+                path=dest,
+                kind="file",
+                content=blob,
+                mode=args.bits,
+                owner=args.owner,
+                group=args.group,
+                follow=follow,
+                force=force,
+                ignore_errors=context.ignore_errors,
+            )
+        ]
+    follow_link = sh.FOLLOW if follow else ""
+    shared = sh.FAIL + sh.holds(args.mode, args.owner, args.group, follow=follow)
+    probe = sh.probe(shared, follow_link, _PROBE, dest=dest, sum=blob.sha256, force=str(force))
+    writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
+    # Content that is right already is not written again: backup and validate are for new content.
+    act = sh.act(writing, follow_link, _ACT, dest=dest, sum=blob.sha256, force=str(force))
+    return [
+        ShellStep(
+            id=id,
+            title=context.title,
+            probe=probe,
+            act=act,
+            blobs=(blob,),
+            timeout=context.timeout,
+            ignore_errors=context.ignore_errors,
+        )
+    ]
+
+
+def placed(
+    context: Context, args: Placing, steps: Sequence[Step], records: Sequence[Record], data: dict[str, Any]
+) -> TaskResult:
+    """The result of ``place``."""
+    if args.bits is not None:
+        data["mode"] = f"{args.bits:04o}"
+    data |= {name: value for name, value in (("owner", args.owner), ("group", args.group)) if value}
+    diffs = []
+    for step, record in zip(steps, records, strict=False):
+        if context.diff and is_changed([record]):
+            diffs.append(file_diff(step, record) if isinstance(step, FileStep) else f"# {data['dest']}: replaced\n")
+    return outcome(records, data | backup_file(records), diff="".join(diffs))
+
+
+_PROBE = """\
+[ ! -d "$dest" ] || fail "$dest is a directory; end dest with / to put the file into it"
+[ -e "$dest" ] || exit 1
+[ "$force" = False ] || [ "$(sha256sum <"$dest" | cut -c 1-64)" = "$sum" ] || exit 1
+attributes_hold "$dest"
+"""
+_ACT = """\
+if [ -e "$dest" ] && { [ "$force" = False ] || [ "$(sha256sum <"$dest" | cut -c 1-64)" = "$sum" ]; }; then
+  set_attributes "$dest"
+  exit
+fi
+[ -d "${dest%/*}/" ] || fail "its folder does not exist: $dest"
+""" + (
+    sh.TEMPORARY
+    + """\
+# shellcheck disable=SC2154 # the loader sets blob1
+cat "$blob1" >"$tmp"
+place "$tmp" "$dest"
+"""
+)

@@ -1,0 +1,96 @@
+"""reboot: the node goes down and comes back with another boot id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from coreops.model import Reconnect, Record, ShellStep, Step, TaskResult
+from coreops.modules import sh
+from coreops.modules.arguments import Text
+from coreops.modules.base import Arguments, Context, Module
+from coreops.modules.results import is_changed, outcome, text
+
+
+class RebootArguments(Arguments):
+    reboot_timeout: float = Field(600, gt=0, description="Seconds until it must be back with another boot id.")
+    msg: Text = Field("Reboot initiated by coreops", description="What users of the node and its journal are told.")
+    pre_reboot_delay: int = Field(0, ge=0, description="Seconds to wait before.")
+    post_reboot_delay: int = Field(0, ge=0, description="Seconds to wait after it is back.")
+    test_command: Text | None = Field(None, description="A command that must succeed afterwards, tried until it does.")
+    reboot_command: Text | None = Field(None, description="What reboots the node. Default: `systemctl reboot`.")
+    connect_timeout: float | None = Field(None, description="Accepted for Ansible's sake; the connection's own counts.")
+
+
+class Reboot(Module[RebootArguments]):
+    """Reboots. It is done when the boot id changed, not when a command exited."""
+
+    name = "reboot"
+    summary = "Reboot the node and wait until it is back"
+    arguments = RebootArguments
+    example = """\
+- name: Start the new kernel
+  reboot:
+    reboot_timeout: 300
+    test_command: systemctl is-active sshd.socket sshd.service
+"""
+
+    def steps(self, args: RebootArguments, context: Context) -> Sequence[Step]:
+        command = args.reboot_command or "systemctl reboot"
+        after = args.test_command is not None or args.post_reboot_delay > 0
+        values = {"msg": args.msg, "delay": str(args.pre_reboot_delay), "reboot": command}
+        steps = [
+            ShellStep(
+                id=f"{context.id}.0" if after else context.id,
+                title=context.title,
+                probe="cat /proc/sys/kernel/random/boot_id && exit 1\nexit 2\n",
+                act=sh.act(_ACT, **values),
+                once=True,
+                timeout=context.timeout + args.pre_reboot_delay,
+                ignore_errors=context.ignore_errors,
+                reconnect=Reconnect(args.reboot_timeout),
+            )
+        ]
+        if after:
+            test = {"test": args.test_command or ":", "delay": str(args.post_reboot_delay)}
+            steps.append(
+                ShellStep(
+                    id=f"{context.id}.1",
+                    title=context.title,
+                    act=sh.act(_TEST, **test),
+                    changes=False,
+                    timeout=args.reboot_timeout + args.post_reboot_delay,
+                    ignore_errors=context.ignore_errors,
+                )
+            )
+        return steps
+
+    def result(self, args: RebootArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        data: dict[str, Any] = {"rebooted": bool(records) and records[0].state == "changed"}
+        data["elapsed"] = round(sum(record.seconds for record in records))
+        if records and is_changed(records[:1]):
+            data["boot_id_before"] = text(records[0].before).strip()
+        return outcome(records, data)
+
+
+# The reboot begins when this shell has answered: a second later, in a unit (or session) of its own.
+_ACT = """\
+[ "$delay" = 0 ] || sleep "$delay"
+if command -v wall >/dev/null 2>&1; then
+  printf '%s\\n' "$msg" | wall 2>/dev/null || :
+fi
+if command -v logger >/dev/null 2>&1; then
+  printf '%s\\n' "$msg" | logger -t coreops 2>/dev/null || :
+fi
+if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
+  systemd-run --quiet --no-block --on-active=1s --timer-property=AccuracySec=100ms -- /bin/sh -c "$reboot"
+else
+  setsid sh -c 'sleep 1; eval "$1"' sh "$reboot" >/dev/null 2>&1 </dev/null &
+fi
+"""
+_TEST = """\
+[ "$delay" = 0 ] || sleep "$delay"
+until sh -c "$test" >/dev/null 2>&1; do sleep 1; done
+"""

@@ -1,0 +1,85 @@
+"""template: a Jinja2 file of the controller, rendered with the host's variables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from coreops.errors import InputError
+from coreops.model import Blob, Position, Record, Step, TaskResult
+from coreops.modules.arguments import NodePath, Text
+from coreops.modules.base import Context, Module
+from coreops.modules.placing import Placing, place, placed
+
+_NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r", "\r\n": "\r\n"}
+
+
+class TemplateArguments(Placing):
+    src: Text = Field(
+        description="The template on the controller: absolute, or below the playbook or its `templates/`."
+    )
+    dest: NodePath = Field(description="Absolute path on the node. Ends with /: into this folder, without `.j2`.")
+    force: bool = Field(True, description="Replace other content. `false`: write only when the file is missing.")
+    follow: bool = Field(False, description="When dest is a symbolic link, write what it points to.")
+    newline_sequence: Literal["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"] = Field(
+        "\n", description="How lines end in the file."
+    )
+    output_encoding: Text = Field("utf-8", description="Character set of the file.")
+
+
+class Template(Module[TemplateArguments]):
+    """Renders on the controller; the node gets the finished file."""
+
+    name = "template"
+    summary = "Fill in a template and put it on the node"
+    arguments = TemplateArguments
+    example = """\
+- name: The node's environment file
+  template:
+    src: node.env.j2
+    dest: /etc/coreops/node.env
+    mode: '0644'
+"""
+
+    def steps(self, args: TemplateArguments, context: Context) -> Sequence[Step]:
+        blob, name = _render(args, context)
+        dest = args.dest + name.removesuffix(".j2") if args.dest.endswith("/") else args.dest
+        return place(context, args, dest, blob, id=context.id, force=args.force, follow=args.follow)
+
+    def result(self, args: TemplateArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        blob, name = _render(args, context)
+        data = {
+            "dest": args.dest + name.removesuffix(".j2") if args.dest.endswith("/") else args.dest,
+            "src": args.src,
+            "size": blob.size,
+            "checksum": hashlib.sha1(blob.data or b"").hexdigest(),
+        }
+        steps = self.steps(args, context) if context.diff else ()
+        return placed(context, args, steps, records, data)
+
+
+def _render(args: TemplateArguments, context: Context) -> tuple[Blob, str]:
+    path = context.find(args.src, "templates")
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"not UTF-8 at byte {error.start}"
+        raise InputError(f"cannot read the template {path}", where=context.position, why=why) from None
+    text = context.template(source, Position(str(path), 1, 1))
+    # Jinja2 takes newlines off the end; as many as the template has belong there.
+    missing = _trailing_newlines(source) - _trailing_newlines(text)
+    text += "\n" * missing
+    newline = _NEWLINES[args.newline_sequence]
+    if newline != "\n":
+        text = text.replace("\n", newline)
+    try:
+        return Blob.of(text.encode(args.output_encoding)), path.name
+    except (UnicodeEncodeError, LookupError) as error:
+        raise InputError(f"cannot write {path.name} as {args.output_encoding}", where=path, why=str(error)) from None
+
+
+def _trailing_newlines(text: str) -> int:
+    return len(text) - len(text.rstrip("\n"))
