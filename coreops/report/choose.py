@@ -28,8 +28,8 @@ def choose(
     """Return the report of a run: an Emit, and a context manager that must be closed.
 
     stdout gets results (JSON lines; command outputs; diffs and the recap), stderr progress (the live table on a
-    terminal, else lines). outputs: the run is about what commands print (``coreops exec``). run_dir: write per-host logs below
-    it. tty, stdout, stderr: for tests; None means what is really there.
+    terminal, else lines). outputs: the run is about what commands print (``coreops exec``). run_dir: write per-host
+    logs below it. tty, stdout, stderr: for tests; None means what is really there.
     """
     out, err = stdout or sys.stdout, stderr or sys.stderr
     subscribers: list[Subscriber] = []
