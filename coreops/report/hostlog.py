@@ -22,7 +22,7 @@ _FLUSH_AT: Final = 64 * 1024
 
 def log_name(host: str) -> str:
     """A file name for a host, whatever the host is called."""
-    name = quote(host, safe="@+,=[]:")
+    name = quote(host, safe="@+,=[]:", errors="surrogatepass")
     return (name if not name.startswith(".") else "%2E" + name[1:]) + ".log"
 
 
