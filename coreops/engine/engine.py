@@ -61,6 +61,7 @@ class Engine:
         self.targets = dict(targets)
         self.forks = forks or default_forks()
         self.interrupted = False
+        self.aborted = False
         self._emit = emit
         self._run = run
         self._journal = journal
@@ -120,7 +121,7 @@ class Engine:
 
     def abort(self) -> None:
         """Kill what runs on every host. Never raises."""
-        self.interrupted = True
+        self.interrupted = self.aborted = True
         self._each(HostSession.abort)
 
     def close(self) -> None:
@@ -158,6 +159,8 @@ class Engine:
             state, error = "interrupted", caught
         except CoreopsError as caught:
             state, error = "failed", caught
+        if self.aborted and state != "done":
+            state, error = "interrupted", InterruptedRun("killed by the operator", where=host, why=str(error))
         exchanges = session.exchanges - before
         counts = getattr(program, "counts", None) or {}
         self._emit(HostFinished(host, state, **counts, exchanges=exchanges))

@@ -80,7 +80,9 @@ class HostSession:
                 self._drop()
                 if not left:
                     return
-                if not self.answered or error.kind in patience.FINAL or self._stopping:
+                if error.kind in patience.FINAL or self._stopping or (self.exchanges > 1 and not self.answered):
+                    raise  # a shell that never said a word gets a second chance, no third
+                if self.exchanges == 0:
                     raise
                 deadline = deadline or time.monotonic() + patience.RECONNECT
                 if time.monotonic() > deadline:

@@ -261,8 +261,8 @@ co_verify() {
   for co_i in $co_temps; do eval "q_$co_i=\$p_$co_i p_$co_i=\$t_$co_i"; done
   co_lines "$(sha256sum -- "$@" 2>/dev/null)" h co_sum
   for co_i in $co_temps; do
-    eval "p_$co_i=\$q_$co_i co_x=\$x_$co_i co_h=\$h_$co_i"
-    [ "$co_x" = "$co_h" ] || eval "d_$co_i=error e_$co_i=\"content arrived damaged (SHA-256 differs)\""
+    eval "p_$co_i=\$q_$co_i co_x=\$x_$co_i co_h=\$h_$co_i co_st=\$d_$co_i"
+    [ "$co_x:$co_st" = "$co_h:todo" ] || [ "$co_st" = error ] || eval "d_$co_i=error e_$co_i=\"content arrived damaged (SHA-256 differs)\""
   done
 }
 
