@@ -115,7 +115,7 @@ class Tally:
             self.hosts.setdefault(host, HostTally(host))
 
     def _row(self, host: str) -> HostTally:
-        return self.hosts.setdefault(host, HostTally(host))
+        return self.hosts.get(host) or self.hosts.setdefault(host, HostTally(host))
 
     def _running(self, host: str, now: float) -> HostTally:
         row = self._row(host)

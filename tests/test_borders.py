@@ -1,0 +1,191 @@
+"""The arrows of the house: who may import whom, what the pure packages must not touch, and how long a file may be.
+
+Reads the sources only. ``MAY_IMPORT`` is the picture; to add an arrow is to change it here, on purpose.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "coreops"
+SHARED = {"model", "errors", "events"}
+LONGEST = 400
+
+# package (or module) -> packages and modules of coreops it may import besides itself. The longest key that fits counts.
+MAY_IMPORT: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "events": {"model"},
+    "shell": SHARED,
+    "modules": SHARED | {"shell"},
+    "inventory": SHARED,
+    "playbook": SHARED | {"inventory", "modules", "shell.quote", "engine.program"},
+    "transport": SHARED | {"shell.quote"},
+    "engine": SHARED | {"shell", "transport"},
+    "report": SHARED,
+    "cloudconfig": SHARED,
+    "providers": SHARED | {"shell.quote"},
+    "schedulers": SHARED | {"shell.quote", "engine", "modules"},
+    "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport"},
+    "upgrade": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers"},
+}
+PURE = (
+    "model",
+    "errors",
+    "events",
+    "inventory",
+    "playbook",
+    "modules",
+    "shell",
+    "cloudconfig",
+    "engine.program",
+    "report.tally",
+    "report.text",
+    "store.members",
+    "store.preflight",
+    "store.quorum",
+    "upgrade.coordinator",
+)
+# What does I/O beyond reading files, or waits. Prefixes of module names.
+IMPURE = (
+    "asyncio",
+    "concurrent",
+    "fabric",
+    "fcntl",
+    "http",
+    "httpx",
+    "invoke",
+    "multiprocessing",
+    "paramiko",
+    "pty",
+    "requests",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "urllib.request",
+)
+# A daemon's stdout is its log.
+PRINTS = ("providers.namespace.launcher",)
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """``coreops/store/quorum.py`` is ``store.quorum``; a package's ``__init__`` is the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, anywhere in it, with the line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            module = node.module or ""
+            for alias in node.names:
+                target = PACKAGE.parent / Path(*module.split(".")) / alias.name
+                is_module = target.with_suffix(".py").exists() or target.is_dir()
+                yield (f"{module}.{alias.name}" if is_module else module), node.lineno
+
+
+def allowed(name: str) -> set[str] | None:
+    keys = [key for key in MAY_IMPORT if below(name, key)]
+    return MAY_IMPORT[max(keys, key=len)] | {max(keys, key=len).split(".")[0]} if keys else None
+
+
+def test_arrows_go_down() -> None:
+    wrong = []
+    for path in SOURCES:
+        may = allowed(name_of(path))
+        if may is None:
+            assert name_of(path).split(".")[0] in ("", "cli"), f"{path} is in no package that MAY_IMPORT knows"
+            continue
+        wrong += [
+            f"{name_of(path)}:{line} imports {module}"
+            for module, line in imports(path)
+            if below(module, "coreops")
+            and module != "coreops"
+            and not any(below(module.removeprefix("coreops."), one) for one in may)
+        ]
+    assert not wrong
+
+
+def test_pure_packages_touch_no_world() -> None:
+    wrong = [
+        f"{name_of(path)}:{line} imports {module}"
+        for path in SOURCES
+        if any(below(name_of(path), pure) for pure in PURE)
+        for module, line in imports(path)
+        if any(below(module, bad) for bad in IMPURE)
+    ]
+    assert not wrong
+
+
+def test_only_the_command_line_prints() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        if name_of(path).split(".")[0] not in ("cli", "report") and name_of(path) not in PRINTS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not wrong, "events, not prints"
+
+
+@pytest.mark.parametrize("package", sorted({name_of(path).split(".")[0] for path in SOURCES} & set(PURE)))
+def test_a_pure_package_loads_no_ssh(package: str) -> None:
+    code = f"import coreops.{package}, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"fabric", "paramiko", "httpx", "rich", "typer"} & set(loaded)
+
+
+def test_no_file_is_longer_than_it_may_be() -> None:
+    files = [*SOURCES, *(ROOT / "tests").rglob("*.py"), *PACKAGE.rglob("*.sh")]
+    long = {
+        str(path.relative_to(ROOT)): lines for path in files if (lines := len(path.read_text().splitlines())) > LONGEST
+    }
+    assert not long
+
+
+def test_every_file_says_what_it_is() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
+
+
+def test_nothing_is_left_undone() -> None:
+    marks = ("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error")
+    found = [
+        f"{path.relative_to(ROOT)}: {mark}"
+        for path in [*SOURCES, *PACKAGE.rglob("*.sh")]
+        for mark in marks
+        if mark in path.read_text()
+    ]
+    assert not found
+
+
+def test_importing_does_nothing() -> None:
+    """At module level there are definitions, constants and imports; a bare call would be a side effect."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.For | ast.While | ast.With)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+    ]
+    assert not wrong
