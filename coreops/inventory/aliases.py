@@ -61,7 +61,7 @@ class Reader:
     """Reads the connection variables of one host. ``render`` templates a value that holds ``{{``."""
 
     def __init__(self, inventory: Inventory, host: str, render: Render | None) -> None:
-        self.inventory = inventory
+        self.settings = inventory.settings(host)
         self.host = host
         self.render = render
 
@@ -87,7 +87,7 @@ class Reader:
 
     def named(self, name: str) -> Setting | None:
         """Return the value of one variable, templated."""
-        setting = self.inventory.setting(self.host, name)
+        setting = self.settings.get(name)
         if setting is None or not isinstance(setting.value, str) or "{{" not in setting.value:
             return setting
         if self.render is None:
@@ -101,7 +101,7 @@ class Reader:
     def refuse(self) -> None:
         """Raise InputError for a variable that asks for what coreops does not do."""
         for name, (asks, what, hint) in _REFUSED.items():
-            setting = self.inventory.setting(self.host, name)
+            setting = self.settings.get(name)
             if setting is not None and asks(setting.value):
                 raise InputError(what, where=setting.position, why=f"{name} is set for host {self.host!r}", next=hint)
 

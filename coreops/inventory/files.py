@@ -19,8 +19,11 @@ _PROGRAM = re.compile(rb"#!|\x7fELF")
 _DATA_SUFFIXES = (".yml", ".yaml", ".json", ".ini")
 
 
-def inventory_files(folder: Path) -> Iterator[Path]:
+def inventory_files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Yield the files of an inventory folder in name order, deep, without those that are no inventory."""
+    here = folder.resolve()
+    if here in above:  # a symbolic link to a folder we are in
+        return
     try:
         children = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
@@ -29,28 +32,31 @@ def inventory_files(folder: Path) -> Iterator[Path]:
         if _IGNORED_NAMES.fullmatch(path.name):
             continue
         if path.is_dir():
-            yield from inventory_files(path)
+            yield from inventory_files(path, above | {here})
         elif path.is_file() and not _NOT_INVENTORY.match(read_bytes(path, 16)):
             yield path
 
 
 def read_inventory(path: Path) -> str:
     """Return the text of an inventory file. A program is refused, not run."""
-    suffix = path.suffix
-    executable = os.access(path, os.X_OK) and suffix not in _DATA_SUFFIXES
-    if executable or _PROGRAM.match(read_bytes(path, 4)):
+    data = read_bytes(path)
+    executable = os.access(path, os.X_OK) and path.suffix not in _DATA_SUFFIXES
+    if executable or _PROGRAM.match(data):
         raise InputError(
             "dynamic inventories are not supported yet",
             where=Position(str(path)),
             why="the file is executable" if executable else "the file is a program",
             next="save its output (`ansible-inventory --list --export --yaml`) as *.yml; `chmod -x` a data file",
         )
-    return read_text(path)
+    return _decode(path, data)
 
 
 def read_text(path: Path) -> str:
     """Return a UTF-8 file's text. Raises InputError."""
-    data = read_bytes(path)
+    return _decode(path, read_bytes(path))
+
+
+def _decode(path: Path, data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -65,9 +65,10 @@ def _cycle(children: Children, stuck: set[str]) -> InputError:
         seen.append(name)
         name = above[name]
     loop = [*reversed(seen[seen.index(name) :])]
-    start = loop.index(min(loop))
-    loop = [*loop[start:], *loop[:start]]
-    closing = children[loop[-1]][loop[0]]
+    # the edge written last is the one to look at: it closed the circle
+    edges = [(children[name][loop[(i + 1) % len(loop)]], i) for i, name in enumerate(loop)]
+    closing, last = max(edges, key=lambda edge: (edge[0].line, edge[0].column))
+    loop = [*loop[last + 1 :], *loop[: last + 1]]
     return InputError(
         f"group {loop[0]!r} contains itself",
         where=closing,

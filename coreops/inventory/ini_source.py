@@ -80,7 +80,7 @@ class _Reader:
     def section(self, line: str, at: Position) -> tuple[Owner, str] | None:
         match = _SECTION.fullmatch(line)
         if not match:
-            if line[-1] == "]":
+            if line[-1] == "]" or "]" not in line:
                 raise InputError(
                     f"{line[:60]!r} is not a section",
                     where=at,

@@ -5,7 +5,7 @@ Immutable. Reads files only in ``with_playbook_dir`` and for ``@file`` limits; n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from coreops.model import Position
 LOCALHOST = "localhost"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inventory:
     """Hosts in the order they appear, groups, and the variables of both.
 
@@ -29,13 +29,13 @@ class Inventory:
     inventory, then those beside the playbook.
     """
 
-    hosts: Mapping[str, Host]
-    groups: Mapping[str, Group]
+    hosts: Mapping[str, Host] = field(repr=False)
+    groups: Mapping[str, Group] = field(repr=False)
     base: Path
-    folders: tuple[VarsFolder, ...] = ()
-    _members: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _chains: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _shared: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    folders: tuple[VarsFolder, ...] = field(default=(), repr=False)
+    _members: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+    _chains: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+    _shared: dict[tuple[str, ...], dict[str, Setting]] = field(default_factory=dict, init=False, repr=False)
 
     def match(self, pattern: str, limit: str | None = None) -> tuple[str, ...]:
         """Return the hosts a pattern selects, within ``limit``. Raises InputError for an unknown name.
@@ -67,6 +67,10 @@ class Inventory:
 
     def vars(self, host: str) -> Mapping[str, Any]:
         """Return a host's variables, untemplated, merged by Ansible's precedence."""
+        return {name: setting.value for name, setting in self.settings(host).items()}
+
+    def settings(self, host: str) -> Mapping[str, Setting]:
+        """Return what ``vars`` returns, each value with its place."""
         found = self._host(host)
         shared = self._shared.get(found.groups)
         if shared is None:
@@ -75,13 +79,10 @@ class Inventory:
 
     def origin(self, host: str, name: str) -> tuple[Position, ...]:
         """Return where a variable's value was written, then the places it overrides, nearest first; () if unset."""
-        return tuple(
-            place for setting in self._settings(host, name) for place in (setting.position, *setting.overrides)
-        )
-
-    def setting(self, host: str, name: str) -> Setting | None:
-        """Return the value that wins and its place, or None."""
-        return next(self._settings(host, name), None)
+        found = self._host(host)
+        layers = reversed([*self._group_layers(found), *self._host_layers(found)])
+        written = (layer[name] for layer in layers if name in layer)
+        return tuple(place for setting in written for place in (setting.position, *setting.overrides))
 
     def with_playbook_dir(self, path: Path) -> Inventory:
         """Return this inventory with the group_vars/ and host_vars/ beside a playbook. Raises InputError."""
@@ -89,13 +90,6 @@ class Inventory:
         if path.resolve() == self.base.resolve():
             return replace(self, folders=own)
         return replace(self, folders=(*own, read_vars_folder(path, self.groups, self.hosts)))
-
-    def _settings(self, host: str, name: str) -> Iterator[Setting]:
-        """The settings of one name, strongest first."""
-        found = self._host(host)
-        for layer in reversed([*self._group_layers(found), *self._host_layers(found)]):
-            if name in layer:
-                yield layer[name]
 
     def _group_layers(self, host: Host) -> list[Settings]:
         """Ansible's order: inventory files, then group_vars/all of every folder, then the other group_vars."""
@@ -135,5 +129,5 @@ class Inventory:
         return found
 
 
-def _merge(layers: list[Settings]) -> dict[str, Any]:
-    return {name: setting.value for layer in layers for name, setting in layer.items()}
+def _merge(layers: list[Settings]) -> dict[str, Setting]:
+    return {name: setting for layer in layers for name, setting in layer.items()}

@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode
 from coreops.errors import InputError
 from coreops.inventory.data import Setting, Settings, VarsFolder
 from coreops.inventory.files import cannot_read, read_text
-from coreops.inventory.yaml_nodes import Builder, compose, guard_depth
+from coreops.inventory.yaml_nodes import Builder, compose
 from coreops.model import Position
 
 SUFFIXES = ("", ".yml", ".yaml", ".json")
@@ -69,7 +69,7 @@ def _read_file(path: Path) -> Settings:
     build = Builder(file)
     if not isinstance(root, MappingNode):
         raise InputError("variables must be a mapping", where=build.at(root), next="write name: value")
-    return guard_depth(lambda: _settings(build, root), file)
+    return _settings(build, root)
 
 
 def _settings(build: Builder, root: MappingNode) -> Settings:

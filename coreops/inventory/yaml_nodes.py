@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from coreops.errors import InputError
@@ -21,9 +22,9 @@ from coreops.model import Position
 
 _TAG = "tag:yaml.org,2002:"
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_AT_BYTE = re.compile(r"position (\d+)")
-_DEEPEST = 200
-T = TypeVar("T")
+_INDENTS = re.compile(r"^[ ?:-]*", re.MULTILINE)
+DEEPEST = 100
+"""Levels of mappings and lists that a document may nest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,31 @@ def compose(text: str, file: str) -> Node | None:
         )
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return guard_depth(lambda: yaml.compose(text, Loader=loader), file)
+        _check_depth(text, loader, file)
+        return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         raise _syntax(error, text, file) from None
     except yaml.YAMLError as error:
         raise InputError("not valid YAML", where=Position(file), why=str(error).strip()) from None
 
 
-def guard_depth(work: Callable[[], T], file: str) -> T:
-    """Run ``work``; a document nested deeper than Python can follow becomes an InputError."""
-    try:
-        return work()
-    except RecursionError:
-        raise InputError("nested too deeply", where=Position(file), next="flatten the document") from None
+def _check_depth(text: str, loader: Any, file: str) -> None:
+    """Raise InputError for a document so deep that the composer, recursive C, would crash the program.
+
+    Only a text with many brackets or a deep indent can be deep; only such a text pays for a pass over its events.
+    """
+    if text.count("[") + text.count("{") < DEEPEST and len(max(_INDENTS.findall(text), key=len)) < DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                mark = event.start_mark
+                where = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
+                raise InputError(f"nested deeper than {DEEPEST} levels", where=where, next="flatten the document")
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
 
 
 class Builder:
@@ -66,6 +79,7 @@ class Builder:
     def __init__(self, file: str) -> None:
         self.file = file
         self._built: dict[int, Any] = {}
+        self._entries: dict[int, list[Entry]] = {}
         self._open: set[int] = set()
 
     def at(self, node: Node) -> Position:
@@ -75,6 +89,9 @@ class Builder:
 
     def entries(self, node: MappingNode) -> list[Entry]:
         """Return the entries of a mapping, merge keys (``<<``) resolved. Raises InputError for a duplicate key."""
+        known = self._entries.get(id(node))
+        if known is not None:
+            return known
         own: dict[Any, Entry] = {}
         inherited: dict[Any, Entry] = {}
         self._enter(node)
@@ -97,7 +114,8 @@ class Builder:
                 )
             own[key] = Entry(key, key_node, value)
         self._open.discard(id(node))
-        return list((inherited | own).values()) if inherited else list(own.values())
+        found = self._entries[id(node)] = list((inherited | own).values() if inherited else own.values())
+        return found
 
     def value(self, node: Node) -> Any:
         """Return the plain value of a node."""
@@ -146,8 +164,6 @@ class Builder:
     def _enter(self, node: Node) -> None:
         if id(node) in self._open:
             raise InputError("an alias contains itself", where=self.at(node), next="remove the alias")
-        if len(self._open) > _DEEPEST:
-            raise InputError(f"nested deeper than {_DEEPEST} levels", where=self.at(node), next="flatten the document")
         self._open.add(id(node))
 
     def _only_tag(self, node: Node, tag: str) -> None:

@@ -7,7 +7,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from coreops.errors import InputError, did_you_mean
 from coreops.inventory.draft import Draft, Owner
 from coreops.inventory.names import parse_host
-from coreops.inventory.yaml_nodes import Builder, Entry, compose, guard_depth
+from coreops.inventory.yaml_nodes import Builder, Entry, compose
 
 SECTIONS = ("hosts", "vars", "children")
 _EXAMPLE = "a group looks like  store: {hosts: {n1: {ansible_host: 10.0.0.1}}}"
@@ -17,13 +17,14 @@ def parse_yaml(text: str, file: str, draft: Draft) -> None:
     """Add the YAML inventory ``text`` to ``draft``. Raises InputError with file:line:column."""
     root = compose(text, file)
     if root is not None and not _is_null(root):
-        guard_depth(lambda: _Reader(file, draft).top(root), file)
+        _Reader(file, draft).top(root)
 
 
 class _Reader:
     def __init__(self, file: str, draft: Draft) -> None:
         self.build = Builder(file)
         self.draft = draft
+        self.seen: dict[tuple[str, int], bool] = {}
 
     def top(self, root: Node) -> None:
         if not isinstance(root, MappingNode):
@@ -49,6 +50,18 @@ class _Reader:
 
     def group(self, entry: Entry) -> Owner:
         group = self.draft.group(self.name(entry, "group"), self.build.at(entry.key_node))
+        # aliases: the same node below the same name says nothing new, unless it is below itself
+        place = (group.name, id(entry.value))
+        if self.seen.get(place):
+            return group
+        if place in self.seen:
+            raise InputError("an alias contains itself", where=self.build.at(entry.key_node), next="remove the alias")
+        self.seen[place] = False
+        self.sections(group, entry)
+        self.seen[place] = True
+        return group
+
+    def sections(self, group: Owner, entry: Entry) -> None:
         for section in self.mapping(entry, f"group {group.name!r}", _EXAMPLE):
             key, where = section.key, self.build.at(section.key_node)
             if key not in SECTIONS:
@@ -68,7 +81,6 @@ class _Reader:
             else:
                 for host in self.members(section, what):
                     self.hosts(group, host)
-        return group
 
     def hosts(self, group: Owner, entry: Entry) -> None:
         where = self.build.at(entry.key_node)
