@@ -28,3 +28,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on st
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv: every step.")]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit XML file.")]
 AcceptNew = Annotated[bool, typer.Option("--accept-new", help="Trust and record host keys seen for the first time.")]
+User = Annotated[str | None, typer.Option("--user", "-u", help="SSH user where the inventory names none.")]
+Key = Annotated[
+    Path | None, typer.Option("--private-key", metavar="FILE", help="SSH key where the inventory names none.")
+]
+Transport = Annotated[str, typer.Option("--transport", help="paramiko, openssh or local.")]
+AskBecomePass = Annotated[bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo password once.")]

@@ -163,7 +163,8 @@ class Engine:
             state, error = "interrupted", InterruptedRun("killed by the operator", where=host, why=str(error))
         exchanges = session.exchanges - before
         counts = getattr(program, "counts", None) or {}
-        self._emit(HostFinished(host, state, **counts, exchanges=exchanges))
+        said = str(error) if error is not None else ""
+        self._emit(HostFinished(host, state, **counts, exchanges=exchanges, error=said))
         return HostOutcome(state, error, exchanges)
 
     def _run_program(

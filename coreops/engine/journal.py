@@ -35,7 +35,7 @@ class RunInfo:
 
 
 class Journal:
-    """One run's journal. Thread-safe. Also a subscriber of events (``on_event``)."""
+    """One run's journal. Thread-safe. Also a subscriber of events: call it with one."""
 
     def __init__(self, path: Path, id: str, records: Mapping[str, Mapping[str, Record]]) -> None:
         self.id = id
@@ -87,7 +87,7 @@ class Journal:
         records = self._records.get(host)
         return _Replay(program, dict(records)) if records else program
 
-    def on_event(self, event: Event) -> None:
+    def __call__(self, event: Event) -> None:
         """Note what was sent and how hosts and the run ended."""
         if isinstance(event, SegmentSent | HostFinished | RunFinished):
             self._write({"event": type(event).__name__, **asdict(event)})

@@ -20,7 +20,7 @@ def run(journal, steps, fail_at=None):
     program = StepsProgram(steps)
     try:
         with Engine(
-            {"h": Target("h", "h")}, journal.on_event, run=journal.id, transport=transport, journal=journal
+            {"h": Target("h", "h")}, journal, run=journal.id, transport=transport, journal=journal
         ) as engine:
             return program, engine.drive({"h": program})["h"]
     finally:
