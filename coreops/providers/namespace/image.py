@@ -1,0 +1,132 @@
+"""Builds the lab's images from Debian packages, once per recipe, and keeps them by content hash. Knows no lab.
+
+A cached image is a folder: ``usr-<release>.squashfs`` for every release and ``disk.img``, the disk of a new node.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coreops.errors import CoreopsError
+from coreops.events import Emit, Notice
+from coreops.providers.namespace import disk, recipe
+from coreops.providers.namespace.host import KEYRING, locked_folder, run
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image in the cache."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.img"
+
+    def usr(self, release: str) -> Path:
+        """The squashfs that goes into a USR partition."""
+        return self.folder / f"usr-{release}.squashfs"
+
+
+def cache_root() -> Path:
+    """Where images are kept: $COREOPS_CACHE, or ~/.cache/coreops."""
+    given = os.environ.get("COREOPS_CACHE")
+    base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coreops"
+    return base / "images"
+
+
+def current() -> Image:
+    """The image of today's recipe, whether or not it has been built."""
+    return Image(cache_root() / recipe.fingerprint(platform.machine(), disk.sfdisk_script()))
+
+
+def ensure(emit: Emit) -> Image:
+    """Return the image, building it when it is not in the cache. Two builders wait for each other."""
+    image = current()
+    if image.disk.exists():
+        return image
+    with locked_folder(cache_root()):
+        if image.disk.exists():
+            return image
+        for left_over in cache_root().glob(".build-*"):
+            shutil.rmtree(left_over)
+        work = Path(tempfile.mkdtemp(prefix=".build-", dir=cache_root()))
+        try:
+            _build(work, emit)
+            (work / "out").rename(image.folder)
+        finally:
+            shutil.rmtree(work)
+    return image
+
+
+def _build(work: Path, emit: Emit) -> None:
+    tree, out = work / "tree", work / "out"
+    out.mkdir()
+    work.chmod(0o755)
+    emit(Notice(f"building the image from Debian {recipe.SUITE} packages (once; about a minute)"))
+    _bootstrap(tree, work / "build.log")
+    emit(Notice(f"making releases {', '.join(recipe.RELEASES)}"))
+    _customise(tree)
+    for release in recipe.RELEASES:
+        (tree / "usr/lib/os-release").write_text(recipe.os_release(release))
+        flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]
+        run(["mksquashfs", str(tree / "usr"), str(out / f"usr-{release}.squashfs"), *flags])
+    (tree / "usr").rename(work / "usr")
+    (tree / "usr").mkdir()
+    disk.make_template(out / "disk.img", out / f"usr-{recipe.RELEASES[0]}.squashfs", tree)
+
+
+def _bootstrap(tree: Path, log: Path) -> None:
+    mirror = os.environ.get("COREOPS_LAB_MIRROR")
+    command = [
+        # In a mount namespace of its own, so that a killed build leaves no mount.
+        *("unshare", "--mount", "--propagation", "slave", "--"),
+        *("mmdebstrap", "--mode=root", "--variant=essential", f"--keyring={KEYRING}"),
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.EXCLUDED),
+        "--dpkgopt=force-unsafe-io",
+        f"--include={','.join(recipe.PACKAGES)}",
+        recipe.SUITE,
+        str(tree),
+        *([mirror] if mirror else []),
+    ]
+    with log.open("wb") as stream:
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream).returncode
+    if code != 0:
+        raise CoreopsError(
+            f"mmdebstrap could not build the image (exit status {code})",
+            why="\n".join(log.read_text(errors="replace").splitlines()[-15:]),
+            next="check that the Debian mirror is reachable, or name one in COREOPS_LAB_MIRROR",
+        )
+
+
+def _customise(tree: Path) -> None:
+    run(["chroot", str(tree), "groupadd", "--gid", str(recipe.CORE_UID), "core"])
+    user = ["--uid", str(recipe.CORE_UID), "--gid", "core", "--create-home", "--shell", "/bin/bash"]
+    run(["chroot", str(tree), "useradd", *user, "--groups", "sudo,systemd-journal", "core"])
+    _remove(tree, recipe.REMOVED)
+    for name, (mode, content) in recipe.FILES.items():
+        file = tree / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(content)
+        file.chmod(mode)
+    for unit in recipe.MASKED:
+        link = tree / "etc/systemd/system" / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+
+
+def _remove(tree: Path, patterns: Iterable[str]) -> None:
+    for pattern in patterns:
+        for path in tree.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

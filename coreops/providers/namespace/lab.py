@@ -1,0 +1,258 @@
+"""A lab as a whole: up, status, down. Every step looks before it acts: ``up`` repairs, and ``down`` always ends clean.
+
+lab = Lab.up("lab", nodes=3, zones=3)
+lab.chaos("n1", "kill")
+lab.down()
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from coreops.errors import CoreopsError, InputError, InterruptedRun, did_you_mean
+from coreops.events import Emit, Event, Notice
+from coreops.providers.namespace import cgroup, chaos, image, inventory, keys, network, node
+from coreops.providers.namespace.host import (
+    locked_folder,
+    remove_empty,
+    require_linux_root,
+    require_programs,
+    write_atomically,
+)
+from coreops.providers.namespace.names import LabNames, NodeNames, state_root
+from coreops.providers.namespace.node import NodeStatus
+from coreops.providers.namespace.plan import LabPlan, NodePlan, free_subnet
+
+DEFAULT_NODES = 3
+DEFAULT_ZONES = 3
+_BOOT_SECONDS = 60.0
+
+
+def silent(event: Event) -> None:
+    """An Emit for callers who want no progress."""
+
+
+def names_of_labs() -> list[str]:
+    """The labs of this machine."""
+    return sorted(file.parent.name for file in state_root().glob("*/lab.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab that exists. Its plan is what was asked for; ``status`` reads how it is."""
+
+    names: LabNames
+    plan: LabPlan
+
+    @property
+    def nodes(self) -> tuple[NodePlan, ...]:
+        return self.plan.nodes
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory folder that was written last."""
+        return Path(self.plan.inventories[-1])
+
+    @classmethod
+    def open(cls, name: str) -> Lab:
+        """Return a lab of this machine. Raises InputError."""
+        names = LabNames.of(name)
+        try:
+            return cls(names, LabPlan.from_json(names.plan_file.read_text()))
+        except FileNotFoundError:
+            known = names_of_labs()
+            raise InputError(
+                f"there is no lab {name!r} on this machine",
+                why=did_you_mean(name, known) or (f"there is {', '.join(known)}" if known else None),
+                next=f"coreops lab up --name {name}",
+            ) from None
+
+    @classmethod
+    def up(
+        cls,
+        name: str = "lab",
+        nodes: int | None = None,
+        zones: int | None = None,
+        *,
+        inventory_folder: Path | None = None,
+        emit: Emit = silent,
+    ) -> Lab:
+        """Make or repair a lab, and return when every node lets people in over ssh. Raises InputError, CoreopsError."""
+        require_linux_root()
+        names = LabNames.of(name)
+        require_programs(build=not image.current().disk.exists())
+        if zones is not None and zones < 1:
+            raise InputError(f"--zones must be at least 1, not {zones}")
+        folder = (inventory_folder or Path("inventories") / name).absolute()
+        inventory.check(folder)
+        fresh = not names.plan_file.exists()
+        if fresh:
+            LabPlan(name, "10.77.0.0/24", 1, "").grown(nodes if nodes is not None else DEFAULT_NODES)
+        try:
+            built = image.ensure(emit)
+            with locked_folder(names.folder):
+                lab = cls(names, _plan(names, nodes, zones, built.folder.name, folder))
+                lab._bring_up(built.disk, emit)
+        except KeyboardInterrupt:
+            emit(Notice("interrupted" + ("; removing what there is of the lab" if fresh else "")))
+            if fresh:
+                cls.down(name)
+            raise InterruptedRun(
+                "lab up was interrupted", next="coreops lab up again; it goes on or starts anew"
+            ) from None
+        return lab
+
+    def _bring_up(self, template: Path, emit: Emit) -> None:
+        key = keys.ensure_key(self.names.key_file, f"coreops-lab-{self.names.lab}")
+        host_keys = {
+            each.name: keys.ensure_key(self.names.node(each.name).folder / "host_key", each.name) for each in self.nodes
+        }
+        network.ensure_switch(self.names, self.plan)
+        for each in self.nodes:
+            names = self.names.node(each.name)
+            if node.status(names, each).state in ("running", "frozen", "booting"):
+                network.ensure_node(names, self.plan, each)
+                continue
+            if node.run_state(names):
+                emit(Notice(f"was {node.status(names, each).state}; starting it again", host=each.name))
+            node.clear(names)
+            node.ensure_files(names, each, template, host_keys[each.name], key.public)
+            network.ensure_node(names, self.plan, each)
+            node.launch(names)
+        write_atomically(self.names.known_hosts_file, inventory.known_hosts(self.plan, host_keys))
+        for folder in self.plan.inventories:
+            inventory.write(Path(folder), self.plan, key, host_keys)
+        for each in self.nodes:
+            names = self.names.node(each.name)
+            if cgroup.frozen(names.cgroup):
+                emit(Notice("is frozen and was left so", host=each.name))
+                continue
+            node.wait_ready(names, each, _BOOT_SECONDS)
+            emit(Notice(f"is up at {each.address} in {each.zone}", host=each.name))
+
+    def node(self, name: str) -> NodePlan:
+        """Return one node. Raises InputError."""
+        for each in self.nodes:
+            if each.name == name:
+                return each
+        known = [each.name for each in self.nodes]
+        raise InputError(
+            f"lab {self.names.lab!r} has no node {name!r}",
+            why=did_you_mean(name, known),
+            next=f"use one of {', '.join(known)}",
+        )
+
+    def names_of(self, name: str) -> NodeNames:
+        return self.names.node(self.node(name).name)
+
+    def status(self) -> list[NodeStatus]:
+        """Read how every node is."""
+        require_linux_root()
+        return [node.status(self.names.node(each.name), each) for each in self.nodes]
+
+    def chaos(self, name: str, action: str, *, wait: bool = True) -> None:
+        """Do something bad (or good) to a node. wait: after reboot and poweron, until ssh answers again."""
+        require_linux_root()
+        each, names = self.node(name), self.names_of(name)
+        chaos.act(names, action)
+        if wait and action in chaos.BOOTS:
+            node.wait_ready(names, each, _BOOT_SECONDS)
+
+    def log(self, name: str) -> Path:
+        """The node's console and what its launcher decided."""
+        return self.names_of(name).log
+
+    def ssh_command(self, name: str, command: Sequence[str] = ()) -> list[str]:
+        """Return the argv that opens a shell, or runs a command, as core on a node.
+
+        One word is a command line for the node's shell; several are a program and its arguments, quoted on the way.
+        """
+        options = {
+            "IdentityFile": self.names.key_file,
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": self.names.known_hosts_file,
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "ConnectTimeout": "10",
+            "LogLevel": "ERROR",
+        }
+        argv = ["ssh", "-F", "/dev/null", *(f"-o{key}={value}" for key, value in options.items())]
+        argv += [f"core@{self.node(name).address}"]
+        if not command:
+            return argv
+        return [*argv, "--", command[0] if len(command) == 1 else shlex.join(command)]
+
+    @staticmethod
+    def down(name: str = "lab", *, emit: Emit = silent) -> bool:
+        """Remove a lab, or what is left of one, found by scanning the host; say whether there was anything."""
+        require_linux_root()
+        names = LabNames.of(name)
+        existed = names.folder.exists()
+        with locked_folder(names.folder):
+            plan = None
+            with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+                plan = LabPlan.from_json(names.plan_file.read_text())
+            existed = bool(cgroup.processes(names.cgroup)) or existed
+            _remove_everything(names, emit)
+            for folder in plan.inventories if plan else ():
+                inventory.remove(Path(folder))
+        remove_empty([names.root, names.root.parent] if names.root == Path("/var/lib/coreops/labs") else [])
+        return existed
+
+
+def _plan(names: LabNames, nodes: int | None, zones: int | None, built: str, folder: Path) -> LabPlan:
+    """Read the lab's plan, or make one; write it before anything of it is made."""
+    try:
+        plan = LabPlan.from_json(names.plan_file.read_text())
+    except FileNotFoundError:
+        with locked_folder(names.root):
+            subnet = free_subnet(network.used_networks() + _planned_networks(names))
+            plan = LabPlan(names.lab, str(subnet), zones or DEFAULT_ZONES, built)
+            write_atomically(names.plan_file, plan.to_json())
+    if zones not in (None, plan.zones):
+        raise InputError(
+            f"lab {names.lab!r} has {plan.zones} zones, and {zones} were asked for",
+            next=f"coreops lab down --name {names.lab}, then up again; or leave --zones out",
+        )
+    wanted = nodes if nodes is not None else len(plan.nodes) or DEFAULT_NODES
+    others = tuple(known for known in plan.inventories if known != str(folder))
+    plan = replace(plan.grown(wanted), inventories=(*others, str(folder)))
+    write_atomically(names.plan_file, plan.to_json())
+    return plan
+
+
+def _planned_networks(names: LabNames) -> list[IPv4Network]:
+    """The networks of labs that may not be up (yet)."""
+    found = []
+    for file in names.root.glob("*/lab.json"):
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            found.append(IPv4Network(LabPlan.from_json(file.read_text()).subnet))
+    return found
+
+
+def _remove_everything(names: LabNames, emit: Emit) -> None:
+    import shutil
+
+    from coreops.providers.namespace import disk
+
+    started = time.monotonic()
+    # Launchers first: one that is alive would start its node again.
+    for group in sorted(cgroup.children(names.cgroup), key=lambda child: "/launcher-" not in child):
+        cgroup.kill(group)
+    cgroup.kill(names.cgroup)
+    for loop in disk.loops_below(names.folder):
+        disk.detach(loop)
+    network.remove(names)
+    cgroup.remove(names.cgroup)
+    cgroup.remove_if_empty(names.cgroup.split("/")[0])
+    shutil.rmtree(names.folder)
+    emit(Notice(f"removed in {time.monotonic() - started:.1f} s"))
+
+
+__all__ = ["DEFAULT_NODES", "DEFAULT_ZONES", "CoreopsError", "Lab", "names_of_labs", "silent"]
