@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,8 +42,9 @@ def run(
     coreops run --resume
     """
     from coreops.cli._run import Reach
-    from coreops.engine.journal import Journal, RunInfo
+    from coreops.engine.journal import Journal
 
+    given = extra_vars or []
     arguments: dict[str, Any] = {
         "playbook": str(playbook) if playbook else None,
         "inventory": str(inventory) if inventory else None,
@@ -52,7 +53,9 @@ def run(
         "limit": limit,
         "tags": tags or [],
         "skip_tags": skip_tags or [],
-        "extra_vars": extra_vars or [],
+        # What was typed may be a secret: the journal keeps names of files only, and resume asks for the rest again.
+        "extra_vars": [text for text in given if text.startswith("@")],
+        "extra_typed": any(not text.startswith("@") for text in given),
         "timeout": timeout,
     }
     journal: Journal | None = None
@@ -62,11 +65,12 @@ def run(
         _only_runs(info)
         arguments, expected = dict(info.arguments), info.fingerprint
     reach = Reach(user, key, transport, accept_new, ask_become_pass, forks)
-    return _run(arguments, reach, journal, expected, junit=junit, as_json=as_json, verbose=verbose)
+    return _run(arguments, given, reach, journal, expected, junit=junit, as_json=as_json, verbose=verbose)
 
 
 def _run(
     arguments: Mapping[str, Any],
+    typed: Sequence[str],
     reach: Any,
     journal: Any,
     expected: str,
@@ -93,7 +97,7 @@ def _run(
     source = arguments["inventory"]
     loaded = _load(Path(source) if source else None).with_playbook_dir(path.parent)
     playbook = load_playbook(path)
-    extra = parse_extra_vars(arguments["extra_vars"])
+    extra = parse_extra_vars(dict.fromkeys([*arguments["extra_vars"], *typed]))
     relay = _Relay()
     plays = bind(
         playbook,
@@ -115,7 +119,8 @@ def _run(
         journal = Journal.start(RunInfo("run", arguments, read))
     elif read != expected:
         why = "the playbook, its variables or its hosts changed since then"
-        raise InputError(f"cannot resume run {journal.id}", where=path, why=why, next="run the playbook anew")
+        again = "give the same --extra-vars again, or " if arguments["extra_typed"] and not typed else ""
+        raise InputError(f"cannot resume run {journal.id}", where=path, why=why, next=f"{again}run the playbook anew")
     become = {host: any(play.become for play in plays if host in play.hosts) for host in hosts}
     report = choose(json=as_json, verbose=verbose, junit=junit, run_dir=journal.path)
     with compose(journal, report) as emit:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,5 @@ def test_bad_input_is_one_clear_error(text):
 def test_anything_is_parsed_or_refused(text):
     if text.startswith("@"):
         return
-    try:
+    with suppress(InputError):
         assert isinstance(parse_extra_vars([text]), dict)
-    except InputError:
-        pass
