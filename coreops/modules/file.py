@@ -9,13 +9,11 @@ from pydantic import AliasChoices, Field, model_validator
 
 from coreops.errors import InputError
 from coreops.model import FileStep, Record, ShellStep, Step, TaskResult
-from coreops.modules import sh
+from coreops.modules import sh, tree
 from coreops.modules.arguments import NodePath, Text
 from coreops.modules.attributes import Attributes
 from coreops.modules.base import Context, Module
-from coreops.modules.mode import Change
 from coreops.modules.results import file_diff, is_changed, outcome
-from coreops.shell.quote import q
 
 State = Literal["absent", "directory", "file", "hard", "link", "touch"]
 Time = Literal["now", "preserve"]
@@ -130,9 +128,9 @@ def _scripts(args: FileArguments, path: str) -> tuple[str, str]:
     """(probe, act) of what no FileStep can say."""
     shared = sh.FAIL + sh.attributes(args.mode, args.owner, args.group, follow=args.follow)
     if args.recurse:
-        differs = _differs(args)
+        differs = tree.differs(args)
         probe = sh.probe(sh.FAIL, _RECURSE_PROBE % (differs, differs), dest=path)
-        return probe, sh.act(*_recurse_act(args), dest=path)
+        return probe, sh.act('mkdir -p -- "$dest"\n', tree.apply(args, '"$dest"'), dest=path)
     if args.state == "hard":
         values = {"dest": path, "src": args.src or ""}
         return sh.probe(shared, _HARD_PROBE, **values), sh.act(shared, _HARD_ACT, force=str(args.force), **values)
@@ -149,41 +147,6 @@ def _scripts(args: FileArguments, path: str) -> tuple[str, str]:
     body = _ANY_PROBE if args.state is None else _ANY_PROBE + '[ -f "$dest" ] || fail "$dest is not a regular file"\n'
     body += 'attributes_hold "$dest"\n'
     return sh.probe(shared, body, dest=path), sh.act(shared, 'set_attributes "$dest"\n', dest=path)
-
-
-def _recurse_act(args: FileArguments) -> list[str]:
-    lines = ['mkdir -p -- "$dest"\n']
-    if args.owner is not None or args.group is not None:
-        owner = f"{args.owner or ''}{':' + args.group if args.group else ''}"
-        lines.append(f'find -H "$dest" -exec chown -h -- {q(owner)} {{}} +\n')
-    if args.mode is not None:
-        lines.append(f'find -H "$dest" ! -type l -exec chmod -- {q(sh.chmod_word(args.mode))} {{}} +\n')
-    return lines
-
-
-def _differs(args: FileArguments) -> str:
-    """A find expression for what does not have the wanted attributes."""
-    tests = [
-        f"! {flag} {q(name)}" for flag, name in (("-user", args.owner), ("-group", args.group)) if name is not None
-    ]
-    if args.mode is not None:
-        cases = (
-            ("-type d", args.mode.folder),
-            ("! -type d ! -type l \\( -perm -100 -o -perm -010 -o -perm -001 \\)", args.mode.executable),
-            ("! -type d ! -type l ! -perm -100 ! -perm -010 ! -perm -001", args.mode.plain),
-        )
-        tests += [f"{case} {_wrong(change)}" for case, change in cases if change.clear]
-    return "\\( " + " -o ".join(tests) + " \\)" if tests else "-name /"
-
-
-def _wrong(change: Change) -> str:
-    """A find expression for a file whose mode the change would alter."""
-    gone = change.clear & ~change.set
-    if gone | change.set == 0o7777:
-        return f"! -perm {change.set:04o}"
-    tests = [f"! -perm -{change.set:04o}"] if change.set else []
-    tests += [f"-perm -{1 << bit:04o}" for bit in range(12) if gone >> bit & 1]
-    return "\\( " + " -o ".join(tests) + " \\)"
 
 
 _ANY_PROBE = '[ -e "$dest" ] || [ -L "$dest" ] || fail "$dest does not exist; say with state what to make"\n'

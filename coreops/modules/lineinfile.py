@@ -1,0 +1,161 @@
+"""lineinfile: one line of a text file, found by a pattern. The node reads, decides and writes; nothing travels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
+
+from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.modules import sh
+from coreops.modules.arguments import NodePath, Text
+from coreops.modules.base import Context, Module
+from coreops.modules.lines import EDIT, Place
+from coreops.modules.placing import Placing
+from coreops.modules.regex import expand, translate
+from coreops.modules.results import backup_file, is_changed, outcome, text
+
+
+def _one_line(value: str | None) -> str | None:
+    if value is not None and ("\n" in value or "\r" in value):
+        raise ValueError("is one line; whole texts are for copy and template")
+    return value
+
+
+Line = Annotated[Text | None, AfterValidator(_one_line)]
+
+
+class LineArguments(Placing):
+    path: NodePath = Field(
+        validation_alias=AliasChoices("path", "dest", "destfile", "name"), description="The file, an absolute path."
+    )
+    line: Line = Field(
+        None, validation_alias=AliasChoices("line", "value"), description="The line. With `backrefs` it may hold `\\1`."
+    )
+    regexp: Line = Field(
+        None,
+        validation_alias=AliasChoices("regexp", "regex"),
+        description="Which line to replace (the last match) or, with `absent`, which lines to remove.",
+    )
+    search_string: Line = Field(None, description="Like `regexp`, but a plain text.")
+    state: Annotated[str, Field(pattern="^(present|absent)$")] = Field("present", description="`present` or `absent`.")
+    insertafter: Line = Field(None, description="Where a new line goes: after the last match of this, or `EOF`.")
+    insertbefore: Line = Field(None, description="Where a new line goes: before the last match of this, or `BOF`.")
+    firstmatch: bool = Field(False, description="The first match counts instead of the last.")
+    backrefs: bool = Field(False, description="`line` refers to groups of `regexp`; without a match nothing is done.")
+    create: bool = Field(False, description="Make the file when it is missing.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> LineArguments:
+        if self.path.endswith("/"):
+            raise ValueError(f"{self.path!r} is a folder")
+        if self.regexp is not None and self.search_string is not None:
+            raise ValueError("takes regexp or search_string, one of them")
+        if self.insertafter is not None and self.insertbefore is not None:
+            raise ValueError("takes insertafter or insertbefore, one of them")
+        if self.state == "present" and self.line is None:
+            raise ValueError("state present needs line")
+        if self.state == "absent" and self.line is None and self.regexp is None and self.search_string is None:
+            raise ValueError("state absent needs line, regexp or search_string")
+        if self.backrefs and self.regexp is None:
+            raise ValueError("backrefs needs regexp")
+        if self.search_string == "" or self.regexp == "":
+            raise ValueError("an empty regexp or search_string matches every line")
+        self.place()
+        return self
+
+    def place(self) -> Place:
+        """What the node is to do. Raises ValueError for a pattern that it could not."""
+        removing = self.state == "absent"
+        found = translate(self.regexp, captures=self.backrefs and not removing) if self.regexp is not None else None
+        where = self.insertbefore if self.insertbefore is not None else self.insertafter
+        near = translate(where) if where not in (None, "EOF", "BOF") and where is not None else None
+        mode = {"BOF": "bof", "EOF": "eof", None: "eof"}.get(
+            where, "before" if self.insertbefore is not None else "after"
+        )
+        return Place(
+            state=self.state,
+            line=self.line or "",
+            pattern=found.text if found else self.search_string or "",
+            how=("regexp" if found else "string" if self.search_string is not None else "line"),
+            icase=bool(found and found.ignore_case),
+            near=near.text if near else "",
+            near_icase=bool(near and near.ignore_case),
+            where=mode,
+            pick="head" if self.firstmatch else "tail",
+            replacement=expand(found, self.line or "") if found and self.backrefs and not removing else "",
+            create=self.create,
+        )
+
+
+class LineInFile(Module[LineArguments]):
+    """Makes sure that a line is in a file, or is not."""
+
+    name = "lineinfile"
+    summary = "One line of a text file: there, replaced or removed"
+    arguments = LineArguments
+    example = """\
+- name: No passwords over SSH
+  lineinfile:
+    path: /etc/ssh/sshd_config
+    regexp: '^#?PasswordAuthentication\\s'
+    line: PasswordAuthentication no
+    validate: sshd -t -f %s
+"""
+
+    def steps(self, args: LineArguments, context: Context) -> Sequence[Step]:
+        place = args.place()
+        shared = sh.holds(args.mode, args.owner, args.group) + sh.FOLLOW + place.script()
+        writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
+        return [
+            ShellStep(
+                id=context.id,
+                title=context.title,
+                probe=sh.probe(sh.FAIL, shared, _PROBE, dest=args.path, **place.values()),
+                act=sh.act(writing, shared, _ACT, dest=args.path, **place.values()),
+                timeout=context.timeout,
+                ignore_errors=context.ignore_errors,
+            )
+        ]
+
+    def result(self, args: LineArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        message = diff = ""
+        if records and is_changed(records):
+            said = [line for line in text(records[0].before).splitlines() if line]
+            message = said[0] if said else ""
+            diff = f"--- {args.path}\n+++ {args.path}\n" + "".join(f"{line}\n" for line in said[1:])
+        return outcome(records, backup_file(records), message=message, diff=diff if context.diff else "")
+
+
+_PROBE = (
+    EDIT
+    + """\
+if [ ! -e "$dest" ]; then
+  [ "$state" = present ] || exit 0
+  [ "$create" = True ] || fail "$dest does not exist; create: true would make it"
+fi
+look
+if [ -n "$todo" ]; then
+  tell
+  exit 1
+fi
+[ ! -e "$dest" ] || attributes_hold "$dest"
+"""
+)
+_ACT = (
+    EDIT
+    + """\
+look
+if [ -z "$todo" ]; then
+  set_attributes "$dest"
+  exit
+fi
+[ -d "${dest%/*}/" ] || mkdir -p -- "${dest%/*}"
+"""
+    + sh.TEMPORARY
+    + """\
+edit >"$tmp"
+place "$tmp" "$dest"
+"""
+)

@@ -1,0 +1,204 @@
+"""unarchive: what an archive holds is there, unpacked. It is unpacked aside and then moved, never half there."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from coreops.errors import InputError
+from coreops.model import Blob, Record, ShellStep, Step, TaskResult
+from coreops.modules import sh, tree
+from coreops.modules.archive import Archive, Entry, read_archive, strip
+from coreops.modules.arguments import NodePath, Text, Words
+from coreops.modules.attributes import Attributes
+from coreops.modules.base import Context, Module
+from coreops.modules.results import outcome, text
+from coreops.modules.running import words
+from coreops.modules.unpacking import FIND_FORMAT, MOVE, PROBE_LISTED, PROBE_REMOTE, UNPACK
+from coreops.shell.quote import glob, join, q
+
+_STRIP = re.compile(r"--strip(?:-components)?=(\d+)")
+
+
+def _options(value: Any) -> Any:
+    return tuple(words(value)) if isinstance(value, str) else value
+
+
+class UnarchiveArguments(Attributes):
+    src: Text = Field(description="The archive on the controller, or (`remote_src`) an absolute path on the node.")
+    dest: NodePath = Field(description="Absolute path of the folder it goes to; made when missing.")
+    remote_src: bool = Field(False, description="`src` is on the node.")
+    creates: Text | None = Field(
+        None, description="Nothing is done when this path (or a match of this pattern) exists."
+    )
+    extra_opts: Annotated[tuple[Text, ...], BeforeValidator(_options)] = Field(
+        (), description="Options for tar or unzip, like `--strip-components=1`."
+    )
+    exclude: Words = Field((), description="Members (patterns) to leave out.")
+    include: Words = Field((), description="Only these members (patterns).")
+    keep_newer: bool = Field(False, description="Leave files that are newer than those in the archive.")
+    list_files: bool = Field(False, description="Return the names in the archive as `files`.")
+    validate_certs: bool = Field(True, description="Accepted for Ansible's sake; an archive is not downloaded here.")
+    decrypt: bool = Field(True, description="Accepted for Ansible's sake.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _copy(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "copy" in raw:
+            raw = {key: value for key, value in raw.items() if key != "copy"} | {"remote_src": not raw["copy"]}
+        return raw
+
+    @model_validator(mode="after")
+    def _fits(self) -> UnarchiveArguments:
+        if "://" in self.src:
+            raise ValueError("src is a URL; download it with get_url, which checks its checksum, then use remote_src")
+        if self.remote_src and not self.src.startswith("/"):
+            raise ValueError("with remote_src, src is an absolute path on the node")
+        if self.include and self.exclude:
+            raise ValueError("takes include or exclude, one of them")
+        if not self.dest.strip("/"):
+            raise ValueError("refusing to unpack into /")
+        return self
+
+    @property
+    def components(self) -> int | None:
+        """How many leading folders tar takes off; None when extra_opts may change names in another way."""
+        left = [option for option in self.extra_opts if not _STRIP.fullmatch(option)]
+        if any("transform" in option or "strip" in option or "xform" in option or option == "-C" for option in left):
+            return None
+        return sum(int(match[1]) for option in self.extra_opts if (match := _STRIP.fullmatch(option)))
+
+
+class Unarchive(Module[UnarchiveArguments]):
+    """Unpacks tar archives (plain, gzip, xz, bzip2, zstd) and zip files."""
+
+    name = "unarchive"
+    summary = "Unpack an archive on the node"
+    arguments = UnarchiveArguments
+    example = """\
+- name: Unpack the scheduler
+  unarchive:
+    src: scheduler-1.2.3.tar.gz
+    dest: /opt/scheduler
+    extra_opts: [--strip-components=1]
+    owner: root
+"""
+
+    def steps(self, args: UnarchiveArguments, context: Context) -> Sequence[Step]:
+        dest = args.dest.rstrip("/")
+        values = {"dest": dest}
+        creates = ""
+        if args.creates is not None:
+            creates = f'for one in {glob(args.creates)}; do [ ! -e "$one" ] || exit 0; done\n'
+        if args.remote_src:
+            blobs: tuple[Blob, ...] = ()
+            values["archive"] = args.src
+            shared, listed = FIND_FORMAT, PROBE_REMOTE % join(args.extra_opts)
+            archive = "archive_exists\n"
+        else:
+            path = context.find(args.src, "files")
+            try:
+                found = read_archive(path)
+                blobs = (Blob.from_file(path),)
+            except (OSError, ValueError) as error:
+                raise InputError(f"cannot unpack {path}", where=context.position, why=str(error)) from None
+            shared = f"format={found.format}\n"
+            listed = _listed(args, found, context)
+            archive = "archive=$blob1\n"
+        if creates:
+            listed = "exit 1\n"
+        probe = sh.probe(sh.FAIL, creates, shared, listed, **values)
+        tar = join([*args.extra_opts, *(["--keep-newer-files"] if args.keep_newer else [])])
+        unpack = (
+            UNPACK.replace("@tar@", tar).replace("@members@", _members(args)).replace("@zip@", join(args.extra_opts))
+        )
+        keep = "newer=1\n" if args.keep_newer else "newer=''\n"
+        act = sh.act(sh.FAIL, shared, archive, keep, unpack, tree.apply(args, '"$tmp"'), MOVE, **values)
+        return [
+            ShellStep(
+                id=context.id,
+                title=context.title,
+                probe=probe,
+                act=act,
+                blobs=blobs,
+                timeout=context.timeout,
+                ignore_errors=context.ignore_errors,
+            )
+        ]
+
+    def result(self, args: UnarchiveArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        data: dict[str, Any] = {"src": args.src, "dest": args.dest.rstrip("/")}
+        if args.list_files and not args.remote_src:
+            entries = read_archive(context.find(args.src, "files")).entries
+            data["files"] = [entry.path for entry in entries or ()]
+        elif args.list_files and records:
+            said = text(records[0].before or records[0].stdout)
+            data["files"] = [line.removeprefix("= ") for line in said.splitlines() if line.startswith("= ")]
+        return outcome(records, data)
+
+
+def _listed(args: UnarchiveArguments, archive: Archive, context: Context) -> str:
+    """A probe that compares the archive's files with those on the node: size and time of every one, in one stat."""
+    if args.creates is not None:
+        return ""
+    if archive.entries is None or args.components is None:
+        why = "zstd cannot be read on the controller" if archive.entries is None else "extra_opts changes names"
+        raise InputError(
+            f"nobody can tell whether {args.src} is unpacked already",
+            where=context.position,
+            why=why,
+            next="say with creates which path is there afterwards",
+        )
+    entries = strip(_chosen(args, archive.entries), args.components)
+    files = [entry for entry in entries if entry.kind in ("file", "hard")]
+    names = "".join(f"{q('./' + entry.path)}\n" for entry in files)
+    # With keep_newer, and in zip files (local time, even seconds), the time says nothing certain.
+    timeless = archive.format == "zip" or args.keep_newer
+    lines = [_line(entry, timeless) for entry in files]
+    links = "".join(
+        f'[ "$(readlink -- {q("./" + entry.path)})" = {q(entry.target)} ] || exit 1\n'
+        for entry in entries
+        if entry.kind == "link"
+    )
+    folders = [q("./" + entry.path) for entry in entries if entry.kind == "folder"]
+    there = f'for one in {" ".join(folders)}; do [ -d "$one" ] || exit 1; done\n' if folders else ""
+    compare = PROBE_LISTED.replace("@names@", names.replace("\n", " \\\n").rstrip("\\\n ")) if files else ""
+    return (
+        '[ -d "$dest" ] || exit 1\ncd -- "$dest" || exit 2\n'
+        + compare.replace("@time@", ":-" if timeless else ":%Y").replace("@wanted@", q("\n".join(lines)))
+        + there
+        + links
+        + _attributes(args, entries)
+    )
+
+
+def _attributes(args: UnarchiveArguments, entries: tuple[Entry, ...]) -> str:
+    if not entries or (args.owner is None and args.group is None and args.mode is None):
+        return ""
+    tops = join(f"./{top}" for top in sorted({entry.path.split("/")[0] for entry in entries}))
+    return f'[ -z "$(find {tops} {tree.differs(args)} -print | head -n 1)" ]\n'
+
+
+def _line(entry: Entry, timeless: bool) -> str:
+    if entry.kind == "hard":
+        return "*"
+    return f"{entry.size}:{'-' if timeless else entry.time}"
+
+
+def _chosen(args: UnarchiveArguments, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def matches(entry: Entry, patterns: tuple[str, ...]) -> bool:
+        parts = entry.path.split("/")
+        heads = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+        return any(fnmatch.fnmatchcase(head, pattern.rstrip("/")) for head in heads for pattern in patterns)
+
+    if args.include:
+        return tuple(entry for entry in entries if matches(entry, args.include))
+    return tuple(entry for entry in entries if not matches(entry, args.exclude))
+
+
+def _members(args: UnarchiveArguments) -> str:
+    return join([*(f"--exclude={pattern}" for pattern in args.exclude), *args.include])

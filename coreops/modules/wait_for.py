@@ -1,0 +1,119 @@
+"""wait_for: a port, a path or a text in it, seen from the node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.modules import sh
+from coreops.modules.arguments import NodePath, Text
+from coreops.modules.base import Arguments, Context, Module
+from coreops.modules.regex import translate
+from coreops.modules.results import outcome
+from coreops.modules.waiting import DRAINED, LOOP, MATCH, PORT
+
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value) or value.startswith("-"):
+        raise ValueError(f"{value!r} is neither a host name nor an address")
+    return value
+
+
+class WaitForArguments(Arguments):
+    host: Annotated[Text, AfterValidator(_host)] = Field("127.0.0.1", description="Where the port is, for the node.")
+    port: int | None = Field(None, ge=1, le=65535, description="TCP port to wait for.")
+    path: NodePath | None = Field(None, description="Path on the node to wait for.")
+    search_regex: Text | None = Field(
+        None, description="Text to wait for: in the file, or in what the port says first."
+    )
+    state: Literal["started", "present", "stopped", "absent", "drained"] = Field(
+        "started",
+        description="`started`/`present`: it answers, exists. `stopped`/`absent`: not. `drained`: no connections.",
+    )
+    timeout: int = Field(300, ge=0, description="Seconds until it has failed.")
+    delay: int = Field(0, ge=0, description="Seconds to wait before the first look.")
+    sleep: int = Field(1, ge=1, description="Seconds between two looks.")
+    connect_timeout: int = Field(5, ge=1, description="Seconds one attempt to connect may take.")
+    msg: Text | None = Field(None, description="What to say when it did not happen in time.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> WaitForArguments:
+        if self.port is not None and self.path is not None:
+            raise ValueError("takes port or path, one of them")
+        if self.search_regex is not None:
+            if self.port is None and self.path is None:
+                raise ValueError("search_regex needs a path or a port")
+            translate(self.search_regex)
+        if self.state == "drained" and self.port is None:
+            raise ValueError("state drained needs a port")
+        return self
+
+
+class WaitFor(Module[WaitForArguments]):
+    """Waits on the node, in one step: no round trip per look."""
+
+    name = "wait_for"
+    summary = "Wait for a port, a path, or a text in a file"
+    arguments = WaitForArguments
+    example = """\
+- name: etcd listens
+  wait_for:
+    port: 2379
+    timeout: 60
+"""
+
+    def steps(self, args: WaitForArguments, context: Context) -> Sequence[Step]:
+        act, values = _script(args)
+        return [
+            ShellStep(
+                id=context.id,
+                title=context.title,
+                act=sh.act(sh.FAIL, act, **values),
+                changes=False,
+                timeout=args.delay + args.timeout + args.connect_timeout + 10,
+                ignore_errors=context.ignore_errors,
+            )
+        ]
+
+    def result(self, args: WaitForArguments, context: Context, records: Sequence[Record]) -> TaskResult:
+        data: dict[str, Any] = {"state": args.state, "port": args.port, "path": args.path}
+        data |= {"elapsed": round(records[-1].seconds) if records else 0, "search_regex": args.search_regex}
+        return outcome(records, data)
+
+
+def _script(args: WaitForArguments) -> tuple[str, dict[str, str]]:
+    values = {"limit": str(args.timeout), "delay": str(args.delay), "pause": str(args.sleep)}
+    gone = args.state in ("stopped", "absent")
+    if args.path is None and args.port is None:
+        return 'sleep "$((delay + limit))"\n', values
+    values["what"] = args.msg or _what(args)
+    shared, test = "", ""
+    if args.search_regex is not None:
+        ere = translate(args.search_regex)
+        values["pattern"] = ere.text
+        shared += MATCH.replace("@icase@", "-i " if ere.ignore_case else "")
+    if args.path is not None:
+        values["path"] = args.path.rstrip("/") or "/"
+        test = (
+            '{ [ -e "$path" ] || [ -L "$path" ]; }' if args.search_regex is None else '[ -f "$path" ] && match <"$path"'
+        )
+    else:
+        values |= {"host": args.host, "port": str(args.port), "connect": str(args.connect_timeout)}
+        shared += DRAINED if args.state == "drained" else PORT
+        test = "drained" if args.state == "drained" else "answers" if args.search_regex is None else "banner | match"
+    return shared + f"there() {{ {'! ' if gone else ''}{{ {test}; }}; }}\n" + LOOP, values
+
+
+def _what(args: WaitForArguments) -> str:
+    thing = f"{args.host}:{args.port}" if args.port is not None else f"{args.path}"
+    wanted = {"started": "there", "present": "there", "stopped": "gone", "absent": "gone", "drained": "drained"}[
+        args.state
+    ]
+    said = f" and says {args.search_regex}" if args.search_regex else ""
+    return f"{thing} is not {wanted}{said} after {args.timeout} s"
