@@ -60,7 +60,7 @@ find_python() {
 # .venv with coreops and its tools, made again when pyproject.toml has changed.
 make_venv() {
     wanted=$(cksum <pyproject.toml)
-    if [ "$(cat .venv/.installed 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c 'import coreops' 2>/dev/null; then
+    if [ "$(cat .venv/.installed 2>/dev/null)" = "$wanted" ] && .venv/bin/coreops --version >/dev/null 2>&1; then
         return
     fi
     python=$(find_python)

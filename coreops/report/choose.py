@@ -54,10 +54,11 @@ def choose(
     if summary:
         from coreops.report.summary import Summary
 
-        log = str(run_dir) if run_dir is not None else ""
-        # What commands printed is the result of an outputs run; its recap is not.
-        write = _lines(err if outputs else out)
-        subscribers.append(Summary(write, Style(wants_color(err)) if outputs else style, log=log, diffs=diffs))
+        if outputs:  # what commands printed is the result; a recap is worth reading when something went wrong
+            subscribers.append(Summary(_lines(err), Style(wants_color(err)), only_trouble=True))
+        else:
+            log = str(run_dir) if run_dir is not None else ""
+            subscribers.append(Summary(_lines(out), style, log=log, diffs=diffs))
     return Report(*subscribers)
 
 
@@ -65,7 +66,7 @@ def _progress(err: TextIO, verbose: int, tty: bool, *, outputs: bool) -> list[Su
     style = Style(wants_color(err))
     shown = LEVELS[min(verbose, len(LEVELS) - 1)]
     if outputs:
-        return [Plain(_lines(err), style, shown if verbose else QUIET - {"failed"})]
+        return [Plain(_lines(err), style, shown if verbose else frozenset())]
     if not tty:
         return [Plain(_lines(err), style, shown)]
     from coreops.report.live import Live

@@ -16,7 +16,7 @@ from coreops.report.text import clean, one_line, seconds
 
 TAIL: Final = 10
 # What to say by verbosity: 0 and no terminal, 1 (-v), 2 (-vv). The live table shows changes itself.
-QUIET: Final = frozenset({"failed", "ignored", "note"})
+QUIET: Final = frozenset({"failed", "ignored", "unreachable"})
 NORMAL: Final = QUIET | {"changed", "host"}
 VERBOSE: Final = NORMAL | {"ok", "skipped", "connected", "output"}
 TRACE: Final = VERBOSE | {"step"}
@@ -32,6 +32,7 @@ class Plain:
         self._shown = shown
         self._width = 0
         self._check = False
+        self._explained: set[str] = set()
 
     def __call__(self, event: ev.Event) -> None:
         for line in self._lines(event):
@@ -57,12 +58,8 @@ class Plain:
                 yield self._style.paint("bold", f"play {one_line(play)}{of}")
             case ev.HostConnected(host=host, seconds=took) if "connected" in self._shown:
                 yield self._line(host, "connected", seconds(took))
-            case ev.HostUnreachable(host=host, message=message, why=why, next=hint):
-                yield self._line(host, "unreachable", one_line(message))
-                if why:
-                    yield f"  why: {one_line(why, 300)}"
-                if hint:
-                    yield f"  next: {clean(hint)}"
+            case ev.HostUnreachable() if "unreachable" in self._shown:
+                yield from self._unreachable(event)
             case ev.StepStarted(host=host, title=title) if "step" in self._shown:
                 yield self._line(host, "starts", one_line(title))
             case ev.TaskFinished():
@@ -73,6 +70,16 @@ class Plain:
                 yield self._line(event.host, event.state, counts)
                 if event.error and not event.failed:
                     yield f"  why: {clean(event.error)}"
+
+    def _unreachable(self, event: ev.HostUnreachable) -> Iterator[str]:
+        """Explained once a message: a thousand hosts behind one dead switch are a thousand lines, not more."""
+        yield self._line(event.host, "unreachable", one_line(event.message))
+        if event.message not in self._explained:
+            self._explained.add(event.message)
+            if event.why:
+                yield f"  why: {one_line(event.why, 300)}"
+            if event.next:
+                yield f"  next: {clean(event.next)}"
 
     def _task(self, event: ev.TaskFinished) -> Iterator[str]:
         result, kind = public(event.result), outcome(event)

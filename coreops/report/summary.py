@@ -18,18 +18,34 @@ MANY: Final = 24
 class Summary:
     """Collects, and writes when the run has finished."""
 
-    def __init__(self, write: Callable[[str], None], style: Style, *, log: str = "", diffs: bool = True) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        style: Style,
+        *,
+        log: str = "",
+        diffs: bool = True,
+        only_trouble: bool = False,
+    ) -> None:
         self._write = write
         self._style = style
         self._log = log
         self._diffs = diffs
+        self._only_trouble = only_trouble
         self._tally = Tally()
 
     def __call__(self, event: ev.Event) -> None:
         self._tally.apply(event, time.monotonic())
-        if isinstance(event, ev.RunFinished):
-            for line in render(self._tally, self._style, log=self._log, diffs=self._diffs):
-                self._write(line)
+        if not isinstance(event, ev.RunFinished):
+            return
+        if not self._only_trouble:
+            lines = render(self._tally, self._style, log=self._log, diffs=self._diffs)
+        elif _trouble(self._tally):
+            lines = iter([*_errors(self._tally, self._style), _verdict(self._tally, self._style)])
+        else:
+            return
+        for line in lines:
+            self._write(line)
 
     def close(self) -> None:
         """A run that broke off has no recap."""
@@ -95,10 +111,15 @@ def _error(group: Group, style: Style) -> Iterator[str]:
         yield f"  next: {clean(group.next)}"
 
 
+def _trouble(tally: Tally) -> dict[str, int]:
+    """How many hosts ended badly, by state."""
+    states = ("failed", "unreachable", "interrupted", "waiting", "running")
+    return {state: number for state in states if (number := len(tally.in_state(state)))}
+
+
 def _verdict(tally: Tally, style: Style) -> str:
     total = len(tally.hosts)
-    bad = {state: len(tally.in_state(state)) for state in ("failed", "unreachable", "interrupted", "waiting")}
-    parts = [f"{number} {state}" for state, number in bad.items() if number]
+    parts = [f"{number} {state}" for state, number in _trouble(tally).items()]
     changed = sum(host.count("changed") for host in tally.hosts.values())
     if parts:
         text = style.paint("red", f"{', '.join(parts)} of {count(total, 'host')}")

@@ -197,8 +197,17 @@ def test_command_outputs_are_the_result() -> None:
     ]
     out, err = show(story, outputs=True)
     assert out == "n1    | Linux\nn1    | 5.10\n"
-    assert err.startswith("n1    | warn\nnode2 | no\n")
-    assert "1 failed of 2 hosts" in err
+    assert err == "n1    | warn\nnode2 | no\n\n1 host: uname: rc 1 (node2)\n1 failed of 2 hosts in 0.3 s\n"
+
+
+def test_command_outputs_need_no_recap_when_all_went_well() -> None:
+    story = [
+        ev.RunStarted("r", "coreops exec", ("n1",)),
+        stories.task("n1", "uname", TaskResult(data={"stdout": "Linux\n"})),
+        ev.HostFinished("n1", "done", ok=1),
+        ev.RunFinished("r", 0, 0.3, {"n1": "done"}),
+    ]
+    assert show(story, outputs=True) == ("n1 | Linux\n", "")
 
 
 def test_live_table_shows_hosts_and_goes_away() -> None:
