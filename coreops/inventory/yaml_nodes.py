@@ -192,13 +192,16 @@ def _scalars() -> dict[str, Callable[[ScalarNode], Any]]:
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> InputError:
-    mark = error.problem_mark or error.context_mark
-    where = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-    lines = text.splitlines()
-    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    lines = text.splitlines() or [""]
+    last = len(lines) - 1
+    marks = [(m.line, m.column) for m in (error.problem_mark, error.context_mark) if m]
+    # at the end of the file, what was left open says more
+    inside = [mark for mark in marks if mark < (last, len(lines[last]))]
+    row, column = (inside or [(last, len(lines[last]))])[0]
+    where, line = Position(file, row + 1, column + 1), lines[row]
     why = "; ".join(part for part in (error.context, error.problem) if part)
     hint = None
-    if "\t" in line[: len(line) - len(line.lstrip())] or (mark and line[mark.column : mark.column + 1] == "\t"):
+    if "\t" in line[: len(line) - len(line.lstrip())] or line[column : column + 1] == "\t":
         hint = "indent with spaces: YAML allows no tabs here"
     elif "single document" in why:
         hint = "keep one document: remove the second ---"
