@@ -70,7 +70,7 @@ def processes(group: str) -> set[int]:
         for folder, _, _ in os.walk(tree.path / group):
             try:
                 text = (Path(folder) / "cgroup.procs").read_text()
-            except (FileNotFoundError, OSError):
+            except OSError:
                 continue  # the cgroup went away between the walk and the read
             pids.update(int(pid) for pid in text.split())
     return pids - {0}

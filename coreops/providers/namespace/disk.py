@@ -104,7 +104,7 @@ def loops_below(folder: Path) -> dict[str, Path]:
     for file in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
             backing = Path(file.read_text().strip().removesuffix(" (deleted)"))
-        except (FileNotFoundError, OSError):
+        except OSError:
             continue  # detached between the glob and the read
         if backing.is_relative_to(folder):
             found[file.parts[3]] = backing

@@ -139,7 +139,7 @@ class Launcher:
         devices = ["/dev/vda", *(f"/dev/vda{number}" for number in partitions), "/dev/disk", "/dev/net", "/dev/fuse"]
         command = [
             *("systemd-nspawn", "--quiet", "--directory", str(_ROOT), "--machine", self.names.node),
-            *("--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off", "--timezone=off"),
+            *("--register=no", "--keep-unit", "--console=read-only", "--resolv-conf=off", "--timezone=off"),
             *(
                 "--link-journal=no",
                 "--kill-signal=SIGRTMIN+4",

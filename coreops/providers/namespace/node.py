@@ -134,14 +134,29 @@ def is_ready(names: NodeNames, node: NodePlan) -> bool:
     # Before systemd has set up /run there is no nologin file in it either.
     if not (run_folder / "systemd/system").is_dir() or (run_folder / "nologin").exists():
         return False
+    if not _listens(pid, 22):
+        return False
     if network.is_cut(names):
         return True
     try:
         with socket.create_connection((node.address, 22), timeout=1.0) as connection:
             connection.settimeout(1.0)
-            return connection.recv(4) == b"SSH-"
+            # A client that says nothing would be an error in the node's journal.
+            connection.sendall(b"SSH-2.0-coreops_lab\r\n")
+            return connection.recv(256).startswith(b"SSH-")
     except OSError:
         return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    for table in ("tcp", "tcp6"):
+        try:
+            rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue  # the node ended just now, or has no IPv6
+        if any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows):
+            return True
+    return False
 
 
 def status(names: NodeNames, node: NodePlan) -> NodeStatus:

@@ -66,6 +66,8 @@ REMOVED = (
     "usr/share/dpkg",
     "usr/bin/debconf*",
     "usr/sbin/dpkg-*",
+    "usr/lib/systemd/system/dpkg*",
+    "etc/systemd/system/*/dpkg*",
     "usr/share/debconf",
     "usr/bin/perl*",
     "usr/lib/*/perl-base",
