@@ -61,51 +61,65 @@ def line(*arguments: str, endpoints: Sequence[str], certificates: bool = True, t
     return "ETCDCTL_API=3 " + " ".join(q(word) for word in words)
 
 
-def step(id: str, title: str, *arguments: str, endpoints: Sequence[str], timeout: int = 5) -> ShellStep:
-    """A step that runs one etcdctl command and always acts."""
-    command = line(*arguments, endpoints=endpoints, timeout=timeout)
-    return ShellStep(id=id, title=title, act=command, timeout=timeout + 15.0)
+def change(
+    id: str, title: str, *arguments: str, endpoints: Sequence[str], already: str, seconds: int = 60
+) -> ShellStep:
+    """A step that changes the membership; it tries again, on the node, while etcd says "not yet".
+
+    already: what etcd answers when an earlier try, whose answer was lost, has done it.
+    """
+    again = "|".join(f"*{q(message)}*" for message in RETRY)
+    script = f"""end=$(($(date +%s) + {seconds}))
+until said=$({line(*arguments, endpoints=endpoints)} 2>&1); do
+    case $said in
+        {again}) ;;
+        *{q(already)}*) exit 0 ;;
+        *) printf '%s\\n' "$said" >&2; exit 1 ;;
+    esac
+    [ "$(date +%s)" -lt "$end" ] || {{ printf '%s\\n' "$said" >&2; exit 1; }}
+    sleep 1
+done
+printf '%s\\n' "$said"
+"""
+    return ShellStep(id=id, title=title, act=script, timeout=seconds + 30.0)
 
 
 def member_add(id: str, name: str, peer_url: str, endpoints: Sequence[str]) -> ShellStep:
-    """Add a learner, unless a member with this URL is listed already (the answer to an earlier try may be lost)."""
-    listed = line("member", "list", endpoints=endpoints)
-    return ShellStep(
-        id=id,
-        title=f"add {name} as a learner",
-        probe=f"{listed} | grep -F -q -- {q(peer_url + ',')}",
-        act=line("member", "add", name, "--learner", f"--peer-urls={peer_url}", endpoints=endpoints),
-        timeout=20.0,
-    )
+    """Add a learner."""
+    words = ("member", "add", name, "--learner", f"--peer-urls={peer_url}")
+    return change(id, f"add {name} as a learner", *words, endpoints=endpoints, already="Peer URLs already exists")
 
 
 def member_remove(id: str, member: int, endpoints: Sequence[str]) -> ShellStep:
-    """Remove a member, unless it is gone already."""
-    listed = line("member", "list", endpoints=endpoints)
-    return ShellStep(
-        id=id,
-        title=f"remove member {member:x}",
-        probe=f"list=$({listed}) || exit 2; ! printf '%s\\n' \"$list\" | grep -q '^{member:x},'",
-        act=line("member", "remove", f"{member:x}", endpoints=endpoints),
-        timeout=20.0,
-    )
+    """Remove a member."""
+    words = ("member", "remove", f"{member:x}")
+    return change(id, f"remove member {member:x}", *words, endpoints=endpoints, already="member not found")
 
 
 def member_promote(id: str, member: int, endpoints: Sequence[str]) -> ShellStep:
-    """Turn a learner into a voter."""
-    return step(id, f"promote member {member:x}", "member", "promote", f"{member:x}", endpoints=endpoints)
+    """Turn a learner into a voter, as soon as it has caught up."""
+    words = ("member", "promote", f"{member:x}")
+    already = "can only promote a learner member"
+    return change(id, f"promote member {member:x}", *words, endpoints=endpoints, already=already, seconds=300)
 
 
 def move_leader(id: str, to: int, endpoints: Sequence[str]) -> ShellStep:
     """Hand leadership over. ``endpoints`` must contain the present leader's."""
-    return step(id, f"move the leadership to {to:x}", "move-leader", f"{to:x}", endpoints=endpoints)
+    title = f"move the leadership to {to:x}"
+    return change(id, title, "move-leader", f"{to:x}", endpoints=endpoints, already="no leader endpoint given")
+
+
+def health(id: str, endpoints: Sequence[str]) -> ShellStep:
+    """Ask endpoints whether they serve; the answer is JSON even when they do not."""
+    command = line("-w", "json", "endpoint", "health", endpoints=endpoints)
+    return ShellStep(id=id, title="ask the other members", probe=f"{command} 2>/dev/null || :", timeout=60.0)
 
 
 def write_read(id: str, key: str, value: str, endpoint: str) -> ShellStep:
     """A linearizable write through one endpoint, read back and deleted."""
-    put = line("put", key, value, endpoints=[endpoint])
-    get = line("get", "--print-value-only", key, endpoints=[endpoint])
-    delete = line("del", key, endpoints=[endpoint])
+    put = line("put", "--", key, value, endpoints=[endpoint])
+    get = line("get", "--print-value-only", "--", key, endpoints=[endpoint])
+    delete = line("del", "--", key, endpoints=[endpoint])
     check = f'[ "$found" = {q(value)} ] || {{ echo "read back: $found" >&2; exit 1; }}'
     script = f"{put} >/dev/null && found=$({get}) || exit 1\n{check}\n{delete} >/dev/null"
     return ShellStep(id=id, title=f"write and read through {endpoint}", act=script, changes=False, timeout=60.0)
@@ -113,7 +127,7 @@ def write_read(id: str, key: str, value: str, endpoint: str) -> ShellStep:
 
 def without_certificate(id: str, endpoint: str) -> ShellStep:
     """Succeeds when the endpoint refuses a client that shows no certificate."""
-    command = line("get", "coreops/verify", endpoints=[endpoint], certificates=False, timeout=3)
+    command = line("get", "coreops/verify", endpoints=[endpoint], certificates=False, timeout=2)
     script = f"if {command} >/dev/null 2>&1; then echo 'served a client without a certificate' >&2; exit 1; fi"
     return ShellStep(id=id, title=f"{endpoint} refuses clients without a certificate", act=script, changes=False)
 
@@ -123,11 +137,6 @@ def snapshot(id: str, path: str, endpoint: str) -> ShellStep:
     save = line("snapshot", "save", path, endpoints=[endpoint], timeout=300)
     script = f"umask 077 && mkdir -p -- {q(path.rpartition('/')[0])} && {save}"
     return ShellStep(id=id, title=f"snapshot to {path}", probe=f"[ -s {q(path)} ]", act=script, timeout=330.0)
-
-
-def wants_retry(text: str) -> bool:
-    """Is this failure one that passes by itself?"""
-    return any(message in text for message in RETRY)
 
 
 def parse_members(text: str) -> tuple[MemberInfo, ...]:

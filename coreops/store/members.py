@@ -171,8 +171,8 @@ def plan(
     prune: bool = False,
     alive: frozenset[int] = frozenset(),
 ) -> Action:
-    """Decide. ``nodes`` has every wanted host. ``firsts``: the SHA-256 that each host's first-membership file must have
-    while the cluster is being formed."""
+    """Decide. ``nodes`` has every wanted host. ``firsts``: the members each host must be told of while the cluster is
+    being formed."""
     state = membership(wanted, nodes, alive)
     if state is None:
         return _without_quorum(wanted, nodes, firsts)

@@ -36,7 +36,7 @@ class Node:
     """One host as it was seen.
 
     data: the member's data folder holds a member. formed: etcd has had quorum on this node before. stale: what etcd
-    started with is not what is installed now. first: SHA-256 of the file that says how it first meets its cluster.
+    started with is not what is installed now. first: the members it was told of when it was first started.
     """
 
     host: str
@@ -89,7 +89,7 @@ def parse(host: str, record: Record, sent: float, received: float) -> Node:
     values = {key: found[-1] for key, found in lines.items()}
     unit = dict(part.split("=", 1) for part in values.get("unit", "").split() if "=" in part)
     running = unit.get("ActiveState") == "active"
-    starting = unit.get("ActiveState") in ("activating", "reloading") and unit.get("SubState") != "auto-restart"
+    moving = unit.get("ActiveState") in ("activating", "reloading", "deactivating")
     return Node(
         host=host,
         uid=_number(values.get("uid")) or 0,
@@ -104,7 +104,7 @@ def parse(host: str, record: Record, sent: float, received: float) -> Node:
         listening=frozenset(int(port, 16) for port in values.get("listening", "").split()),
         clock=_clock(values.get("time", ""), sent, received),
         unit=unit.get("FragmentPath", ""),
-        active=running or starting,
+        active=running or (moving and unit.get("SubState") != "auto-restart"),
         data="data" in values,
         other_data=tuple(lines.get("other_data", ())),
         formed="formed" in values,

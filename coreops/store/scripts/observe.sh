@@ -35,9 +35,9 @@ while :; do
     unit=$(systemctl show etcd.service -p LoadState -p ActiveState -p SubState -p FragmentPath -p NRestarts)
     health=
     case $unit in
-        *ActiveState=active* | *ActiveState=activating*) health=$(ctl endpoint health) ;;
+        *ActiveState=active* | *ActiveState=activating* | *ActiveState=reloading*) health=$(ctl endpoint health) ;;
     esac
-    case $health in *'"health":true'*) break ;; esac
+    case $health in *'"health":true'* | *'supported for learner'*) break ;; esac
     [ "$(date +%s)" -lt "$deadline" ] || break
     sleep 0.5 || sleep 1
 done
@@ -53,7 +53,7 @@ for other in /var/lib/etcd/member /var/lib/etcd/*/member /var/lib/etcd2/member; 
 done
 [ -e /etc/etcd/formed ] && say formed yes
 say token "$(sed -n 's/^ETCD_INITIAL_CLUSTER_TOKEN=//p' /etc/etcd/cluster.env | tr -d '"')"
-say first "$(sha256sum </etc/etcd/cluster.env | awk '{ print $1 }')"
+say first "$(sed -n 's/^ETCD_INITIAL_CLUSTER=//p' /etc/etcd/cluster.env | tr -d '"')"
 say release "$(readlink /opt/etcd/current)"
 say fingerprint "$(sh /etc/etcd/fingerprint.sh)"
 say started_with "$(cat /run/etcd.fingerprint)"

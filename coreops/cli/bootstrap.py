@@ -1,0 +1,105 @@
+"""``coreops bootstrap INVENTORY``: an etcd cluster on the hosts of the group store. Flags and wiring only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coreops.cli import _options as options
+
+if TYPE_CHECKING:
+    from coreops.store.bootstrap import Result
+
+
+def bootstrap(
+    inventory: Annotated[Path, typer.Argument(envvar="COREOPS_INVENTORY", help="Inventory file or folder.")],
+    check: options.Check = False,
+    diff: options.Diff = False,
+    limit: options.Limit = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove members that are not in the inventory.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Then run the shipped tests against the nodes.")] = False,
+    playbook: Annotated[
+        Path | None, typer.Option("--playbook", metavar="FILE", help="Your own copy of playbooks/bootstrap.yml.")
+    ] = None,
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+    ask_become_pass: options.AskBecomePass = False,
+    forks: options.Forks = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = 0,
+    junit: options.Junit = None,
+) -> int:
+    """Take the hosts of the group store to a healthy etcd cluster, or a cluster to what the inventory says.
+
+    Certificates are kept in pki/ beside the inventory; ca.key stays on this machine. Run it again whenever something
+    changed, or when it was interrupted:
+
+        coreops bootstrap inventories/lab
+
+        coreops bootstrap inventories/lab --check --diff
+    """
+    from coreops.cli._run import _ask_password, _transport
+    from coreops.engine.interrupt import Interrupts
+    from coreops.engine.journal import Journal, RunInfo
+    from coreops.report import choose, compose
+    from coreops.store.bootstrap import Options
+    from coreops.store.bootstrap import bootstrap as run
+    from coreops.store.wanted import default_playbook
+
+    connection: dict[str, Any] = {
+        "user": user,
+        "identity_files": [key] if key else [],
+        "transport": _transport(transport),
+        "accept_new": accept_new,
+        "become_password": _ask_password() if ask_become_pass else None,
+    }
+    journal = Journal.start(RunInfo("bootstrap", {"inventory": str(inventory), "check": check, "prune": prune}, ""))
+    report = choose(json=as_json, verbose=verbose, junit=junit, run_dir=journal.path, diffs=diff)
+    with compose(journal, report) as emit:
+        result = run(
+            Options(
+                inventory=inventory,
+                playbook=playbook or default_playbook(),
+                run=journal.id,
+                check=check,
+                diff=diff,
+                limit=limit,
+                prune=prune,
+                verify=verify,
+                forks=forks,
+                journal=journal,
+                connection=connection,
+            ),
+            emit,
+            around=lambda engine: Interrupts(engine, emit),
+        )
+    _print(result, as_json)
+    return 1 if result.verified is False else 0
+
+
+def _print(result: Result, as_json: bool) -> None:
+    """The result, on stdout."""
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps({"event": "bootstrap", **asdict(result)}))
+        return
+    if result.check:
+        lines = [f"would: {change}" for change in result.changes] or ["nothing would change"]
+        print("\n".join(lines))
+        return
+    exchanges = max(result.exchanges.values(), default=0)
+    done = f"{len(result.changes)} changes" if result.changes else "nothing to change"
+    print(f"etcd {result.version}, {len(result.endpoints)} members: {done} ({result.seconds:.1f} s, ", end="")
+    print(f"{exchanges} exchange{'s' if exchanges != 1 else ''} a host)")
+    for endpoint in result.endpoints:
+        print(f"  {endpoint}")
+    for stray in result.strays:
+        print(f"  not in the inventory: {stray} (--prune removes it)")
+    print(f"on a node:         {result.commands['node']}")
+    print(f"from this machine: {result.commands['here']}")

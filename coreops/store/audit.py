@@ -1,0 +1,67 @@
+"""Looks at a node and at everything the playbook would change there, in one exchange. Knows programs; no engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from coreops.engine.program import Program, Wait
+from coreops.model import Record, Segment
+from coreops.store import observe
+from coreops.store.cluster import Member
+from coreops.store.observe import Node
+
+
+class Look:
+    """A Program that asks a node the observing question, then lets a playbook's program have its say, if there is one.
+
+    The playbook's first segment travels together with the question. What comes of the playbook is its own business:
+    ``failure`` here is only a question that could not be answered.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        inner: Program | None = None,
+        *,
+        id: str = "look",
+        wait: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.node: Node | None = None
+        self.failure: str | None = None
+        self._member = member
+        self._inner = inner
+        self._id = id
+        self._wait = wait
+        self._clock = clock
+        self._sent = 0.0
+        self._asked = False
+
+    def next(self) -> Segment | Wait | None:
+        inner = self._inner.next() if self._inner and self._inner.failure is None else None
+        if self._asked:
+            return inner
+        self._asked = True
+        self._sent = self._clock()
+        question = observe.step(self._member, self._wait)
+        if isinstance(inner, Segment) and inner.user is None:
+            return replace(inner, steps=(question, *inner.steps))
+        return Segment(self._id, (question,))
+
+    def feed(self, record: Record) -> None:
+        if record.step == observe.STEP:
+            self.node = observe.parse(self._member.name, record, self._sent, self._clock())
+        elif self._inner:
+            self._inner.feed(record)
+
+    @property
+    def inner_failure(self) -> str | None:
+        """Why the playbook's part failed, if it did."""
+        return self._inner.failure if self._inner else None
+
+
+def nodes(looks: Sequence[Look]) -> dict[str, Node]:
+    """What was seen, by host."""
+    return {look.node.host: look.node for look in looks if look.node is not None}

@@ -1,0 +1,210 @@
+"""The phases of ``coreops bootstrap``: ``PHASES``, in order, is what it does. Each says what came of it.
+
+``prepare`` comes before them all and reads; the certificates are made there, but written only by ``install``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coreops.errors import InputError
+from coreops.events import Emit, Notice, Progress
+from coreops.model import Step
+from coreops.store import artifact, etcdctl, members, pki, preflight, quorum, versions, wanted
+from coreops.store.bootstrap import Options, Run, quiet
+from coreops.store.cluster import OPERATOR
+from coreops.store.converge import describe
+
+Stack = contextlib.ExitStack
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    title: str
+    work: Callable[[Run, Stack], str]
+
+
+def prepare(options: Options, emit: Emit) -> Run:
+    """Everything that can be wrong with the input is found here, before anything is opened or written."""
+    from coreops.engine.engine import Engine
+    from coreops.inventory import load_inventory
+    from coreops.playbook import load_playbook
+    from coreops.store.nodes import Nodes
+
+    loaded = load_inventory(options.inventory).with_playbook_dir(options.playbook.parent)
+    want = wanted.read(loaded, options.inventory, options.connection)
+    only = None
+    if options.limit is not None:
+        only = frozenset(loaded.match(wanted.GROUP, options.limit))
+        if not only:
+            raise InputError(f"--limit {options.limit} leaves no host of the group {wanted.GROUP}")
+    authority = pki.load(loaded.base / "pki", [OPERATOR, *(member.leaf for member in want.members)])
+    playbook = load_playbook(options.playbook)
+    engine = Engine(want.targets, quiet(emit), run=options.run, forks=options.forks, journal=options.journal)
+    return Run(
+        options=options,
+        emit=emit,
+        inventory=loaded,
+        wanted=want,
+        only=only,
+        pki=authority,
+        engine=engine,
+        nodes=Nodes(engine, playbook, loaded, emit),
+    )
+
+
+def inventory(run: Run, stack: Stack) -> str:
+    """What ``prepare`` has read and checked."""
+    size = len(run.wanted.members)
+    return f"{', '.join(run.wanted.names)}: quorum {quorum.quorum(size)}, survives {quorum.tolerance(size)} failure(s)"
+
+
+def fetch(run: Run, stack: Stack) -> str:
+    """Have the pinned etcd, checked, on this machine."""
+    for locked in run.wanted.artifacts.values():
+        if locked.sha256 not in run.archives:
+            title = f"etcd {locked.version} {locked.arch}"
+
+            def tell(done: int, total: int, title: str = title) -> None:
+                run.emit(Progress("controller", title, done, total))
+
+            run.archives[locked.sha256] = artifact.archive(locked, tell=tell)
+    if versions.corrupts(run.wanted.version):
+        run.emit(
+            Notice(
+                f"etcd {run.wanted.version} can corrupt data (fixed in 3.5.3): fine for a lab, never for production; "
+                "pin another version in artifacts.lock.yml beside the inventory"
+            )
+        )
+    return f"etcd {run.wanted.version}, SHA-256 as pinned"
+
+
+def look(run: Run, stack: Stack) -> str:
+    """See every node, and what the playbook would change on it, in one exchange."""
+    folder = stack.enter_context(pki.staged(run.pki))
+    firsts = wanted.first_members(run.wanted.members)
+    run.extra = wanted.variables(run.wanted, run.archives, folder, run.pki.token, firsts)
+    options = run.options
+    run.found, run.pending, failed = run.nodes.audit(
+        run.wanted.members, run.extra, diff=options.diff, show=options.check
+    )
+    run.pending = {host: n for host, n in run.pending.items() if host in run.hosts}
+    action = run.converger().decide(run.found)
+    if not run.pending and not failed and not run.pki.pending and isinstance(action, members.Done):
+        run.finished, run.strays = True, action.strays
+        return f"{len(run.found)} members are healthy and as wanted: nothing to change"
+    if options.check:
+        problems = _problems(run)
+        if problems:
+            raise preflight.refusal(problems)
+        run.finished = True
+        run.changes += [f"certificates: {why}" for why in run.pki.reasons]
+        run.changes += [f"{host}: {n} tasks of the playbook" for host, n in run.pending.items()]
+        run.changes += [f"{host}: {why}" for host, why in failed.items()]
+        if not isinstance(action, members.Done):
+            run.changes.append(describe(action))
+        if isinstance(action, members.Done) and run.pending and any(node.active for node in run.found.values()):
+            run.changes.append("restart the members that get new settings, one by one, the leader last")
+        return "would change: " + "; ".join(run.changes)
+    wait = sum(node.active for node in run.found.values())
+    return f"{len(run.found)} nodes answer, etcd runs on {wait}"
+
+
+def check_nodes(run: Run, stack: Stack) -> str:
+    """Refuse before anything is touched."""
+    if any(node.clock and node.clock.uncertainty > preflight.MAX_SKEW / 2 for node in run.found.values()):
+        run.found = run.nodes.look(run.wanted.members)  # the connection is open now: this answer is quick
+    problems = _problems(run)
+    if problems:
+        raise preflight.refusal(problems)
+    state = members.membership(run.wanted.members, run.found, frozenset())
+    fresh = state is None and not any(node.formed for node in run.found.values())
+    if fresh and run.only is not None and run.only != frozenset(run.wanted.names):
+        raise InputError(
+            "--limit cannot form a new cluster",
+            why="all members of a new cluster start at once",
+            next="run without --limit",
+        )
+    return "no problem on " + ", ".join(run.found)
+
+
+def install(run: Run, stack: Stack) -> str:
+    """Snapshot before a new minor version; then put everything in place. Running members are not touched."""
+    running = [node.status.version for node in run.found.values() if node.status and node.status.version]
+    if versions.check(running, run.wanted.version):
+        run.changes.append(_snapshot(run))
+    pki.save(run.pki)
+    run.extra["etcd_pki"] = str(run.pki.root)
+    run.changes += [f"certificates: {why}" for why in run.pki.reasons]
+    run.nodes.play(["install"], run.hosts, run.extra)
+    changed = {host: n for host, n in run.nodes.changed.items() if n}
+    run.changes += [f"{host}: {n} tasks of the playbook" for host, n in changed.items()]
+    return f"changed {', '.join(changed)}" if changed else "everything was in place"
+
+
+def membership(run: Run, stack: Stack) -> str:
+    """Start all members of a new cluster at once; else join, replace, prune and restart one by one."""
+    converger = run.converger()
+    run.found, run.strays = converger.run()
+    run.changes += converger.done
+    for entry in run.strays:
+        run.emit(Notice(f"member {entry.name or entry.peer_urls[0]} is not in the inventory; --prune removes it"))
+    state = members.membership(run.wanted.members, run.found, frozenset())
+    names = {entry.id: entry.name for entry in state.entries} if state else {}
+    leader = names.get(state.leader or 0, "?") if state else "?"
+    return f"{len(names)} members, leader {leader}"
+
+
+def verify(run: Run, stack: Stack) -> str:
+    """A linearizable write through every member's own endpoint; no service without a client certificate."""
+    steps: dict[str, list[Step]] = {}
+    for member in run.wanted.members:
+        url, word = member.client_url, run.nodes.name("verify")
+        steps[member.name] = [
+            etcdctl.write_read(f"{word}.0", f"coreops/verify/{run.options.run}/{member.name}", word, url),
+            etcdctl.without_certificate(f"{word}.1", url),
+        ]
+    run.nodes.run(steps)
+    return "a write through every member; TLS refuses clients without a certificate"
+
+
+PHASES = (
+    Phase("Check the inventory", inventory),
+    Phase("Fetch etcd", fetch),
+    Phase("Look at the nodes", look),
+    Phase("Preflight", check_nodes),
+    Phase("Install", install),
+    Phase("Membership", membership),
+    Phase("Verify", verify),
+)
+
+
+def commands(run: Run) -> dict[str, str]:
+    """The etcdctl lines to go on with: on a node, and from this machine."""
+    urls = ",".join(member.client_url for member in run.wanted.members)
+    root = run.pki.root.resolve()
+    here = f"etcdctl --cacert {root}/ca.crt --cert {root}/client.crt --key {root}/client.key --endpoints {urls}"
+    port = run.wanted.members[0].client_port
+    node = "--cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key"
+    return {
+        "node": f"sudo /opt/etcd/current/etcdctl {node} --endpoints https://127.0.0.1:{port} "
+        "endpoint status --cluster -w table",
+        "here": f"{here} endpoint status -w table",
+    }
+
+
+def _problems(run: Run) -> tuple[preflight.Problem, ...]:
+    return preflight.problems(run.wanted.members, run.found, run.pki.token)
+
+
+def _snapshot(run: Run) -> str:
+    host = next(node.host for node in run.found.values() if node.healthy)
+    member = next(m for m in run.wanted.members if m.name == host)
+    path = f"{member.data_dir}-snapshots/before-{run.wanted.version}-{run.options.run}.db"
+    step = etcdctl.snapshot(run.nodes.name("snapshot"), path, f"https://127.0.0.1:{member.client_port}")
+    run.nodes.run({host: [step]})
+    text = f"{host}: snapshot in {path}"
+    run.emit(Notice(text))
+    return text

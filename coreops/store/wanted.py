@@ -1,0 +1,98 @@
+"""Reads the wanted cluster out of an inventory and the artifact lock file. No connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coreops.errors import InputError
+from coreops.inventory import Inventory, target
+from coreops.model import Target
+from coreops.store import cluster, lockfile, versions
+from coreops.store.cluster import Member
+from coreops.store.lockfile import Locked
+
+GROUP = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Members in inventory order, how to reach them, and what each is to run."""
+
+    members: tuple[Member, ...]
+    targets: Mapping[str, Target]
+    artifacts: Mapping[str, Locked]
+    version: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(member.name for member in self.members)
+
+
+def read(inventory: Inventory, source: Path, connection: Mapping[str, Any]) -> Wanted:
+    """Check the whole inventory of the store. ``connection``: defaults for ``target``. Raises InputError."""
+    if GROUP not in inventory.groups:
+        raise InputError(
+            f"the inventory has no group {GROUP}",
+            where=source,
+            why=f"its groups are {', '.join(inventory.groups)}",
+            next=f"put the hosts that are to run etcd (1, 3, 5 or 7) into a group {GROUP}",
+        )
+    hosts = inventory.members(GROUP)
+    targets = {host: target(inventory, host, become=True, **connection) for host in hosts}
+
+    def origin(host: str, name: str) -> object:
+        return next(iter(inventory.origin(host, name)), source)
+
+    members = tuple(cluster.member(host, inventory.vars(host), targets[host].address, origin) for host in hosts)
+    cluster.check(members, source)
+    path = lockfile.find(inventory.base)
+    locked = lockfile.read(path)
+    artifacts = {m.name: lockfile.choose(locked, "etcd", m.arch, m.version, where=path) for m in members}
+    return Wanted(members, targets, artifacts, _one_version(artifacts, source))
+
+
+def _one_version(artifacts: Mapping[str, Locked], source: Path) -> str:
+    found = sorted({item.version for item in artifacts.values()}, key=versions.parse)
+    if len(found) > 1:
+        raise InputError(
+            f"the members are to run different versions of etcd: {', '.join(found)}",
+            where=source,
+            why="members differ only while an upgrade is under way, and bootstrap does that one by one itself",
+            next="set etcd_version for the whole group, and pin it for every architecture in the artifact lock file",
+        )
+    return found[0]
+
+
+def variables(
+    wanted: Wanted, archives: Mapping[str, Path], pki: Path, token: str, firsts: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    """What the playbook sees. ``firsts``: (members, state) for hosts that are about to meet their cluster."""
+    members = {}
+    for member in wanted.members:
+        locked = wanted.artifacts[member.name]
+        known = member.variables()
+        known["flags"] = {**versions.flags(locked.version), **known["flags"]}
+        members[member.name] = known | {"release": locked.release, "archive": str(archives[locked.sha256])}
+    return {
+        "etcd_members": members,
+        "etcd_pki": str(pki),
+        "etcd_token": token,
+        "etcd_first": {name: {"members": text, "state": state} for name, (text, state) in firsts.items()},
+        "etcd_write_first": False,
+    }
+
+
+def default_playbook() -> Path:
+    """The packaged playbook, or the checkout's."""
+    package = Path(__file__).parent.parent
+    packaged = package / "data" / "playbooks" / "bootstrap.yml"
+    return packaged if packaged.exists() else package.parent / "playbooks" / "bootstrap.yml"
+
+
+def first_members(members: Sequence[Member]) -> dict[str, tuple[str, str]]:
+    """How every member of a new cluster meets it."""
+    text = cluster.initial_cluster(members)
+    return {member.name: (text, "new") for member in members}
