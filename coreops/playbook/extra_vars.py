@@ -1,60 +1,46 @@
-"""``--extra-vars``: ``K=V K=V``, a JSON or YAML mapping, or ``@FILE`` with one, as Ansible takes them. Reads files."""
+"""``--extra-vars`` as Ansible takes it: ``k=v k2="a b"``, JSON, YAML, or ``@file``. Reads the files named."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from coreops.errors import InputError
-
-_WHERE = "--extra-vars"
-_NEXT = "write K=V, a JSON object, or @FILE"
+from coreops.playbook import freeform
+from coreops.playbook.source import Node, parse_yaml, read_yaml
 
 
 def parse_extra_vars(texts: Iterable[str]) -> dict[str, Any]:
-    """Return the variables of all texts; later ones win. Values of K=V are text. Raises InputError."""
+    """Merge all ``--extra-vars``; later ones win. Values of ``k=v`` are texts. Raises InputError."""
     merged: dict[str, Any] = {}
     for text in texts:
-        merged.update(_parse(text))
-    for name in merged:
-        if not isinstance(name, str) or not name.isidentifier():
-            raise InputError(f"{name!r} is not a variable name", where=_WHERE, next="use letters, digits and _")
+        merged.update(_one(text.strip()))
     return merged
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _one(text: str) -> dict[str, Any]:
     if text.startswith("@"):
-        path = Path(text[1:])
-        try:
-            return _mapping(path.read_text(), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {path}", where=_WHERE, why=str(error)) from error
-    if text.lstrip().startswith("{"):
-        return _mapping(text, _WHERE)
+        return _mapping(read_yaml(Path(text[1:]).expanduser()), text[1:])
+    if text.startswith(("{", "[", "---")):
+        return _mapping(parse_yaml(text, "--extra-vars"), "--extra-vars")
     try:
-        words = shlex.split(text)
+        return dict(freeform.pairs(text))
     except ValueError as error:
-        raise InputError(f"cannot read {text!r}", where=_WHERE, why=str(error), next=_NEXT) from error
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise InputError(f"{word!r} has no '='", where=_WHERE, next=_NEXT)
-        found[name] = value
-    return found
+        raise InputError(
+            "cannot read --extra-vars",
+            where=text,
+            why=str(error),
+            next="write name=value, '{\"name\": ...}' in JSON, or @file.yml",
+        ) from None
 
 
-def _mapping(text: str, where: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError("not valid YAML or JSON", where=where, why=" ".join(str(error).split()), next=_NEXT) from error
-    if value is None:
+def _mapping(node: Node | None, where: str) -> dict[str, Any]:
+    if node is None:
         return {}
-    if not isinstance(value, dict):
-        raise InputError(f"expected a mapping, found {type(value).__name__}", where=where, next=_NEXT)
-    return value
+    if not isinstance(node.value, dict):
+        raise InputError("extra vars are a mapping of names to values", where=node.position or where)
+    for key in node.items:
+        if not isinstance(key, str) or not key.isidentifier():
+            raise InputError(f"{key!r} cannot be a variable's name", where=node.keys[key])
+    return dict(node.value)

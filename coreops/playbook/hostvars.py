@@ -1,0 +1,78 @@
+"""``hostvars``: one host looks at another's variables, and waits for it when it has not got there yet. Pure.
+
+Inventory and extra vars never wait. Play and task vars of the other host are not visible, as in Ansible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from coreops.playbook.pending import WaitReference
+from coreops.playbook.vars import CONNECTION, HostState, Scope, View
+
+
+class HostVars(Mapping[str, "OtherHost | Scope"]):
+    """All hosts of the inventory, by name."""
+
+    def __init__(self, hosts: Mapping[str, Any], make: Callable[[str], OtherHost]) -> None:
+        self._hosts = hosts
+        self._make = make
+
+    def __getitem__(self, host: str) -> OtherHost:
+        if host not in self._hosts:
+            raise KeyError(host)
+        return self._make(host)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __repr__(self) -> str:
+        return f"hostvars of {len(self)} hosts"
+
+
+class OtherHost(Mapping[str, Any]):
+    """The variables of one host, as others see them. dynamic: names that tasks of this play may yet give it."""
+
+    def __init__(self, view: View, state: HostState, dynamic: frozenset[str], busy: Callable[[], bool]) -> None:
+        self._scope = Scope(view)
+        self._view = view
+        self._state = state
+        self._dynamic = dynamic
+        self._busy = busy
+
+    def __getitem__(self, name: str) -> Any:
+        view, state = self._view, self._state
+        if name in view.extra or name in view.magic:
+            return self._scope[name]
+        if name in state.published:
+            return state.published[name]
+        if name in self._dynamic and self._busy():
+            raise WaitReference(view.host, f"{name!r} of host {view.host}")
+        if name in ("ansible_facts", "facts"):
+            return self._facts(name)
+        if view.inventory(name) is not None or name in CONNECTION or not name.startswith("ansible_"):
+            return self._scope[name]
+        return self._facts(name)[name.removeprefix("ansible_")]
+
+    def _facts(self, name: str) -> Mapping[str, Any]:
+        if self._state.published_facts is None:
+            if self._busy():
+                self._state.want_facts = True
+                raise WaitReference(self._view.host, f"the facts of host {self._view.host}")
+            raise KeyError(name)
+        return self._state.published_facts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(
+            sorted({*self._names(), *self._state.published})
+        )
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"variables of {self._view.host}"
