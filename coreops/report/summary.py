@@ -54,8 +54,8 @@ class Summary:
 def render(tally: Tally, style: Style, *, log: str = "", diffs: bool = True) -> Iterator[str]:
     """The lines of the recap."""
     if diffs:
-        for (name, _), group in tally.diffs.items():
-            yield style.paint("bold", f"{name_list(group.hosts)}: {one_line(name)}")
+        for group in tally.in_order(tally.diffs):
+            yield style.paint("bold", f"{name_list(group.hosts)}: {one_line(group.name)}")
             yield style.diff(clean(group.text))
             yield ""
     yield from _table(tally, style)
@@ -97,7 +97,7 @@ def _row(host: HostTally) -> tuple[str, ...]:
 def _errors(tally: Tally, style: Style) -> Iterator[str]:
     if tally.errors:
         yield ""
-    for group in sorted(tally.errors.values(), key=lambda one: -len(one.hosts)):
+    for group in sorted(tally.in_order(tally.errors), key=lambda one: -len(one.hosts)):
         yield from _error(group, style)
 
 

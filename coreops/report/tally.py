@@ -13,6 +13,14 @@ from coreops.model import TaskResult
 
 COUNTS = ("ok", "changed", "failed", "skipped")
 ENDED = {"done", "failed", "unreachable", "interrupted"}
+# As in Ansible, what changed, or failed without harm, is ok too.
+_COUNTED = {
+    "ok": ("ok",),
+    "changed": ("ok", "changed"),
+    "ignored": ("ok",),
+    "failed": ("failed",),
+    "skipped": ("skipped",),
+}
 # Of two plays' outcomes on one host the worse one counts.
 _WORSE = ("waiting", "connecting", "running", "done", "interrupted", "failed", "unreachable")
 
@@ -44,6 +52,7 @@ class Group:
     """Something that is the same on several hosts."""
 
     text: str
+    name: str = ""
     why: str = ""
     next: str = ""
     hosts: list[str] = field(default_factory=list)
@@ -98,7 +107,7 @@ class Tally:
                 self._task(event, now)
             case ev.HostUnreachable(host=host, message=message, why=why, next=hint):
                 self._end(self._row(host), "unreachable", now)
-                self._group(self.errors, ("", message), host, Group(message, why, hint))
+                self._group(self.errors, ("", message), host, Group(message, "", why, hint))
             case ev.HostFinished():
                 self._host_finished(event, now)
             case ev.RunFinished():
@@ -109,6 +118,17 @@ class Tally:
     def in_state(self, *states: str) -> list[HostTally]:
         """The hosts in any of the states, in order of the run."""
         return [row for row in self.hosts.values() if row.state in states]
+
+    def in_order(self, groups: dict[tuple[str, str], Group]) -> list[Group]:
+        """Groups by the order of their tasks, then of their first hosts; their hosts in the order of the run."""
+        hosts = {name: index for index, name in enumerate(self.hosts)}
+        tasks: dict[str, int] = {}
+        for name, _ in groups:
+            tasks.setdefault(name, len(tasks))
+        for group in groups.values():
+            group.hosts.sort(key=hosts.__getitem__)
+        pairs = sorted(groups.items(), key=lambda pair: (tasks[pair[0][0]], hosts[pair[1].hosts[0]]))
+        return [group for _, group in pairs]
 
     def _add(self, hosts: Iterable[str]) -> None:
         for host in hosts:
@@ -132,13 +152,14 @@ class Tally:
     def _task(self, event: ev.TaskFinished, now: float) -> None:
         result, kind = public(event.result), outcome(event)
         row = self._running(event.host, now)
-        row.current["ok" if kind == "ignored" else kind] += 1
+        for counted in _COUNTED[kind]:
+            row.current[counted] += 1
         if kind == "failed":
             text = f"{event.name}: {result.message}" if result.message else event.name
             self._group(self.errors, (event.name, result.message), event.host, Group(text))
             row.explained = True
         if result.diff:
-            self._group(self.diffs, (event.name, result.diff), event.host, Group(result.diff))
+            self._group(self.diffs, (event.name, result.diff), event.host, Group(result.diff, event.name))
 
     def _host_finished(self, event: ev.HostFinished, now: float) -> None:
         row = self._row(event.host)

@@ -29,7 +29,7 @@ def small() -> list[ev.Event]:
         task("n1", "write motd", TaskResult(changed=True, diff=DIFF)),
         task("n1", "start etcd", TaskResult(message="already running")),
         task("n1", "skip it", TaskResult(skipped=True)),
-        ev.HostFinished("n1", "done", ok=1, changed=1, skipped=1, exchanges=1),
+        ev.HostFinished("n1", "done", ok=2, changed=1, skipped=1, exchanges=1),
         task("n2", "write motd", TaskResult(changed=True, diff=DIFF)),
         task("n2", "may fail", TaskResult(failed=True, message="so what"), ignored=True),
         task(
@@ -42,7 +42,7 @@ def small() -> list[ev.Event]:
             ),
             seconds=1.5,
         ),
-        ev.HostFinished("n2", "failed", ok=1, changed=1, failed=1, exchanges=1),
+        ev.HostFinished("n2", "failed", ok=2, changed=1, failed=1, exchanges=1),
         ev.RunFinished("20260101-1", 1, 2.5, {"n1": "done", "n2": "failed", "n3": "unreachable"}),
     ]
 

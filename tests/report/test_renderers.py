@@ -49,13 +49,13 @@ def test_plain_says_what_matters() -> None:
         "  why: n3 (192.0.2.3) port 22\n"
         "  next: is sshd running?\n"
         "n1  changed      write motd\n"
-        "n1  done         ok 1, changed 1, failed 0, skipped 1\n"
+        "n1  done         ok 2, changed 1, failed 0, skipped 1\n"
         "n2  changed      write motd\n"
         "n2  ignored      may fail: so what\n"
         "n2  failed       start etcd: Job failed\n"
         "  stderr: (20 lines before)\n" + "".join(f"  stderr: line {i}\n" for i in range(20, 30)) + "  stdout: "
         "\\x1b[2J\\x1b]0;owned\\x07[bold red]\\x0d\\xff\\u202e\n"
-        "n2  failed       ok 1, changed 1, failed 1, skipped 0\n"
+        "n2  failed       ok 2, changed 1, failed 1, skipped 0\n"
     )
 
 
@@ -72,13 +72,20 @@ def test_check_mode_says_would() -> None:
         ev.RunStarted("r", "c", ("n1",), check=True),
         stories.task("n1", "motd", TaskResult(changed=True)),
         stories.task("n1", "command", TaskResult(skipped=True, message="not run in check mode")),
-        ev.HostFinished("n1", "done", changed=1, skipped=1),
+        stories.task("n1", "other", TaskResult(skipped=True, message="when: x is false")),
+        ev.HostFinished("n1", "done", ok=1, changed=1, skipped=2),
         ev.RunFinished("r", 0, 1.0, {"n1": "done"}),
     ]
     out, err = show(story)
     assert "n1  would change motd" in err
     assert "n1  skipped      command: not run in check mode" in err
+    assert "other" not in err
     assert "1 host done, 1 change would be made in 1.0 s" in out
+
+
+def test_what_a_task_was_written_to_show_is_shown() -> None:
+    result = TaskResult(message="hi\nthere", data={"_ansible_verbose_always": True})
+    assert show([stories.task("n1", "debug", result)])[1] == "n1  ok           debug: hi\n  there\n"
 
 
 def test_the_recap_is_the_result() -> None:
@@ -86,8 +93,8 @@ def test_the_recap_is_the_result() -> None:
     assert out == (
         "n1, n2: write motd\n" + stories.DIFF + "\n"
         "host  state        ok  changed  failed  skipped\n"
-        "n1    done          1        1       0        1\n"
-        "n2    failed        1        1       1        0\n"
+        "n1    done          2        1       0        1\n"
+        "n2    failed        2        1       1        0\n"
         "n3    unreachable   0        0       0        0\n"
         "\n"
         "1 host: connection refused (n3)\n"

@@ -18,7 +18,7 @@ def fold(story: list[ev.Event]) -> Tally:
 def test_states_and_counts() -> None:
     tally = fold(stories.small())
     assert {row.name: row.state for row in tally.hosts.values()} == {"n1": "done", "n2": "failed", "n3": "unreachable"}
-    assert [tally.hosts["n1"].count(kind) for kind in ("ok", "changed", "failed", "skipped")] == [1, 1, 0, 1]
+    assert [tally.hosts["n1"].count(kind) for kind in ("ok", "changed", "failed", "skipped")] == [2, 1, 0, 1]
     assert tally.hosts["n2"].exchanges == 1
 
 
@@ -29,6 +29,26 @@ def test_errors_and_diffs_are_grouped_over_hosts() -> None:
         ("start etcd: Job failed", ["n2"]),
     ]
     assert [group.hosts for group in tally.diffs.values()] == [["n1", "n2"]]
+
+
+def test_groups_come_in_the_order_of_tasks_and_hosts() -> None:
+    def diff(host: str, name: str, text: str) -> ev.Event:
+        return stories.task(host, name, TaskResult(changed=True, diff=text))
+
+    tally = fold(
+        [
+            ev.RunStarted("r", "c", ("n1", "n2", "n3")),
+            diff("n3", "first", "same"),
+            diff("n2", "first", "other"),
+            diff("n3", "second", "x"),
+            diff("n1", "first", "same"),
+        ]
+    )
+    assert [(group.name, group.text, group.hosts) for group in tally.in_order(tally.diffs)] == [
+        ("first", "same", ["n1", "n3"]),
+        ("first", "other", ["n2"]),
+        ("second", "x", ["n3"]),
+    ]
 
 
 def test_reasons_that_differ_are_left_out_of_a_group() -> None:
@@ -48,7 +68,7 @@ def test_counts_while_a_play_is_under_way_and_over_plays() -> None:
 
 def test_a_program_without_counts_is_counted_by_its_tasks() -> None:
     tally = fold([stories.task("n1", "x", TaskResult(changed=True)), ev.HostFinished("n1", "done")])
-    assert tally.hosts["n1"].count("changed") == 1
+    assert (tally.hosts["n1"].count("ok"), tally.hosts["n1"].count("changed")) == (1, 1)
 
 
 def test_an_error_without_a_task_is_told_once() -> None:
