@@ -1,0 +1,52 @@
+"""Runs one command and says what it cost: wall time, CPU time and peak memory of the processes it waited for."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one run cost, in seconds and MiB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def run(
+    command: Sequence[str],
+    cwd: Path,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    expect: str = "",
+    code: int = 0,
+) -> Cost:
+    """Run it; its output goes to ``log``. Ends the benchmark when it fails or does not say ``expect``."""
+    with log.open("wb") as stream:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env={**os.environ, **(env or {})}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    said = log.read_text(errors="replace")
+    if process.returncode != code or expect not in said:
+        raise SystemExit(f"bench: {' '.join(command)}: exit {process.returncode}\n{said[-3000:]}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of ``theirs / ours`` over rounds: what ran side by side is compared, so load cancels out."""
+    return statistics.median(theirs_i / ours_i for ours_i, theirs_i in zip(ours, theirs, strict=False))
