@@ -76,7 +76,7 @@ def target(
         accept_new=accept_new,
         become=_bool(reader.get("become"), become),
         become_password=str(password.value) if password else become_password,
-        connect_timeout=_seconds(timeout) if timeout else connect_timeout,
+        connect_timeout=_timeout(timeout, meaning, reader) or connect_timeout,
     )
 
 
@@ -135,7 +135,7 @@ def _proxy_jump(reader: Reader, meaning: SshArgs) -> str | None:
     by_args = _first(meaning, "proxyjump")
     if setting is None:
         return None if by_args in (None, "none") else by_args
-    jump = ",".join(map(str, setting.value)) if isinstance(setting.value, list) else _text(setting, "proxy_jump")
+    jump = ",".join(map(str, setting.value)) if isinstance(setting.value, list) else _text(setting, "jump host")
     if by_args not in (None, jump):
         raise InputError(
             f"coreops_proxy_jump and the ssh arguments of host {reader.host!r} name different jump hosts",
@@ -165,13 +165,17 @@ def _port(value: Any, where: Position | None) -> int:
     raise InputError(f"{value!r} is not a port", where=where, next="a port is a number from 1 to 65535")
 
 
-def _seconds(setting: Setting) -> float:
+def _timeout(setting: Setting | None, meaning: SshArgs, reader: Reader) -> float | None:
+    value = setting.value if setting else _first(meaning, "connecttimeout")
+    if value is None:
+        return None
     try:
-        seconds = float(setting.value)
+        seconds = float(value)
     except (TypeError, ValueError):
         seconds = 0.0
     if not (seconds > 0 and math.isfinite(seconds)):
-        raise InputError(f"{setting.value!r} is not a timeout", where=setting.position, next="write seconds, e.g. 15")
+        where = setting.position if setting else _place(reader)
+        raise InputError(f"{value!r} is not a timeout", where=where, next="write seconds, e.g. 15")
     return seconds
 
 
@@ -191,7 +195,9 @@ def _text(setting: Setting, what: str) -> str:
     text = str(setting.value)
     if isinstance(setting.value, dict | list | bool) or not text or text[0] == "-" or not _is_word(text):
         raise InputError(
-            f"{setting.value!r} is not a {what}", where=setting.position, next="write one word that starts with no dash"
+            f"{setting.value!r} cannot be the {what}",
+            where=setting.position,
+            next="write one word without a leading dash",
         )
     return text
 

@@ -205,6 +205,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> InputError:
         hint = "indent with spaces: YAML allows no tabs here"
     elif "single document" in why:
         hint = "keep one document: remove the second ---"
+    elif "{" in line and re.search(r"[\w.]\[\w*:", line):
+        hint = "quote a range inside { }: 'n[1:3]'"
     elif "{{" in line:
         hint = 'quote a value that begins with {{: "{{ name }}"'
     return InputError("not valid YAML", where=where, why=why, next=hint)

@@ -97,6 +97,7 @@ def test_brackets_in_text_are_not_depth() -> None:
         ("a: %x", "f:1:4", "cannot start any token"),
         ("a: {{ x }}", "f:1:5", 'quote a value that begins with {{: "{{ name }}"'),
         ("a: {{ x }}/y", "f:1:11", 'quote a value that begins with {{: "{{ name }}"'),
+        ("a: {n[1:2]: }", "f:1:6", "quote a range inside { }: 'n[1:3]'"),
         ("a: *b", "f:1:4", "undefined alias"),
         ("a: &b [*b]", "f:1:4", "an alias contains itself"),
         ("a: &b {<<: *b}", "f:1:4", "an alias contains itself"),
