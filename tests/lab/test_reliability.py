@@ -36,7 +36,7 @@ class Node:
     def __init__(self, lab, name="n1", transport="paramiko", run=None, **fields: Any) -> None:
         self.lab, self.name = lab, name
         inventory = load_inventory(lab.inventory)
-        goal = replace(target(inventory, name, transport=transport), connect_timeout=2.0, **fields)
+        goal = replace(target(inventory, name, transport=transport), **{"connect_timeout": 2.0, **fields})
         self.events: list = []
         self.engine = Engine({name: goal}, self.events.append, run=run or new_run())
         self.program = StepsProgram([])
@@ -206,7 +206,7 @@ def test_sudo_that_asks_for_a_password(healthy, asks, transport):
     node = Node(healthy, transport=transport, user=asks, become_password="hunter2 ü")
     assert node.run(ShellStep(id="1", title="t", act=look)).state == "done"
     assert node.program.records["1"].stdout == b"0\n0\n"
-    wrong = Node(healthy, transport=transport, user=asks, become_password="wrong")
+    wrong = Node(healthy, transport=transport, user=asks, become_password="wrong", connect_timeout=15.0)
     outcome = wrong.run(ShellStep(id="1", title="t", act="id -u"))
     assert getattr(outcome.error, "kind", "") == "sudo"
     assert "wrong" not in str(outcome.error)
@@ -281,12 +281,13 @@ def test_secrets_are_in_no_process_list(healthy, tmp_path):
 
 
 def test_nothing_of_a_good_run_stays_on_the_node(healthy):
-    node = Node(healthy)
+    run = new_run()
+    node = Node(healthy, run=run)
     node.run(
         ShellStep(id="1", title="t", act="true", once=True),
         ShellStep(id="2", title="t", act="cat $blob1", blobs=(Blob.of(b"1"),)),
     )
-    assert node.sh("find /var/lib/coreops /run/coreops -type f 2>/dev/null | wc -l") == "0\n"
+    assert node.sh(f"find /var/lib/coreops /run/coreops -path '*{run}*' 2>/dev/null | wc -l") == "0\n"
 
 
 def test_records_of_a_real_file_tree(healthy, tmp_path: Path):
