@@ -87,7 +87,7 @@ def unlock(session: Unlockable, started: Launch, target: Target, timeout: float)
         seen += chunk.data
         prompts = seen.count(started.prompt)
         if prompts > 1 or (asked and b"try again" in seen):
-            raise failure(failures.SUDO_WRONG, target)
+            raise failure(failures.SUDO_WRONG, target, "sudo asked for the password again")
         if prompts and not asked:
             asked = True
             session.send(target.become_password.encode() + b"\n")

@@ -16,8 +16,9 @@ import threading
 import time
 from typing import Any
 
-from coreops.transport.link import Link, LinkDown, Pipe
+from coreops.transport.link import Late, Link, LinkDown
 from coreops.transport.packets import Packets
+from coreops.transport.pipe import Pipe
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
@@ -143,6 +144,8 @@ class Forwarded:
     def send(self, data: memoryview) -> int:
         try:
             return self._link.put(self._pipe, data, Packets.stall)
+        except Late:
+            raise TimeoutError from None
         except LinkDown as error:
             raise BrokenPipeError(f"jump host: {error}") from None
 

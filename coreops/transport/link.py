@@ -28,7 +28,6 @@ from paramiko.common import (
     cMSG_CHANNEL_DATA,
     cMSG_CHANNEL_OPEN,
     cMSG_CHANNEL_REQUEST,
-    cMSG_CHANNEL_WINDOW_ADJUST,
     cMSG_GLOBAL_REQUEST,
     cMSG_SERVICE_REQUEST,
     cMSG_UNIMPLEMENTED,
@@ -38,17 +37,15 @@ from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, MessageOrderError, SSHException
 
 from coreops.transport.packets import Packets
-from coreops.transport.protocol import Chunk
+from coreops.transport.pipe import Pipe
 
 if TYPE_CHECKING:
     # the stubs leave out the internals this module builds on
-    Channel: Any
     AuthHandler: Any
     BaseTransport: Any
 else:
     from paramiko import Transport as BaseTransport
     from paramiko.auth_handler import AuthHandler
-    from paramiko.channel import Channel
 
 WINDOW = 2 << 20
 PACKET = 1 << 15
@@ -59,44 +56,12 @@ class LinkDown(Exception):
     """The connection is gone; ``args[0]`` is the reason."""
 
 
-class Pipe(Channel):  # type: ignore[misc]
-    """A channel that keeps what arrives as chunks, in order over both streams. The window bounds its memory."""
+class Late(Exception):
+    """The peer did not do its part in time; ``args[0]`` names the part. (Not TimeoutError: that is an OSError.)"""
 
-    def __init__(self, chanid: int, lock: threading.Lock) -> None:
-        super().__init__(chanid)
-        self.chunks: deque[Chunk] = deque()
-        self.changed = threading.Condition(lock)
-        self.settled = threading.Event()
-        self.exit_signal = ""
 
-    def _feed(self, m: Any) -> None:
-        self.chunks.append(Chunk(1, m.get_binary()))
-
-    def _feed_extended(self, m: Message) -> None:
-        if m.get_int() == 1:
-            self.chunks.append(Chunk(2, m.get_binary()))
-
-    def _handle_request(self, m: Message) -> None:
-        start = m.get_so_far()
-        if m.get_text() == "exit-signal":
-            m.get_boolean()
-            self.exit_signal = m.get_text()
-            return
-        m.rewind()
-        m.get_bytes(len(start))
-        super()._handle_request(m)
-
-    def take(self) -> Chunk:
-        """Remove the oldest chunk and let the peer send as much again."""
-        chunk = self.chunks.popleft()
-        ack = self._check_add_window(len(chunk.data))
-        if ack > 0:
-            m = Message()
-            m.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
-            m.add_int(self.remote_chanid)
-            m.add_int(ack)
-            self.transport._send_user_message(m)
-        return chunk
+class NotAllowed(Exception):
+    """No key was accepted; ``args[0]`` may say more."""
 
 
 class Link(BaseTransport):  # type: ignore[misc]
@@ -268,7 +233,7 @@ class Link(BaseTransport):  # type: ignore[misc]
     # stages
 
     def handshake(self, timeout: float) -> None:
-        """Exchange banners and keys. Raises LinkDown, TimeoutError (args[0]: "banner" or "kex"), SSHException."""
+        """Exchange banners and keys. Raises LinkDown, Late (args[0]: "banner" or "kex"), SSHException."""
         deadline = time.monotonic() + timeout
         self.active = True
         packets: Packets = self.packetizer
@@ -280,14 +245,14 @@ class Link(BaseTransport):  # type: ignore[misc]
             raise LinkDown(str(error) or "the peer closed the connection") from None
         self._expect_packet(MSG_KEXINIT)
         if not self.wait(None, lambda: self.initial_kex_done, deadline - time.monotonic()):
-            raise TimeoutError("kex")
+            raise Late("kex")
 
     def _read_banner(self, packets: Packets, deadline: float) -> None:
         while True:
             line = packets.banner_line()
             if line is None:
                 if not packets.fill(deadline - time.monotonic()):
-                    raise TimeoutError("banner")
+                    raise Late("banner")
             elif line.startswith(b"SSH-"):
                 break
             else:
@@ -301,7 +266,7 @@ class Link(BaseTransport):  # type: ignore[misc]
     def authenticate(self, user: str, keys: list[Any], timeout: float, session: bool) -> Pipe | None:
         """Offer keys in order, signing at once. With one key a session is asked for in the same breath, and returned.
 
-        Raises LinkDown, TimeoutError, PermissionError (args[0]: what the server allows).
+        Raises LinkDown, Late, NotAllowed (args[0]: what the server allows).
         """
         deadline = time.monotonic() + timeout
         handler = self.auth_handler = AuthHandler(self)
@@ -315,10 +280,10 @@ class Link(BaseTransport):  # type: ignore[misc]
             self._request_publickey(handler, user, key)
             early = self.open_pipe() if session and len(keys) == 1 else None
             if not self.wait(None, self._auth_event.is_set, deadline - time.monotonic()):
-                raise TimeoutError("auth")
+                raise Late("auth")
             if handler.authenticated:
                 return early
-        raise PermissionError(str(self.saved_exception or ""))
+        raise NotAllowed(str(self.saved_exception or ""))
 
     def _request_publickey(self, handler: Any, user: str, key: Any) -> None:
         handler.auth_method, handler.username = "publickey", user
@@ -359,9 +324,9 @@ class Link(BaseTransport):  # type: ignore[misc]
         return pipe
 
     def settle(self, pipe: Pipe, timeout: float) -> None:
-        """Wait until the peer has opened the channel. Raises LinkDown, TimeoutError, ChannelException."""
+        """Wait until the peer has opened the channel. Raises LinkDown, Late, ChannelException."""
         if not self.wait(pipe, pipe.settled.is_set, timeout):
-            raise TimeoutError("channel")
+            raise Late("channel")
         if not pipe.active:
             error = self.saved_exception
             raise error if isinstance(error, ChannelException) else ChannelException(0, "refused")
@@ -379,7 +344,7 @@ class Link(BaseTransport):  # type: ignore[misc]
     def put(self, pipe: Pipe, data: memoryview, timeout: float, or_chunks: bool = False) -> int:
         """Send as much as the peer's window takes, waiting for it to open; return how much. 0: the channel is closed.
 
-        Raises LinkDown, TimeoutError (also when bytes arrive meanwhile and ``or_chunks``: the peer may wait for us).
+        Raises LinkDown, Late (also when bytes arrive meanwhile and ``or_chunks``: the peer may wait for us).
         """
 
         def can_send() -> bool:
@@ -388,7 +353,7 @@ class Link(BaseTransport):  # type: ignore[misc]
         if not can_send():
             self.wait(pipe, lambda: can_send() or bool(or_chunks and pipe.chunks), timeout)
             if not can_send():
-                raise TimeoutError("window")
+                raise Late("window")
         with pipe.lock:
             if pipe.closed or pipe.eof_sent:
                 return 0

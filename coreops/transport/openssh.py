@@ -22,7 +22,7 @@ from coreops.model import Target
 from coreops.transport import failures
 from coreops.transport.become import Launch, launch, unlock
 from coreops.transport.failures import failure
-from coreops.transport.process import READ_SIZE, SLICE, ProcessSession, start
+from coreops.transport.process import LAST_WORDS, READ_SIZE, SLICE, ProcessSession, start
 from coreops.transport.protocol import Chunk
 from coreops.transport.session import Ended
 from coreops.transport.sshconfig import refuse_unsafe, split_jump
@@ -34,6 +34,7 @@ ALWAYS = (
     "ServerAliveInterval=10",
     "ServerAliveCountMax=3",
     "UpdateHostKeys=no",
+    "HashKnownHosts=no",
     "ClearAllForwardings=yes",
     "PermitLocalCommand=no",
 )
@@ -101,7 +102,7 @@ class OpensshConnection(ProcessSession):
         deadline = time.monotonic() + timeout
         stage = 0
         early: list[Chunk] = []
-        while not self.log.authenticated:
+        while True:
             for number, _ in self._poll.poll(min(max(0.0, deadline - time.monotonic()), SLICE) * 1000):
                 chunk = self._take(number)
                 if chunk is not None:
@@ -134,6 +135,14 @@ class OpensshConnection(ProcessSession):
             del self._streams[number]
         return None
 
+    def _check_end(self) -> None:
+        super()._check_end()
+        # ssh stays as long as the command's children hold its output
+        if self.log.said_status or self.log.said_signal:
+            self._over_since = self._over_since or time.monotonic()
+            if time.monotonic() >= self._over_since + LAST_WORDS:
+                raise Ended(why="the command ended, its children did not")
+
     def _ended(self, status: int) -> Ended:
         if status == 255 and self.log.said_signal:
             return Ended(None, signal="unknown to ssh")
@@ -143,17 +152,23 @@ class OpensshConnection(ProcessSession):
 
     def alive(self, timeout: float) -> bool:
         try:
-            return not self._shut and self._beside(Launch(":"), timeout)[0] == 0
+            # no new connection: the question is whether this one answers
+            return self._running() and self._beside(Launch(":"), timeout, "-oProxyCommand=false")[0] == 0
         except UnreachableError:
             return False
 
     def aside(self, command: str, timeout: float) -> tuple[int, bytes]:
+        if not self._running():
+            raise failure(failures.LOST, self.target, "the connection is gone")
         return self._beside(launch(command, self.target), timeout)
 
-    def _beside(self, started: Launch, timeout: float) -> tuple[int, bytes]:
+    def _running(self) -> bool:
+        return not self._shut and self.process.poll() is None
+
+    def _beside(self, started: Launch, timeout: float, *options: str) -> tuple[int, bytes]:
         deadline = time.monotonic() + timeout
         head = ["ssh", "-T", "-oLogLevel=ERROR", "-oControlMaster=no", f"-oControlPath={self._socket}"]
-        other = ProcessSession(self.target, started, start([*head, *self._words, started.command]))
+        other = ProcessSession(self.target, started, start([*head, *options, *self._words, started.command]))
         try:
             unlock(other, started, self.target, timeout)
             status, out = other.collect(max(0.0, deadline - time.monotonic()))
@@ -181,7 +196,9 @@ class OpensshTransport:
     def open(self, target: Target, command: str) -> OpensshConnection:
         words, proxied = self._words(target)
         deadline = time.monotonic() + target.connect_timeout
-        for attempt in itertools.count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             started = launch(command, target)
             connection = OpensshConnection(target, started, words, self._socket())
             try:

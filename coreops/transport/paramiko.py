@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
@@ -23,7 +24,8 @@ from coreops.transport.become import launch, unlock
 from coreops.transport.dial import Forwarded, ProxyCommand, connect
 from coreops.transport.failures import failure
 from coreops.transport.keys import LazyAgent, candidates
-from coreops.transport.link import Link, LinkDown, Pipe
+from coreops.transport.link import Late, Link, LinkDown, NotAllowed
+from coreops.transport.pipe import Pipe
 from coreops.transport.protocol import Chunk
 from coreops.transport.session import Ended, Session
 from coreops.transport.sshconfig import Hop, resolve
@@ -47,30 +49,37 @@ class ParamikoSession(Session):
 
     def _read(self, timeout: float) -> Chunk | None:
         pipe = self._pipe
+        deadline = time.monotonic() + timeout
 
-        def arrived() -> bool:
-            return bool(pipe.chunks) or pipe.closed
+        def happened() -> bool:
+            return bool(pipe.chunks) or pipe.closed or (self._over_since is None and pipe.exited)
 
-        # a killed command's children may hold its pipes open for ever: do not wait for them once it has exited
-        if self._over_since is None and (pipe.status_event.is_set() or pipe.exit_signal):
-            self._over_since = time.monotonic()
-        if self._over_since is not None:
-            timeout = min(timeout, max(0.0, self._over_since + LAST_WORDS - time.monotonic()))
-        try:
-            came = self._link.wait(pipe, arrived, timeout)
-        except LinkDown as error:
+        while True:
+            left = deadline - time.monotonic()
+            if self._over_since is not None:
+                # a dead command's children may hold its pipes open for ever: do not wait long for them
+                left = min(left, self._over_since + LAST_WORDS - time.monotonic())
+            try:
+                self._link.wait(pipe, happened, max(0.0, left))
+            except LinkDown as error:
+                raise self._broken(error) from None
             if pipe.chunks:
                 return pipe.take()
-            raise self._broken(error) from None
-        if pipe.chunks:
-            return pipe.take()
-        if not came and (self._over_since is None or time.monotonic() < self._over_since + LAST_WORDS):
-            return None
-        if pipe.exit_status >= 0 or pipe.exit_signal:
-            raise Ended(None if pipe.exit_signal else pipe.exit_status, signal=pipe.exit_signal)
+            now = time.monotonic()
+            if pipe.closed or (self._over_since is not None and now >= self._over_since + LAST_WORDS):
+                raise self._end()
+            if self._over_since is None and pipe.exited:
+                self._over_since = now
+            elif now >= deadline:
+                return None
+
+    def _end(self) -> Exception:
+        pipe = self._pipe
+        if pipe.exited:
+            return Ended(None if pipe.exit_signal else pipe.exit_status, signal=pipe.exit_signal)
         if not self._spoke:
-            raise failure(failures.SHELL, self.target, "sshd refused to start the command")
-        raise Ended(why="sshd closed the session without an exit status")
+            return failure(failures.SHELL, self.target, "sshd refused to start the command")
+        return Ended(why="sshd closed the session without an exit status")
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -78,7 +87,7 @@ class ParamikoSession(Session):
         while view:
             try:
                 sent = self._link.put(self._pipe, view, patience, or_chunks=self._room())
-            except TimeoutError:
+            except Late:
                 if self._room() and self._pipe.chunks:
                     self._set_aside()
                 elif not self._link.keepalive(patience):
@@ -87,7 +96,7 @@ class ParamikoSession(Session):
             except LinkDown as error:
                 raise self._broken(error) from None
             if sent == 0:
-                raise Ended(self._pipe.exit_status if self._pipe.exit_status >= 0 else None)
+                raise self._end()
             view = view[sent:]
 
     def _room(self) -> bool:
@@ -131,7 +140,7 @@ class ParamikoConnection(ParamikoSession):
             return session.collect(max(0.0, deadline - time.monotonic()))
         except LinkDown as error:
             raise self._broken(error) from None
-        except TimeoutError:
+        except Late:
             raise failure(failures.SILENT, self.target, f"no second session in {timeout:g} s") from None
         except ChannelException as error:
             raise failure(failures.SHELL, self.target, f"no second session: {error.text}") from None
@@ -181,7 +190,7 @@ class ParamikoTransport:
             release()
             if isinstance(error, LinkDown):
                 raise failure(failures.LOST, target, str(error)) from None
-            if isinstance(error, TimeoutError):
+            if isinstance(error, Late):
                 raise failure(failures.START_TIMEOUT, target, "sshd opened no session") from None
             if isinstance(error, ChannelException):
                 raise failure(failures.SHELL, target, f"sshd opened no session: {error.text}") from None
@@ -199,18 +208,13 @@ class ParamikoTransport:
         """Connect to the last hop, through the others."""
         hop = hops[-1]
         if len(hops) == 1:
-            return _greet(target, hop, lambda: _dial(target, hop), session)
+            return _greet(target, hop, partial(_dial, target, hop), session)
         way = tuple(before.key for before in hops[:-1])
         with self._lock:
             jump = self._jumps.setdefault(way, _Jump())
             jump.users += 1
         try:
-            with jump.lock:
-                if jump.link is None or not jump.link.is_active():
-                    jump.release()
-                    jump.link, _, jump.release = self._reach_jump(target, hops[:-1])
-                over = jump.link
-            link, pipe, release = _greet(target, hop, lambda: _forward(target, over, hop), session)
+            link, pipe, release = self._through(target, hops, jump, session)
         except BaseException:
             self._drop(way, jump)
             raise
@@ -220,6 +224,23 @@ class ParamikoTransport:
             self._drop(way, jump)
 
         return link, pipe, done
+
+    def _through(self, target: Target, hops: tuple[Hop, ...], jump: _Jump, session: bool) -> Reached:
+        """Connect to the last hop over a shared jump host, which is connected when it is not (any more)."""
+        while True:
+            with jump.lock:
+                fresh = jump.link is None or not jump.link.is_active()
+                if fresh:
+                    jump.release()
+                    jump.link, _, jump.release = self._reach_jump(target, hops[:-1])
+                over = jump.link
+            assert over is not None
+            try:
+                return _greet(target, hops[-1], partial(_forward, target, over, hops[-1]), session)
+            except UnreachableError:
+                # a connection that stood idle may have died unnoticed: once more, over a new one
+                if fresh or over.is_active():
+                    raise
 
     def _reach_jump(self, target: Target, hops: tuple[Hop, ...]) -> Reached:
         try:
@@ -254,7 +275,7 @@ def _forward(target: Target, over: Link, hop: Hop) -> Stream:
     pipe = over.open_pipe((hop.host, hop.port))
     try:
         over.settle(pipe, hop.timeout)
-    except (ChannelException, LinkDown, TimeoutError) as error:
+    except (ChannelException, LinkDown, Late) as error:
         over.forget(pipe)
         why = error.text if isinstance(error, ChannelException) else str(error)
         raise failure(failures.FORWARD, target, f"{hop.host} port {hop.port}: {why}") from None
@@ -297,7 +318,7 @@ def _handshake(target: Target, hop: Hop, link: Link, said: Callable[[], str]) ->
     at = f"{hop.host} port {hop.port}"
     try:
         link.handshake(hop.timeout)
-    except TimeoutError as error:
+    except Late as error:
         cause = failures.BANNER_TIMEOUT if str(error) == "banner" else failures.KEX_TIMEOUT
         raise failure(cause, target, f"{at}: nothing came in {hop.timeout:g} s") from None
     except LinkDown as error:
@@ -327,10 +348,10 @@ def _authenticate(target: Target, hop: Hop, link: Link, session: bool) -> Pipe |
         if not keys:
             raise failure(failures.NO_KEY, target, f"{who}: no key file, and ssh-agent holds none")
         return link.authenticate(hop.user, keys, hop.timeout, session)
-    except PermissionError as error:
+    except NotAllowed as error:
         cause = failures.PARTIAL_AUTH if "artial" in str(error) else failures.AUTH
         raise failure(cause, target, f"{who}: offered {offered}") from None
-    except TimeoutError:
+    except Late:
         raise failure(failures.AUTH_TIMEOUT, target, f"{who}: no answer in {hop.timeout:g} s") from None
     except LinkDown as error:
         raise failure(failures.AUTH, target, f"{who}: offered {offered}; {error}") from None

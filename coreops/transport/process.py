@@ -57,7 +57,7 @@ class ProcessSession(Session):
                 if chunk is not None:
                     return chunk
             self._check_end()
-            if left == 0:
+            if left <= 0:
                 return None
 
     def _take(self, number: int) -> Chunk | None:

@@ -133,6 +133,7 @@ def start_sshd(
         "PasswordAuthentication no",
         "KbdInteractiveAuthentication no",
         "UseDNS no",
+        "SetEnv SHLVL=2",  # bash then reads no ~/.bashrc, whatever the developer has in it
     ]
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     log = (folder / "log").open("wb")

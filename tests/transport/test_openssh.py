@@ -1,0 +1,9 @@
+"""The conformance suite over the openssh transport."""
+
+from __future__ import annotations
+
+from tests.transport.conformance import OverSsh
+
+
+class TestOpenssh(OverSsh):
+    name = "openssh"

@@ -1,0 +1,9 @@
+"""The conformance suite over the paramiko transport."""
+
+from __future__ import annotations
+
+from tests.transport.conformance import OverSsh
+
+
+class TestParamiko(OverSsh):
+    name = "paramiko"
