@@ -52,7 +52,7 @@ class Live:
             self.close()
         elif not self._started and self._tally.hosts:
             self._started = True
-            self._live.start()
+            self._live.start(refresh=True)
 
     def line(self, text: str) -> None:
         """Print a line (clean, but for colours of ``style``) above the table."""
@@ -76,7 +76,7 @@ def table(tally: Tally, now: float, began: float, height: int) -> Group:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2, 0, 0))
-    rows = choose_rows(tally, max(height - 3, 1))
+    rows = choose_rows(tally, max(height - 2, 1))
     for _ in range(3 + len(COUNTS)):
         grid.add_column(no_wrap=True, overflow="ellipsis")
     for row in rows:
@@ -86,11 +86,7 @@ def table(tally: Tally, now: float, began: float, height: int) -> Group:
         grid.add_row(
             Text(clean(row.name)), Text(row.state, style=style), Text(took), *counts, Text(one_line(row.task, 60))
         )
-    parts: list[Table | Text] = [grid, footer(tally, now - began)]
-    if tally.phase is not None:
-        title = f"[{tally.phase.index}/{tally.phase.total}] {one_line(tally.phase.title)}"
-        parts.insert(0, Text(title, style="bold", no_wrap=True, overflow="ellipsis"))
-    return Group(*parts)
+    return Group(grid, footer(tally, now - began))
 
 
 def choose_rows(tally: Tally, room: int) -> list[HostTally]:

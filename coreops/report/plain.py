@@ -83,7 +83,8 @@ class Plain:
 
     def _task(self, event: ev.TaskFinished) -> Iterator[str]:
         result, kind = public(event.result), outcome(event)
-        if kind not in self._shown and not self._matters(kind, result):
+        # What a task was written to show (debug) is said in any case.
+        if kind not in self._shown and not result.data.get("_ansible_verbose_always"):
             return
         word = "would change" if kind == "changed" and self._check else kind
         item = f" ({one_line(event.item, 60)})" if event.item else ""
@@ -93,12 +94,6 @@ class Plain:
         yield from (f"  {line}" for line in said[1:])
         if kind in ("failed", "ignored") or "output" in self._shown:
             yield from _output(result)
-
-    def _matters(self, kind: str, result: TaskResult) -> bool:
-        """What is said in any case: what check mode could not tell, and what a task was written to show (debug)."""
-        if kind == "skipped":
-            return self._check and bool(result.message) and not result.message.startswith("when: ")
-        return bool(result.data.get("_ansible_verbose_always"))
 
     def _line(self, host: str, state: str, text: str) -> str:
         return f"{clean(host):<{self._width}}  {self._style.state(state, f'{state:<12}')} {text}"

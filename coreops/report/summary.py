@@ -59,6 +59,11 @@ def render(tally: Tally, style: Style, *, log: str = "", diffs: bool = True) -> 
             yield style.diff(clean(group.text))
             yield ""
     yield from _table(tally, style)
+    if tally.unknown:
+        yield ""
+        yield "check mode could not tell:"
+        for group in tally.in_order(tally.unknown):
+            yield f"  {one_line(group.text)} ({name_list(group.hosts)})"
     yield from _errors(tally, style)
     yield _verdict(tally, style)
     if log:

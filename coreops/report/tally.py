@@ -71,6 +71,10 @@ def outcome(event: ev.TaskFinished) -> str:
     return "skipped" if result.skipped else "changed" if result.changed else "ok"
 
 
+def _worse(*states: str) -> str:
+    return max(states, key=lambda state: _WORSE.index(state) if state in _WORSE else 0)
+
+
 class Tally:
     """Folds events. Not thread-safe: the caller serialises."""
 
@@ -78,8 +82,7 @@ class Tally:
         self.hosts: dict[str, HostTally] = {}
         self.errors: dict[tuple[str, str], Group] = {}
         self.diffs: dict[tuple[str, str], Group] = {}
-        self.phase: ev.PhaseStarted | None = None
-        self.play = ""
+        self.unknown: dict[tuple[str, str], Group] = {}
         self.check = False
         self.finished: ev.RunFinished | None = None
 
@@ -89,10 +92,7 @@ class Tally:
             case ev.RunStarted(hosts=hosts, check=check):
                 self.check = check
                 self._add(hosts)
-            case ev.PhaseStarted():
-                self.phase = event
-            case ev.PlayStarted(play=play, hosts=hosts):
-                self.play = play
+            case ev.PlayStarted(hosts=hosts):
                 self._add(hosts)
             case ev.HostConnected(host=host, seconds=seconds):
                 row = self._running(host, now)
@@ -113,7 +113,8 @@ class Tally:
             case ev.RunFinished():
                 self.finished = event
                 for host, state in event.states.items():
-                    self._row(host).state = state
+                    row = self._row(host)
+                    row.state = state if state == "done" else _worse(row.state, state)
 
     def in_state(self, *states: str) -> list[HostTally]:
         """The hosts in any of the states, in order of the run."""
@@ -146,7 +147,7 @@ class Tally:
         return row
 
     def _end(self, row: HostTally, state: str, now: float) -> None:
-        row.state = max(row.state, state, key=lambda one: _WORSE.index(one) if one in _WORSE else 0)
+        row.state = _worse(row.state, state)
         row.ended, row.task = now, ""
 
     def _task(self, event: ev.TaskFinished, now: float) -> None:
@@ -158,6 +159,9 @@ class Tally:
             text = f"{event.name}: {result.message}" if result.message else event.name
             self._group(self.errors, (event.name, result.message), event.host, Group(text))
             row.explained = True
+        if kind == "skipped" and self.check and result.message and not result.message.startswith("when: "):
+            text = f"{event.name}: {result.message}"
+            self._group(self.unknown, (event.name, result.message), event.host, Group(text, event.name))
         if result.diff:
             self._group(self.diffs, (event.name, result.diff), event.host, Group(result.diff, event.name))
 

@@ -78,8 +78,8 @@ def test_check_mode_says_would() -> None:
     ]
     out, err = show(story)
     assert "n1  would change motd" in err
-    assert "n1  skipped      command: not run in check mode" in err
-    assert "other" not in err
+    assert "skipped      " not in err
+    assert "check mode could not tell:\n  command: not run in check mode (n1)\n" in out
     assert "1 host done, 1 change would be made in 1.0 s" in out
 
 

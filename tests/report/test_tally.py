@@ -88,6 +88,12 @@ def test_the_worse_of_two_plays_counts() -> None:
     assert tally.hosts["n1"].state == "failed"
 
 
+def test_the_end_of_the_run_knows_who_recovered_but_not_better_what_failed() -> None:
+    lost = [ev.HostUnreachable(host, "tcp", "refused") for host in ("n1", "n2")]
+    tally = fold([*lost, ev.RunFinished("r", 1, 1.0, {"n1": "failed", "n2": "done"})])
+    assert {row.name: row.state for row in tally.hosts.values()} == {"n1": "unreachable", "n2": "done"}
+
+
 def test_secrets_do_not_stay() -> None:
     tally = fold(stories.secret())
     assert stories.SECRET not in repr([tally.errors, tally.diffs])
