@@ -103,7 +103,7 @@ class Copy(Module[CopyArguments]):
                 force=args.force,
                 follow=args.follow,
             )
-        source = context.find(args.src or "", "files")
+        source = context.find("files", args.src or "")
         if source.is_dir():
             return list(_tree(args, context, source))
         dest = args.dest

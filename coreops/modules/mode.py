@@ -27,6 +27,18 @@ class Change:
     clear: int
     set: int
 
+    @property
+    def word(self) -> str:
+        """The same for chmod, without X: chmods do not agree on what ``=rX`` means."""
+        parts = []
+        for sign, bits in (("-", self.clear & ~self.set), ("+", self.set)):
+            for who, shift, special in (("u", 6, 0o4000), ("g", 3, 0o2000), ("o", 0, 0o1000)):
+                letters = "".join(letter for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if bits >> shift & bit)
+                letters += ("t" if who == "o" else "s") if bits & special else ""
+                if letters:
+                    parts.append(f"{'a' if letters == 't' else who}{sign}{letters}")
+        return ",".join(parts) or "u+"
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from coreops.model import Blob, FileStep, Record, TaskResult
 
+# As the loader notes a file: its kind and mode, then a(mode) s(ize) u(id) U(ser) g(id) G(roup).
+_FOUND = re.compile(r"^[0-9a-f]+:a(\d+):s(\d+):u(\d+):U(.*):g(\d+):G(.*)$")
 _DIFF_LIMIT = 200_000
 _MESSAGE_LIMIT = 2_000
 
@@ -94,7 +97,7 @@ def file_diff(step: FileStep, record: Record) -> str:
     if record.state not in ("changed", "would"):
         return ""
     head, _, old = record.before.partition(b"\n")
-    there = text(head).split(" ")
+    there = _FOUND.sub(r"\1 \2 \3 \4 \5 \6", text(head)).split(" ")
     absent = there == ["-"] or not head
     lines = [] if absent else _attribute_lines(step, there)
     if step.kind == "absent":

@@ -54,7 +54,7 @@ class Script(Module[ScriptArguments]):
 
     def steps(self, args: ScriptArguments, context: Context) -> Sequence[Step]:
         source, *rest = words(args.cmd)
-        blob = read(context.find(source, "files"), context)
+        blob = read(context.find("files", source), context)
         head = blob.data if blob.data is not None else b""
         interpreter = words(args.executable) if args.executable else _interpreter(head)
         tail = f" {join(rest)}" if rest else ""

@@ -115,16 +115,18 @@ def sets(mode: Mode | None, owner: str | None, group: str | None, *, follow: boo
         tool = "chown" if owner is not None else "chgrp"
         lines.append(f'{tool} {link}-- {q(":".join(part for part in (owner, group) if part is not None))} "$1"')
     if mode is not None:
-        chmod = f'chmod -- {q(chmod_word(mode))} "$1"'
+        # Five digits: with fewer, GNU chmod leaves the set-gid bit of a folder.
+        chmod = f'chmod -- {mode.exact:05o} "$1"' if mode.exact is not None else f'chmod -- "$({_word(mode)})" "$1"'
         lines.append(chmod if follow else f'[ -L "$1" ] || {chmod}')
     if not lines:
         return "set_attributes() { :; }\n"
     return "set_attributes() {\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
 
 
-def chmod_word(mode: Mode) -> str:
-    """The mode for chmod. Five digits: with fewer, GNU chmod leaves the set-gid bit of a folder."""
-    return mode.text if mode.exact is None else f"{mode.exact:05o}"
+def _word(mode: Mode) -> str:
+    """sh that prints what a symbolic mode is for "$1"."""
+    words = [q(change.word) for change in (mode.folder, mode.executable, mode.plain)]
+    return 'case $(stat -L -c %A -- "$1") in d*) echo {} ;; ?*[xst]*) echo {} ;; *) echo {} ;; esac'.format(*words)
 
 
 def _new_mode(mode: Mode) -> str:

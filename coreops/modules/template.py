@@ -62,7 +62,7 @@ class Template(Module[TemplateArguments]):
 
 
 def _render(args: TemplateArguments, context: Context) -> tuple[Blob, str]:
-    path = context.find(args.src, "templates")
+    path = context.find("templates", args.src)
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

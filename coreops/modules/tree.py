@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from coreops.modules import sh
 from coreops.modules.attributes import Attributes
-from coreops.modules.mode import Change
+from coreops.modules.mode import Change, Mode
 from coreops.shell.quote import q
+
+ALL = 0o7777
 
 
 def apply(args: Attributes, paths: str) -> str:
@@ -14,8 +15,9 @@ def apply(args: Attributes, paths: str) -> str:
     if args.owner is not None or args.group is not None:
         owner = f"{args.owner or ''}{':' + args.group if args.group else ''}"
         lines.append(f"find -H {paths} -exec chown -h -- {q(owner)} {{}} +\n")
-    if args.mode is not None:
-        lines.append(f"find -H {paths} ! -type l -exec chmod -- {q(sh.chmod_word(args.mode))} {{}} +\n")
+    for case, change in _cases(args.mode):
+        word = f"{change.set:05o}" if change.clear == ALL else q(change.word)
+        lines.append(f"find -H {paths} {case} -exec chmod -- {word} {{}} +\n")
     return "".join(lines)
 
 
@@ -23,16 +25,22 @@ def differs(args: Attributes) -> str:
     """A find expression for what does not have the attributes."""
     names = (("-user", args.owner), ("-group", args.group))
     tests = [f"! {flag} {q(name)}" for flag, name in names if name is not None]
-    if args.mode is not None:
-        cases = (
-            ("-type d", args.mode.folder),
-            ("! -type d ! -type l \\( -perm -100 -o -perm -010 -o -perm -001 \\)", args.mode.executable),
-            ("! -type d ! -type l ! -perm -100 ! -perm -010 ! -perm -001", args.mode.plain),
-        )
-        if args.mode.exact is not None:
-            cases = (("! -type l", args.mode.plain),)  # type: ignore[assignment]
-        tests += [f"{case} {_wrong(change)}" for case, change in cases if change.clear]
+    tests += [f"{case} {_wrong(change)}" for case, change in _cases(args.mode)]
     return "\\( " + " -o ".join(tests) + " \\)" if tests else "-name /"
+
+
+def _cases(mode: Mode | None) -> list[tuple[str, Change]]:
+    """Find expressions, and what the mode does to what they find. Executables come last: the others keep their x."""
+    if mode is None:
+        return []
+    if mode.exact is not None:
+        return [("! -type l", mode.plain)]
+    cases = [
+        ("-type d", mode.folder),
+        ("! -type d ! -type l ! -perm -100 ! -perm -010 ! -perm -001", mode.plain),
+        ("! -type d ! -type l \\( -perm -100 -o -perm -010 -o -perm -001 \\)", mode.executable),
+    ]
+    return [(case, change) for case, change in cases if change.clear]
 
 
 def _wrong(change: Change) -> str:

@@ -100,7 +100,7 @@ class Unarchive(Module[UnarchiveArguments]):
             shared, listed = FIND_FORMAT, PROBE_REMOTE % join(args.extra_opts)
             archive = "archive_exists\n"
         else:
-            path = context.find(args.src, "files")
+            path = context.find("files", args.src)
             try:
                 found = read_archive(path)
                 blobs = (Blob.from_file(path),)
@@ -133,7 +133,7 @@ class Unarchive(Module[UnarchiveArguments]):
     def result(self, args: UnarchiveArguments, context: Context, records: Sequence[Record]) -> TaskResult:
         data: dict[str, Any] = {"src": args.src, "dest": args.dest.rstrip("/")}
         if args.list_files and not args.remote_src:
-            entries = read_archive(context.find(args.src, "files")).entries
+            entries = read_archive(context.find("files", args.src)).entries
             data["files"] = [entry.path for entry in entries or ()]
         elif args.list_files and records:
             said = text(records[0].before or records[0].stdout)
