@@ -57,7 +57,9 @@ class Converger:
                     deadline = None
                     self._allowed(action)
                     self._do(action, found)
-            found = self.nodes.look(self.wanted, wait=LOOK_WAIT)
+            started = (members.Form, members.Start, members.StartLearner, members.Restart, members.Wait)
+            moved = _hosts(action) if isinstance(action, started) else ()
+            found = self.nodes.look(self.wanted, wait=dict.fromkeys(moved, LOOK_WAIT))
         raise HostFailed(
             "the membership does not settle", why=f"the last of {MAX_ACTIONS} actions: {self.done[-1]}",
             next="look at the journals of etcd.service on the nodes",
@@ -76,8 +78,7 @@ class Converger:
         return members.plan(wanted, found, firsts, prune=self.prune, alive=alive)
 
     def _allowed(self, action: members.Action) -> None:
-        hosts = set(getattr(action, "hosts", ())) | ({action.host} if hasattr(action, "host") else set())
-        outside = sorted(hosts - self.only) if self.only is not None else []
+        outside = sorted(set(_hosts(action)) - self.only) if self.only is not None else []
         if outside:
             raise RefusedError(
                 f"{', '.join(outside)} must be touched but is outside --limit",
@@ -184,6 +185,11 @@ class Converger:
             why="\n       ".join(log or state),
             next=f"look at the journal: journalctl -u etcd.service (on {hosts[0]}); then run the same command again",
         )
+
+
+def _hosts(action: members.Action) -> tuple[str, ...]:
+    """The hosts that an action touches, or waits for."""
+    return getattr(action, "hosts", None) or ((action.host,) if hasattr(action, "host") else ())
 
 
 def describe(action: members.Action) -> str:

@@ -49,9 +49,13 @@ class Nodes:
         self.exchanges: dict[str, int] = {}
         self.changed: dict[str, int] = {}
 
-    def look(self, members: Sequence[Member], wait: int = 0) -> dict[str, Node]:
-        """Ask every member's node how it is. Raises when one cannot be asked."""
-        looks = {m.name: Look(m, id=f"look{next(self._numbers)}", wait=wait) for m in members}
+    def look(self, members: Sequence[Member], wait: Mapping[str, int] | None = None) -> dict[str, Node]:
+        """Ask every member's node how it is. ``wait``: seconds that a node may wait until its member is healthy.
+
+        Raises when one cannot be asked.
+        """
+        waits = wait or {}
+        looks = {m.name: Look(m, id=f"look{next(self._numbers)}", wait=waits.get(m.name, 0)) for m in members}
         self._check(self._drive(looks))
         return nodes(list(looks.values()))
 

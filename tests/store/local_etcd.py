@@ -74,8 +74,8 @@ class LocalEtcd:
     def name(self, word: str) -> str:
         return f"{word}{next(self.numbers)}"
 
-    def look(self, members: Sequence[Member], wait: int = 0) -> dict[str, Node]:
-        deadline = time.monotonic() + wait
+    def look(self, members: Sequence[Member], wait: Mapping[str, int] | None = None) -> dict[str, Node]:
+        deadline = time.monotonic() + max((wait or {}).values(), default=0)
         while True:
             found = {m.name: self._node(m) for m in members}
             settled = all(n.healthy or not n.active or (n.status and n.status.learner) for n in found.values())

@@ -31,22 +31,27 @@ say free_data "$(free_kib "$DATA_DIR")"
 say listening "$(listening)"
 
 deadline=$(($(date +%s) + WAIT))
+client=$(printf '%04X' "$CLIENT_PORT")
 while :; do
     unit=$(systemctl show etcd.service -p LoadState -p ActiveState -p SubState -p FragmentPath -p NRestarts)
+    status=
     health=
-    case $unit in
-        *ActiveState=active* | *ActiveState=activating* | *ActiveState=reloading*) health=$(ctl endpoint health) ;;
+    case $unit in *ActiveState=inactive* | *ActiveState=failed*) break ;; esac
+    case " $(listening)" in
+        *" $client "*) # asking an etcd that is not there takes etcdctl many seconds
+            status=$(ctl endpoint status)
+            case $status in *'"isLearner":true'*) break ;; esac # a learner answers no health check
+            health=$(ctl endpoint health)
+            ;;
     esac
-    case $health in *'"health":true'* | *'supported for learner'*) break ;; esac
+    case $health in *'"health":true'*) break ;; esac
     [ "$(date +%s)" -lt "$deadline" ] || break
-    sleep 0.5 || sleep 1
+    sleep 0.3 || sleep 1
 done
 say unit "$(printf '%s' "$unit" | tr '\n' ' ')"
 say health "$health"
-if [ -n "$health" ]; then
-    say status "$(ctl endpoint status)"
-    say members "$(ctl member list)"
-fi
+say status "$status"
+[ -n "$status" ] && say members "$(ctl member list)"
 [ -d "$DATA_DIR/member" ] && say data yes
 for other in /var/lib/etcd/member /var/lib/etcd/*/member /var/lib/etcd2/member; do
     [ -d "$other" ] && [ "$other" != "$DATA_DIR/member" ] && say other_data "$other"
