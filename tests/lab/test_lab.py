@@ -309,3 +309,33 @@ def test_the_command_line(clean: Callable[[], str], tmp_path: Path) -> None:
     assert (tmp_path / "inventories" / name / "hosts.yml").exists()
     assert lab("down").returncode == 0
     assert not (tmp_path / "inventories" / name).exists()
+
+
+def test_a_damaged_partition_table_is_survived_and_a_lost_one_is_said(clean: Callable[[], str], tmp_path: Path) -> None:
+    lab = Lab.up(clean(), nodes=1, inventory_folder=tmp_path / "i")
+    zero = "sudo dd if=/dev/zero of=/dev/vda bs=512 conv=fsync status=none"
+    ssh(lab, "n1", f"{zero} seek=1 count=33")
+    lab.chaos("n1", "reboot")
+    assert status(lab, "n1").slot == "USR-A"
+    ssh(lab, "n1", f"{zero} seek=0 count=34; {zero} seek={disk.size() * 2048 - 33} count=33")
+    lab.chaos("n1", "reboot", wait=False)
+    assert wait_until(lambda: status(lab, "n1").state == "unbootable", 30)
+    assert status(lab, "n1").slots == ()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_build_leaves_no_process_and_no_mount(
+    clean: Callable[[], str], tmp_path: Path, how: signal.Signals
+) -> None:
+    cache = tmp_path / "cache"
+    command = [sys.executable, "-c", "from coreops.cli import main; main()", "lab", "up", "--name", clean()]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"COREOPS_CACHE": str(cache)}, stderr=-1) as process:
+        assert wait_until(lambda: any(cache.glob("images/.build-*/tree/usr")), 60)
+        process.send_signal(how)
+        process.communicate(timeout=60)
+    pattern = ["pgrep", "-f", f"mmdebstrap.*{cache}"]
+    assert wait_until(lambda: subprocess.run(pattern, capture_output=True).stdout == b"", 20)
+    assert str(cache) not in Path("/proc/self/mountinfo").read_text()
+    assert process.returncode == (5 if how == signal.SIGINT else -how)
+    if how == signal.SIGINT:
+        assert not list(cache.glob("images/.build-*"))

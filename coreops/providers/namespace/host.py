@@ -30,6 +30,7 @@ BUILD_PROGRAMS = {
     "mksquashfs": "squashfs-tools",
     "mkfs.ext4": "e2fsprogs",
     "chroot": "coreutils",
+    "setpriv": "util-linux",
 }
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 

@@ -25,12 +25,14 @@ def hosts_yaml(plan: LabPlan, folder: Path) -> str:
     import yaml
 
     hosts: dict[str, Any] = {node.name: {"ansible_host": node.address, "zone": node.zone} for node in plan.nodes}
-    variables = {
+    variables: dict[str, Any] = {
         "ansible_user": "core",
         "ansible_become": True,
         "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile='{folder / 'known_hosts'}'",
     }
+    # For other programs; coreops finds the known_hosts beside the inventory by itself. ssh splits the value at blanks.
+    if not set(str(folder)) & set(" \t\n'\"\\"):
+        variables["ansible_ssh_common_args"] = f"-o UserKnownHostsFile={folder / 'known_hosts'}"
     tree = {"all": {"vars": variables, "children": {"store": {"hosts": hosts}}}}
     return _HEADER + str(yaml.safe_dump(tree, sort_keys=False, width=200))
 

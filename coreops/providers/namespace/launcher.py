@@ -77,7 +77,7 @@ class Launcher:
         self.boots += 1
         slot = self._firmware()
         if slot is None:
-            say("firmware: no bootable slot: none has a priority and is successful or has tries left; halted")
+            say("firmware: no bootable slot (one needs a priority, and tries or success); halted")
             self.report("unbootable")
             return False
         try:
@@ -115,7 +115,11 @@ class Launcher:
 
     def _firmware(self) -> gpt.Slot | None:
         device = Path("/dev/vda")
-        slots = disk.read_slots(device)
+        try:
+            slots = disk.read_slots(device)
+        except CoreopsError as error:
+            say(f"firmware: {error}")
+            return None
         for slot in slots:
             say(f"firmware: {slot}")
         choice = gpt.choose(slots)
@@ -223,6 +227,7 @@ def _read(path: Path) -> str:
 
 def main(lab: str, node: str) -> int:
     """Be the machine of one node. Returns at once when another launcher is."""
+    os.umask(0o022)
     names = LabNames.of(lab).node(node)
     lock = os.open(names.lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:

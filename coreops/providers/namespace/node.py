@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,10 @@ def status(names: NodeNames, node: NodePlan) -> NodeStatus:
         state = state if state in ("off", "unbootable") else "dead"
     loops = disk.loops_below(names.disk)
     device = Path("/dev") / next(iter(loops)) if loops else names.disk
-    slots = disk.read_slots(device) if device.exists() else ()
+    slots: tuple[Slot, ...] = ()
+    # A wrecked or missing partition table is a state to show, not an error.
+    with suppress(CoreopsError):
+        slots = disk.read_slots(device)
     slot = _mounted_slot(pid, slots) if pid else None
     return NodeStatus(
         node=node.name,
