@@ -124,8 +124,11 @@ class BoundPlay:
             self._batch = batch_hosts
             for other in self.settings.states.keys() - set(batch_hosts):
                 self.settings.states[other].finished = True
-        magic = {**self._magic, "ansible_play_batch": lambda _: list(batch_hosts)}
-        return HostProgram(self, host, self.view(host, self.state(host), magic, self.variables))
+        state = self.state(host)
+        own = self.view(host, state, self._magic, {})
+        hostvars = HostVars(self.inventory.hosts, self._other, own)
+        magic = {**self._magic, "hostvars": _always(hostvars), "ansible_play_batch": lambda _: list(batch_hosts)}
+        return HostProgram(self, host, self.view(host, state, magic, self.variables))
 
     def state(self, host: str) -> HostState:
         """What a host has learnt in this run."""
@@ -181,11 +184,9 @@ class BoundPlay:
     @cached_property
     def _magic(self) -> dict[str, Callable[[str], Any]]:
         play_hosts = list(self.hosts)
-        hostvars = HostVars(self.inventory.hosts, self._other)
         settings = self.settings
         fixed: dict[str, Any] = {
             "groups": self._groups,
-            "hostvars": hostvars,
             "play_hosts": play_hosts,
             "ansible_play_hosts": play_hosts,
             "ansible_play_hosts_all": play_hosts,
@@ -220,7 +221,7 @@ class BoundPlay:
         def other(name: str) -> OtherHost:
             return OtherHost(self.view(name, HostState(), self._magic, {}), HostState(), dynamic, lambda: True)
 
-        hostvars = HostVars(self.inventory.hosts, other)
+        hostvars = HostVars(self.inventory.hosts, other, self.view(host, state, self._magic, {}))
         magic = {**self._magic, "hostvars": _always(hostvars), "ansible_play_batch": _always(list(self.hosts))}
         return self.view(host, state, magic, self.variables)
 

@@ -13,13 +13,16 @@ from coreops.playbook.vars import CONNECTION, HostState, Scope, View
 
 
 class HostVars(Mapping[str, "OtherHost | Scope"]):
-    """All hosts of the inventory, by name."""
+    """All hosts of the inventory, by name. own: the host that looks, which sees itself as it is now."""
 
-    def __init__(self, hosts: Mapping[str, Any], make: Callable[[str], OtherHost]) -> None:
+    def __init__(self, hosts: Mapping[str, Any], make: Callable[[str], OtherHost], own: View) -> None:
         self._hosts = hosts
         self._make = make
+        self._own = own
 
-    def __getitem__(self, host: str) -> OtherHost:
+    def __getitem__(self, host: str) -> OtherHost | Scope:
+        if host == self._own.host:
+            return Scope(self._own)
         if host not in self._hosts:
             raise KeyError(host)
         return self._make(host)
@@ -38,7 +41,6 @@ class OtherHost(Mapping[str, Any]):
     """The variables of one host, as others see them. dynamic: names that tasks of this play may yet give it."""
 
     def __init__(self, view: View, state: HostState, dynamic: frozenset[str], busy: Callable[[], bool]) -> None:
-        self._scope = Scope(view)
         self._view = view
         self._state = state
         self._dynamic = dynamic
@@ -47,7 +49,7 @@ class OtherHost(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         view, state = self._view, self._state
         if name in view.extra or name in view.magic:
-            return self._scope[name]
+            return Scope(view)[name]
         if name in state.published:
             return state.published[name]
         if name in self._dynamic and self._busy():
@@ -55,7 +57,7 @@ class OtherHost(Mapping[str, Any]):
         if name in ("ansible_facts", "facts"):
             return self._facts(name)
         if view.inventory(name) is not None or name in CONNECTION or not name.startswith("ansible_"):
-            return self._scope[name]
+            return Scope(view)[name]
         return self._facts(name)[name.removeprefix("ansible_")]
 
     def _facts(self, name: str) -> Mapping[str, Any]:
@@ -67,9 +69,8 @@ class OtherHost(Mapping[str, Any]):
         return self._state.published_facts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(
-            sorted({*self._names(), *self._state.published})
-        )
+        view = self._view
+        return iter(sorted({*view.inventory_names(), *view.extra, *view.magic, *self._state.published}))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -65,14 +65,13 @@ class HostProgram:
 
     def next(self) -> Segment | Wait | None:
         """Walk on and return the next segment, a Wait, or None at the end of the play."""
+        self._take_back_unanswered()
+        self._settle()
         if self._failure is None:
-            self._take_back_unanswered()
-            self._settle()
             try:
                 return self._collect()
             except InputError as error:
                 self._refuse(error)
-        self._settle()
         self._state.finished = True
         return None
 
@@ -168,7 +167,8 @@ class HostProgram:
         unit.after = self._mark()
         self._enter(unit)
         last = unit.steps and run.next >= len(run.items)
-        return not (last and judging.decides(unit)) and not judging.ends_segment(unit)
+        doomed = not unit.ignore and any(result is not None and result.failed for result in run.results)
+        return not (last and (doomed or judging.decides(unit))) and not judging.ends_segment(unit)
 
     def _open_task(self) -> Task | None:
         while True:
@@ -333,7 +333,7 @@ class HostProgram:
             self._walk.notify(self._play.notified(task, unit.scope))
         if unit.item + 1 >= len(run.items):
             self._close(unit)
-        if unit.broken and self._failure is None:
+        if unit.broken:
             self._return_to(unit.after)
             self._ledger.take_back(unit.seq)
 
@@ -377,7 +377,8 @@ class HostProgram:
 
     def _refuse(self, error: InputError) -> None:
         """A mistake in the playbook that only this host shows; what was collected is not sent."""
-        self._units.clear()
+        self._take_back_unanswered()
+        self._settle()
         self._steps.clear()
         self._failure = str(error)
         self.counts["failed"] += 1

@@ -173,10 +173,9 @@ def undefined(error: UndefinedReference, position: Position, scope: Scope) -> Co
         return CheckUnknown(f"{error.name!r} of a task that check mode did not run")
     if error.obj is missing:
         name = str(error.name)
-        near = did_you_mean(name, scope.names())
-        hint = scope.hint(name)
+        advice = scope.advice(name)
         return InputError(
-            f"variable {name!r} is not defined{trail}", where=position, why=f"on host {scope.host}", next=near or hint
+            f"variable {name!r} is not defined{trail}", where=position, why=f"on host {scope.host}", next=advice
         )
     shown = [str(key) for key in error.obj] if isinstance(error.obj, Mapping) else []
     near = did_you_mean(str(error.name), shown)

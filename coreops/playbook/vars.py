@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from coreops.errors import InputError
+from coreops.errors import InputError, did_you_mean
 from coreops.playbook.pending import OMIT, Pending, PendingReference, Signal
 from coreops.playbook.values import Value, is_undefined, prepare_plain
 
@@ -175,11 +175,13 @@ class Scope(Mapping[str, Any]):
             known.update(f"ansible_{name}" for name in view.state.facts)
         return {*known, *view.inventory_names(), "omit", "ansible_facts", "ansible_host"}
 
-    def hint(self, name: str) -> str | None:
-        """What to do about an undefined name, when no known one is near."""
+    def advice(self, name: str) -> str:
+        """What to do about an undefined name."""
         if name.startswith("ansible_") and self.view.state.facts is None and not self.view.gather:
             return "this play says gather_facts: false; remove that, or run the setup module first"
-        return "define it in the inventory, the play's vars, or with --extra-vars; or give a default: | default(...)"
+        return did_you_mean(name, self.names()) or (
+            "define it in the inventory, the play's vars, or with --extra-vars; or give a default: | default(...)"
+        )
 
     def __getitem__(self, name: str) -> Any:
         found = self.resolve(name, OMIT)
