@@ -52,12 +52,12 @@ def graph(
     loaded = _load(inventory)
     loaded.members(group)
     if as_json:
-        names = [name for name, _ in _tree(loaded, group, 0) if name in loaded.groups]
+        names = [name for name, _, again in _tree(loaded, group) if name in loaded.groups and not again]
         parts = {n: {"hosts": loaded.groups[n].hosts, "children": loaded.groups[n].children} for n in names}
         typer.echo(_json(parts))
         return
-    for name, depth in _tree(loaded, group, 0):
-        label = f"@{name}:" if name in loaded.groups else name
+    for name, depth, again in _tree(loaded, group):
+        label = f"@{name}:{' (above)' * again}" if name in loaded.groups else name
         typer.echo("  |" * depth + ("--" if depth else "") + label)
 
 
@@ -106,15 +106,19 @@ def _load(source: Path | None) -> Inventory:
     raise InputError("no inventory given", why=why, next="name one with -i, or set COREOPS_INVENTORY")
 
 
-def _tree(inventory: Inventory, name: str, depth: int) -> Iterator[tuple[str, int]]:
-    """Yield names with their depth: a group, the groups below it, then its own hosts."""
-    yield name, depth
-    group = inventory.groups[name]
-    for child in group.children:
-        yield from _tree(inventory, child, depth + 1)
-    if name != "all":
-        for host in group.hosts:
-            yield host, depth + 1
+def _tree(inventory: Inventory, name: str) -> Iterator[tuple[str, int, bool]]:
+    """Yield names with their depth: a group, the groups below it, then its own hosts. True: a group shown before."""
+    shown: set[str] = set()
+    waiting = [(name, 0)]
+    while waiting:
+        name, depth = waiting.pop()
+        yield name, depth, name in shown
+        group = inventory.groups.get(name)
+        if group is None or name in shown:
+            continue
+        shown.add(name)
+        below = [*group.children, *(group.hosts if name != "all" else ())]
+        waiting += [(each, depth + 1) for each in reversed(below)]
 
 
 def _host(inventory: Inventory, host: str) -> dict[str, Any]:

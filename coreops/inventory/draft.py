@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from coreops.errors import InputError, did_you_mean
+from coreops.errors import InputError
 from coreops.inventory.data import Group, Host, Setting
 from coreops.inventory.graph import depths
-from coreops.inventory.names import check_group
+from coreops.inventory.names import check_group, check_variable
 from coreops.model import Position
 
 PRIORITY = "ansible_group_priority"
@@ -67,7 +67,7 @@ class Draft:
         """Set a variable. A later file wins over an earlier one; one file must not contradict itself."""
         old = owner.settings.get(name)
         if old is None:
-            _check_variable(name, position)
+            check_variable(name, position)
             owner.settings[name] = Setting(value, position)
         elif old.position.file != position.file:
             owner.settings[name] = Setting(value, position, (old.position, *old.overrides))
@@ -132,19 +132,3 @@ def _priority(setting: Setting | None) -> int:
         raise InputError(
             f"{PRIORITY} must be a number, not {setting.value!r}", where=setting.position, next="write a whole number"
         ) from None
-
-
-def _check_variable(name: str, position: Position) -> None:
-    if not name or name != name.strip() or any(c.isspace() or not c.isprintable() or c in "=[]{}'\"" for c in name):
-        raise InputError(
-            f"{name!r} is not a variable name",
-            where=position,
-            why="a name starts with a letter or _; letters, digits and _ may follow",
-        )
-    if "-" in name and name.startswith("ansible"):
-        raise InputError(
-            f"{name!r} is not a variable name",
-            where=position,
-            why="it would be ignored",
-            next=did_you_mean(name, [name.replace("-", "_")]),
-        )

@@ -35,6 +35,8 @@ def inventory_files(folder: Path, above: frozenset[Path] = frozenset()) -> Itera
             yield from inventory_files(path, above | {here})
         elif path.is_file() and not _NOT_INVENTORY.match(read_bytes(path, 16)):
             yield path
+        elif path.is_symlink() and not path.exists():
+            raise InputError("a broken link", where=Position(str(path)), next="repair or remove it")
 
 
 def read_inventory(path: Path) -> str:
@@ -68,6 +70,14 @@ def _decode(path: Path, data: bytes) -> str:
         where = Position(str(path), text.count("\n", 0, nul) + 1, nul - (text.rfind("\n", 0, nul) + 1) + 1)
         raise InputError("a NUL character in a text file", where=where, next="remove it")
     return text
+
+
+def expand_home(path: Path) -> Path:
+    """Resolve a leading ``~``; leave ``~name`` for a name that the system does not know."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def read_bytes(path: Path, size: int = -1) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coreops.inventory.files import read_text
+from coreops.inventory.files import expand_home, read_text
 from coreops.inventory.patterns import Names, select, split
 from coreops.model import Position
 
@@ -15,7 +15,7 @@ def limited(limit: str, names: Names) -> set[str]:
     parts: list[str] = []
     for part in split(limit, names.hosts):
         if part.startswith("@"):
-            parts += _lines(Path(part[1:]).expanduser(), names)
+            parts += _lines(expand_home(Path(part[1:])), names)
         else:
             parts.append(part)
     return set(select(parts, names, where))

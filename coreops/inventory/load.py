@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coreops.errors import InputError, did_you_mean
 from coreops.inventory.draft import Draft
-from coreops.inventory.files import cannot_read, inventory_files, read_inventory
+from coreops.inventory.files import cannot_read, expand_home, inventory_files, read_inventory
 from coreops.inventory.inventory import Inventory
 from coreops.inventory.sources import parser_for
 from coreops.inventory.vars_files import read_vars_folder
@@ -19,7 +19,7 @@ def load_inventory(source: Path | str) -> Inventory:
 
     Raises InputError: unreadable, not valid, cyclic, or without a host.
     """
-    path = _expand(Path(source))
+    path = expand_home(Path(source))
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -42,13 +42,6 @@ def load_inventory(source: Path | str) -> Inventory:
     hosts, groups = draft.finish()
     base = Path(os.path.abspath(folder))
     return Inventory(hosts, groups, base, (read_vars_folder(folder, groups, hosts),))
-
-
-def _expand(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:  # ~name for a name that the system does not know
-        return path
 
 
 def _missing(path: Path) -> InputError:

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable
 from itertools import product
 
-from coreops.errors import InputError
+from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
 
 MOST_HOSTS = 100_000
@@ -41,6 +41,19 @@ def check_group(name: str, position: Position) -> None:
             f"{name!r} is not a group name",
             where=position,
             why="a group name starts with a letter or digit; letters, digits, and _ - . may follow",
+        )
+
+
+def check_variable(name: str, position: Position) -> None:
+    """Raise InputError unless ``name`` can be a variable's name; ``ansible-host`` for ``ansible_host`` is a slip."""
+    bad = not name or any(c.isspace() or not c.isprintable() or c in "=[]{}'\"" for c in name)
+    slip = name.startswith("ansible") and "-" in name
+    if bad or slip:
+        raise InputError(
+            f"{name!r} is not a variable name",
+            where=position,
+            why="it would be ignored" if slip else "a name starts with a letter or _; letters, digits and _ may follow",
+            next=did_you_mean(name, [name.replace("-", "_")]) if slip else None,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from coreops.errors import InputError, did_you_mean
 from coreops.inventory.aliases import Reader, Render, as_bool
 from coreops.inventory.data import Setting
+from coreops.inventory.files import expand_home
 from coreops.inventory.inventory import Inventory
 from coreops.inventory.ssh_args import SshArgs, split_args, understand
 from coreops.model import Position, Target
@@ -150,7 +151,7 @@ def _known_hosts(base: Path, accept_new: bool) -> tuple[Path, ...]:
     """The inventory's own known_hosts, then the user's. New keys go into the first, which may have to be made."""
     project = base / "known_hosts"
     own = (project,) if accept_new or project.is_file() else ()
-    return (*own, Path("~/.ssh/known_hosts").expanduser())
+    return (*own, expand_home(Path("~/.ssh/known_hosts")))
 
 
 def _arg_port(meaning: SshArgs, reader: Reader) -> int | None:
@@ -214,7 +215,7 @@ def _paths(setting: Setting | None, base: Path) -> list[Path]:
 
 
 def _path(text: str, base: Path) -> Path:
-    return base / Path(text).expanduser()
+    return base / expand_home(Path(text))
 
 
 def _given(meaning: SshArgs, option: str) -> list[str]:

@@ -12,6 +12,7 @@ from yaml.nodes import MappingNode
 from coreops.errors import InputError
 from coreops.inventory.data import Setting, Settings, VarsFolder
 from coreops.inventory.files import cannot_read, read_text
+from coreops.inventory.names import check_variable
 from coreops.inventory.yaml_nodes import Builder, compose
 from coreops.model import Position
 
@@ -81,6 +82,7 @@ def _settings(build: Builder, root: MappingNode) -> Settings:
 
 
 def _name(key: Any, where: Position) -> str:
-    if isinstance(key, str) and key:
+    if isinstance(key, str):
+        check_variable(key, where)
         return key
     raise InputError(f"the variable name {key!r} is not text", where=where, next=f'quote it: "{key}"')

@@ -46,6 +46,17 @@ def test_graph(source: str) -> None:
     assert json.loads(run("graph", "eu", "-i", source, "--json")) == {"eu": {"hosts": ["n2"], "children": []}}
 
 
+def test_a_graph_of_many_ways_is_shown_once(tmp_path: Path) -> None:
+    rows = [f"[a{n}:children]\nb{n}\nc{n}\n[b{n}:children]\na{n + 1}\n[c{n}:children]\na{n + 1}\n" for n in range(600)]
+    write(tmp_path, {"h.ini": "".join(rows) + "[a600]\nn1\n"})
+    shown = run("graph", "a598", "-i", str(tmp_path / "h.ini")).splitlines()
+    assert [line.rpartition("--")[2] for line in shown] == [
+        *("@a598:", "@b598:", "@a599:", "@b599:", "@a600:", "n1", "@c599:", "@a600: (above)"),
+        *("@c598:", "@a599: (above)"),
+    ]
+    assert run("graph", "-i", str(tmp_path / "h.ini")).count("@a600:") == 2
+
+
 def test_vars_with_their_origin(source: str) -> None:
     shown = run("vars", "n1", "-i", source, "--origin").splitlines()
     at = shown.index('x: "two\\u001b[31m"')

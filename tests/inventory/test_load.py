@@ -147,6 +147,12 @@ def test_a_link_to_a_folder_above_is_not_followed_forever(tmp_path: Path) -> Non
     assert list(load_inventory(tmp_path).hosts) == ["n1"]
 
 
+def test_a_broken_link_is_named_not_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"hosts": "n1\n"})
+    (tmp_path / "more").symlink_to(tmp_path / "gone")
+    assert f"{tmp_path}/more: a broken link" in refused(tmp_path)
+
+
 def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)

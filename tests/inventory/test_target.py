@@ -183,6 +183,7 @@ def test_ssh_arguments_may_be_a_list_and_come_in_ansible_s_order() -> None:
         ({"ansible_ssh_common_args": "-o ProxyCommand=nc"}, "next: set coreops_transport: openssh"),
         ({"ansible_ssh_common_args": "'"}, "ssh arguments cannot be split"),
         ({"ansible_ssh_common_args": "-p x"}, "'x' is not a port"),
+        ({"coreops_identity_file": "~no-such-user/id"}, "is missing"),
         ({"ansible_host": "{{ ip }}"}, "ansible_host of host 'n1' holds a template"),
     ],
 )

@@ -18,6 +18,8 @@ from tests.inventory.support import refused, write
         ("group_vars/all.yml", "a: 1\na: 2\n", "group_vars/all.yml:2:1: duplicate key 'a'"),
         ("group_vars/all", "a: [\n", "group_vars/all:1:5: not valid YAML"),
         ("group_vars/all.yml", "1: a\n", "group_vars/all.yml:1:1: the variable name 1 is not text"),
+        ("group_vars/all.yml", '"a\\e[31m": 1\n', "group_vars/all.yml:1:1: 'a\\x1b[31m' is not a variable name"),
+        ("group_vars/all.yml", "ansible-port: 1\n", "did you mean 'ansible_port'?"),
         ("group_vars/all.yml", "[a]: 1\n", "a mapping or list cannot be a key"),
         ("host_vars/n1.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n", "files encrypted with ansible-vault"),
         ("host_vars/n1/x.yml", "a: !vault x\n", "host_vars/n1/x.yml:1:4: the tag !vault is not supported"),
