@@ -104,15 +104,11 @@ def bootstrap(
     run = phases.prepare(options, emit)
     with _announced(run, began), run.engine, contextlib.ExitStack() as stack:
         stack.enter_context(around(run.engine))
-        for number, phase in enumerate(phases.PHASES, start=1):
-            if run.finished:
-                break
-            with _shown(emit, phase.title, number, len(phases.PHASES)) as tell:
-                tell.append(phase.work(run, stack))
-        if options.verify and not options.check:
-            from coreops.store import suite
-
-            run.verified = suite.run(run)
+        todo = phases.of(options)
+        for number, phase in enumerate(todo, start=1):
+            if not run.finished or phase.always:
+                with _shown(emit, phase.title, number, len(todo)) as tell:
+                    tell.append(phase.work(run, stack))
     return Result(
         check=options.check,
         version=run.wanted.version,

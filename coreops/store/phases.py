@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coreops.errors import InputError
+from coreops.errors import CoreopsError, InputError
 from coreops.events import Emit, Notice, Progress
 from coreops.model import Step
 from coreops.store import artifact, etcdctl, members, pki, preflight, quorum, versions, wanted
@@ -22,8 +22,11 @@ Stack = contextlib.ExitStack
 
 @dataclass(frozen=True, slots=True)
 class Phase:
+    """``always``: also when there is nothing to change."""
+
     title: str
     work: Callable[[Run, Stack], str]
+    always: bool = False
 
 
 def prepare(options: Options, emit: Emit) -> Run:
@@ -33,6 +36,8 @@ def prepare(options: Options, emit: Emit) -> Run:
     from coreops.playbook import load_playbook
     from coreops.store.nodes import Nodes
 
+    if options.verify:
+        _needs_testinfra()
     loaded = load_inventory(options.inventory).with_playbook_dir(options.playbook.parent)
     want = wanted.read(loaded, options.inventory, options.connection)
     only = None
@@ -170,6 +175,17 @@ def verify(run: Run, stack: Stack) -> str:
     return "a write through every member; TLS refuses clients without a certificate"
 
 
+def shipped_tests(run: Run, stack: Stack) -> str:
+    """testinfra, over the connections that are open."""
+    from coreops.store import suite
+
+    failed = suite.run(run.nodes, run.wanted.members)
+    run.verified = failed == 0
+    if failed:
+        raise CoreopsError(f"{failed} of the shipped tests failed", next="their output is above")
+    return "all passed"
+
+
 PHASES = (
     Phase("Check the inventory", inventory),
     Phase("Fetch etcd", fetch),
@@ -179,6 +195,14 @@ PHASES = (
     Phase("Membership", membership),
     Phase("Verify", verify),
 )
+
+
+TESTS = Phase("Run the shipped tests", shipped_tests, always=True)
+
+
+def of(options: Options) -> tuple[Phase, ...]:
+    """The phases that were asked for."""
+    return (*PHASES, TESTS) if options.verify and not options.check else PHASES
 
 
 def commands(run: Run) -> dict[str, str]:
@@ -193,6 +217,14 @@ def commands(run: Run) -> dict[str, str]:
         "endpoint status --cluster -w table",
         "here": f"{here} endpoint status -w table",
     }
+
+
+def _needs_testinfra() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("pytest", "testinfra") if find_spec(name) is None]
+    if missing:
+        raise InputError("--verify needs pytest and testinfra", next="pip install 'coreops[verify]'")
 
 
 def _problems(run: Run) -> tuple[preflight.Problem, ...]:
