@@ -1,0 +1,66 @@
+"""scripts/: they are there, install what the product asks for, and refuse with a reason. None is run as a whole here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from coreops.providers.namespace import host
+
+ROOT = Path(__file__).parents[1]
+
+
+def sh(code: str, **env: str) -> str:
+    """Run code after lib.sh."""
+    program = f"set -eu; . scripts/lib.sh; {code}"
+    done = subprocess.run(
+        ["sh", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("script", ["scripts/check", "scripts/test", "scripts/demo", ".ci/run"])
+def test_scripts_can_be_run(script: str) -> None:
+    assert os.access(ROOT / script, os.X_OK)
+    assert (ROOT / script).read_text().startswith("#!/bin/sh\n")
+
+
+def test_ci_runs_the_tests() -> None:
+    assert "scripts/test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_what_a_lab_needs_is_installed() -> None:
+    lines = (ROOT / "scripts" / "packages.txt").read_text().splitlines()
+    groups = dict(line.split() for line in lines if not line.startswith("#"))
+    needed = {*host.RUN_PROGRAMS.values(), *host.BUILD_PROGRAMS.values(), "debian-archive-keyring"}
+    assert needed <= {name for name, group in groups.items() if group in ("all", "lab")}
+    assert set(groups.values()) == {"all", "lab", "test"}
+
+
+def test_missing_packages_are_named(tmp_path: Path) -> None:
+    """With a dpkg-query that knows one package only."""
+    fake = tmp_path / "dpkg-query"
+    fake.write_text(
+        "#!/bin/sh\ncase $3 in iproute2) printf installed ;; mount) printf config-files ;; *) exit 1 ;; esac\n"
+    )
+    fake.chmod(0o755)
+    missing = sh("missing_packages lab", PATH=f"{tmp_path}:{os.environ['PATH']}").split()
+    assert "iproute2" not in missing
+    assert {"mount", "mmdebstrap", "python3-venv"} <= set(missing)
+    assert "busybox" not in missing
+
+
+@pytest.mark.parametrize(
+    ("system", "uid", "reason"),
+    [("Linux", 0, ""), ("Linux", 1000, "they need root\n"), ("Darwin", 501, "they need Linux, this is Darwin\n")],
+)
+def test_why_there_is_no_lab(system: str, uid: int, reason: str) -> None:
+    assert sh(f"uname() {{ echo {system}; }}; id() {{ echo {uid}; }}; no_lab_because") == reason
+
+
+def test_a_python_is_found() -> None:
+    assert "python" in sh("find_python")
