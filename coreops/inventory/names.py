@@ -46,6 +46,8 @@ def check_group(name: str, position: Position) -> None:
 
 def check_variable(name: str, position: Position) -> None:
     """Raise InputError unless ``name`` can be a variable's name; ``ansible-host`` for ``ansible_host`` is a slip."""
+    if name.isidentifier():
+        return
     bad = not name or any(c.isspace() or not c.isprintable() or c in "=[]{}'\"" for c in name)
     slip = name.startswith("ansible") and "-" in name
     if bad or slip:
