@@ -1,4 +1,4 @@
-"""scripts/: they are there, install what the product asks for, and refuse with a reason. None is run as a whole here."""
+"""scripts/: they are there, install what the product asks for, and refuse with a reason. None is run as a whole."""
 
 from __future__ import annotations
 
