@@ -29,7 +29,7 @@ def _one(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(
             "cannot read --extra-vars",
-            where=text,
+            where="--extra-vars",
             why=str(error),
             next="write name=value, '{\"name\": ...}' in JSON, or @file.yml",
         ) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from coreops.errors import did_you_mean
 from coreops.playbook.pending import WaitReference
 from coreops.playbook.vars import CONNECTION, HostState, Scope, View
 
@@ -67,6 +68,14 @@ class OtherHost(Mapping[str, Any]):
                 raise WaitReference(self._view.host, f"the facts of host {self._view.host}")
             raise KeyError(name)
         return self._state.published_facts
+
+    @property
+    def host(self) -> str:
+        return self._view.host
+
+    def advice(self, name: str) -> str:
+        """What to do about an undefined name."""
+        return did_you_mean(name, self) or "it must be in the inventory, or given to that host by a task before"
 
     def __iter__(self) -> Iterator[str]:
         view = self._view

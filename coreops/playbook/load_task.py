@@ -251,16 +251,22 @@ def check_arguments(module: Module[Any], args: Mapping[str, Placed], position: P
         return args[name].position if name in args else position
 
     fixed: dict[str, Any] = {key: _static(one.value) for key, one in args.items() if one.value.static}
+    known = argument_names(module)
+    names = {word for field, aliases in known.items() for word in (field, *aliases)}
+    if module.arguments.model_config.get("extra") != "allow":
+        for name in args.keys() - names:
+            raise InputError(
+                f"{module.name} has no argument {name!r}",
+                where=locate(name),
+                why=did_you_mean(name, names),
+                next=f"its arguments are: {', '.join(sorted(known))}",
+            )
     if len(fixed) == len(args):
         return parse(module, fixed, position, locate)
-    known = argument_names(module)
     given = {field for field, aliases in known.items() if args.keys() & {field, *aliases}}
-    missing = [field for field in known if field not in given and module.arguments.model_fields[field].is_required()]
-    names = {word for field, aliases in known.items() for word in (field, *aliases)}
-    strange = args.keys() - names
-    if missing or (strange and module.arguments.model_config.get("extra") != "allow"):
-        wrong = {key: fixed.get(key) for key in (strange or args)}
-        parse(module, {key: fixed.get(key) for key in args if key in wrong}, position, locate)
+    for name in known:
+        if name not in given and module.arguments.model_fields[name].is_required():
+            raise InputError(f"{module.name} needs the argument {name!r}", where=position)
     try:
         module.arguments.model_validate(fixed, by_alias=True, by_name=True)
     except ValidationError as error:

@@ -7,7 +7,7 @@ is ever evaluated twice: what a template yields is not looked at for templates a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from coreops.errors import CoreopsError, InputError, did_you_mean
 from coreops.model import Position
@@ -17,6 +17,16 @@ from coreops.playbook.source import Node
 if TYPE_CHECKING:
     from coreops.playbook.jinja import Compiled, UndefinedReference
     from coreops.playbook.vars import Scope
+
+
+@runtime_checkable
+class Advisor(Protocol):
+    """A host's variables: knows what to do about a name that is not among them."""
+
+    @property
+    def host(self) -> str: ...
+
+    def advice(self, name: str) -> str: ...
 
 
 class Value(Protocol):
@@ -177,6 +187,9 @@ def undefined(error: UndefinedReference, position: Position, scope: Scope) -> Co
         return InputError(
             f"variable {name!r} is not defined{trail}", where=position, why=f"on host {scope.host}", next=advice
         )
+    if isinstance(error.obj, Advisor):
+        what = f"variable {error.name!r} of host {error.obj.host} is not defined{trail}"
+        return InputError(what, where=position, why=f"on host {scope.host}", next=error.obj.advice(str(error.name)))
     shown = [str(key) for key in error.obj] if isinstance(error.obj, Mapping) else []
     near = did_you_mean(str(error.name), shown)
     what = error.message if not isinstance(error.obj, Mapping) and error.message else f"there is no {error.name!r} here"

@@ -182,7 +182,7 @@ def context(
 
 
 def render_file(text: str, position: Position, scope: Scope, base: Path) -> str:
-    """Render the text of a template file; errors name the line in it."""
+    """Render the text of a template file that begins at ``position``; errors name the line in it."""
     if not has_template(text):
         return text
     from jinja2.exceptions import TemplateSyntaxError
@@ -192,13 +192,13 @@ def render_file(text: str, position: Position, scope: Scope, base: Path) -> str:
     try:
         compiled = jinja.compile_text(text, base, True)
     except TemplateSyntaxError as error:
-        raise jinja.syntax_error(error, text.split("\n")[max(0, error.lineno - 1)], position) from None
+        raise jinja.syntax_error(error, text.split("\n")[max(0, error.lineno - 1)], Position(position.file)) from None
     try:
         return str(compiled(scope))
     except (Signal, CoreopsError):
         raise
     except Exception as error:
-        where = position if position.column else Position(position.file, compiled.line_of(error))
+        where = Position(position.file, compiled.line_of(error) or position.line)
         if is_undefined(error):
             raise undefined(error, where, scope) from None  # type: ignore[arg-type]
         raise InputError("the template failed", where=where, why=str(error) or type(error).__name__) from None
