@@ -7,7 +7,9 @@ lab.down()
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,9 +17,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from coreops.errors import CoreopsError, InputError, InterruptedRun, did_you_mean
+from coreops.errors import InputError, InterruptedRun, did_you_mean
 from coreops.events import Emit, Event, Notice
-from coreops.providers.namespace import cgroup, chaos, image, inventory, keys, network, node
+from coreops.providers.namespace import cgroup, chaos, disk, image, inventory, keys, network, node
 from coreops.providers.namespace.host import (
     locked_folder,
     remove_empty,
@@ -166,15 +168,22 @@ class Lab:
 
     def log(self, name: str) -> Path:
         """The node's console and what its launcher decided."""
-        return self.names_of(name).log
+        path = self.names_of(name).log
+        if not path.exists():
+            raise InputError(
+                "the node has never been switched on", where=name, next=f"coreops lab up --name {self.names.lab}"
+            )
+        return path
 
     def ssh_command(self, name: str, command: Sequence[str] = ()) -> list[str]:
         """Return the argv that opens a shell, or runs a command, as core on a node.
 
         One word is a command line for the node's shell; several are a program and its arguments, quoted on the way.
         """
+        # The lab's own key is root's; under sudo the copy in the inventory belongs to the user.
+        own = os.access(self.names.key_file, os.R_OK)
         options = {
-            "IdentityFile": self.names.key_file,
+            "IdentityFile": self.names.key_file if own else self.inventory / "id_ed25519",
             "IdentitiesOnly": "yes",
             "UserKnownHostsFile": self.names.known_hosts_file,
             "GlobalKnownHostsFile": "/dev/null",
@@ -237,10 +246,6 @@ def _planned_networks(names: LabNames) -> list[IPv4Network]:
 
 
 def _remove_everything(names: LabNames, emit: Emit) -> None:
-    import shutil
-
-    from coreops.providers.namespace import disk
-
     started = time.monotonic()
     # Launchers first: one that is alive would start its node again.
     for group in sorted(cgroup.children(names.cgroup), key=lambda child: "/launcher-" not in child):
@@ -253,6 +258,3 @@ def _remove_everything(names: LabNames, emit: Emit) -> None:
     cgroup.remove_if_empty(names.cgroup.split("/")[0])
     shutil.rmtree(names.folder)
     emit(Notice(f"removed in {time.monotonic() - started:.1f} s"))
-
-
-__all__ = ["DEFAULT_NODES", "DEFAULT_ZONES", "CoreopsError", "Lab", "names_of_labs", "silent"]

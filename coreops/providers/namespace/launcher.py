@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -18,25 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coreops.errors import CoreopsError
-from coreops.providers.namespace import cgroup, disk, gpt
+from coreops.providers.namespace import cgroup, disk, gpt, machine
 from coreops.providers.namespace.host import run, wait_until, write_atomically
 from coreops.providers.namespace.names import LabNames, NodeNames
 
 _REBOOT = 133
 _PANICS = 5
 _ROOT = Path("/run/root")
-_DEV = Path("/run/dev")
-_DEVICES = {
-    "null": (1, 3),
-    "zero": (1, 5),
-    "full": (1, 7),
-    "random": (1, 8),
-    "urandom": (1, 9),
-    "tty": (5, 0),
-    "ptmx": (5, 2),
-    "net/tun": (10, 200),
-    "fuse": (10, 229),
-}
 
 
 def say(text: str) -> None:
@@ -64,7 +51,7 @@ class Launcher:
         netns = os.open(f"/run/netns/{self.names.netns}", os.O_RDONLY)
         loop = disk.attach(self.names.disk)
         try:
-            partitions = _private_mounts(loop)
+            partitions = machine.private_mounts(loop)
             while self._boot(netns, partitions):
                 pass
         finally:
@@ -136,7 +123,8 @@ class Launcher:
         root = f"/dev/vda{disk.ROOT_NUMBER}"
         run(["mount", "-t", "ext4", "-o", "rw,noatime,discard,noinit_itable", root, str(_ROOT)])
         if not (_ROOT / "etc/machine-id").exists():
-            _seed(self.names.seed, _ROOT)
+            say("first boot: applying the seed")
+            machine.seed(self.names.seed, _ROOT)
         run(["mount", "-t", "squashfs", "-o", "ro", f"/dev/vda{slot.number}", str(_ROOT / "usr")])
 
     def _nspawn(self, netns: int, slot: gpt.Slot, partitions: list[int]) -> int:
@@ -157,56 +145,6 @@ class Launcher:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, preexec_fn=lambda: cgroup.join(self.names.cgroup)
         ).returncode
-
-
-def _private_mounts(loop: str) -> list[int]:
-    """Cover /run and /dev: what systemd-nspawn leaves in /run dies with us, and the disk is called vda, as in a VM."""
-    numbers = disk.device_numbers(loop)
-    run(["mount", "-t", "tmpfs", "-o", "mode=755", "lab", "/run"])
-    _DEV.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "mode=755", "lab", str(_DEV)])
-    for name, (major, minor) in _DEVICES.items():
-        _node(_DEV / name, 0o020666, major, minor)
-    for number, (major, minor) in numbers.items():
-        _node(_DEV / (f"vda{number}" if number else "vda"), 0o060660, major, minor)
-    links = _DEV / "disk/by-partlabel", _DEV / "disk/by-partuuid"
-    for folder in links:
-        folder.mkdir(parents=True)
-    for partition in disk.LAYOUT:
-        (links[0] / partition.label).symlink_to(f"../../vda{partition.number}")
-        if partition.uuid:
-            (links[1] / partition.uuid).symlink_to(f"../../vda{partition.number}")
-    for name, target in {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}.items():
-        (_DEV / name).symlink_to(target)
-    for name in ("pts", "shm"):
-        (_DEV / name).mkdir()
-        run(["mount", "--bind", f"/dev/{name}", str(_DEV / name)])
-    run(["mount", "--move", str(_DEV), "/dev"])
-    return sorted(number for number in numbers if number)
-
-
-def _node(path: Path, mode: int, major: int, minor: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.mknod(path, mode, os.makedev(major, minor))
-    path.chmod(mode & 0o777)
-
-
-def _seed(seed: Path, root: Path) -> None:
-    """First boot: put the node's own files onto ROOT, the machine-id last, so that a crash in between repeats it."""
-    say("first boot: applying the seed")
-    files = sorted((file for file in seed.rglob("*") if file.is_file()), key=lambda file: file.name == "machine-id")
-    for file in files:
-        target = root / file.relative_to(seed)
-        home = target.is_relative_to(root / "home/core")
-        # Folders of /home/core belong to core, as all the rest of it does.
-        owner = (root / "home/core").stat() if home else root.stat()
-        if not target.parent.exists():
-            target.parent.mkdir(mode=0o700 if home else 0o755, parents=True)
-            os.chown(target.parent, owner.st_uid, owner.st_gid)
-        shutil.copyfile(file, target)
-        shutil.copymode(file, target)
-        os.chown(target, owner.st_uid, owner.st_gid)
-    os.sync()
 
 
 def _unmount() -> None:
