@@ -66,9 +66,7 @@ class HostFailed(CoreopsError):
     """A task failed on a host."""
 
 
-UnreachableKind = Literal[
-    "dns", "tcp", "proxy", "key exchange", "host key", "auth", "sudo", "shell", "timeout", "lost"
-]
+UnreachableKind = Literal["dns", "tcp", "proxy", "key exchange", "host key", "auth", "sudo", "shell", "timeout", "lost"]
 
 
 class UnreachableError(CoreopsError):

@@ -40,12 +40,12 @@ def exec_(
         coreops exec 'store:!n3' -b -- 'journalctl -u etcd | tail -3'
     """
     from coreops.cli._run import Reach, running
-    from coreops.cli.inventory import _load
+    from coreops.cli.inventory import load
     from coreops.engine.journal import Journal, RunInfo
     from coreops.engine.plays import exit_code
     from coreops.report import choose, compose
 
-    loaded: Inventory = _load(inventory)
+    loaded: Inventory = load(inventory)
     hosts = loaded.match(pattern, limit)
     reach = Reach(user, key, transport, accept_new, ask_become_pass, forks, dict.fromkeys(hosts, become))
     journal = Journal.start(RunInfo("exec", {"pattern": pattern}, ""))

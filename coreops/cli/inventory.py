@@ -31,7 +31,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List hosts, one a line. With --json: hosts with groups and variables, and groups with members."""
-    loaded = _load(inventory)
+    loaded = load(inventory)
     hosts = loaded.match(pattern, limit)
     if as_json:
         shown = set(hosts)
@@ -49,7 +49,7 @@ def graph(
     as_json: Json = False,
 ) -> None:
     """Show groups and their hosts as a tree."""
-    loaded = _load(inventory)
+    loaded = load(inventory)
     loaded.members(group)
     if as_json:
         names = [name for name, _, again in _tree(loaded, group) if name in loaded.groups and not again]
@@ -71,7 +71,7 @@ def vars_(
     as_json: Json = False,
 ) -> None:
     """Show a host's variables, merged by Ansible's precedence and not yet templated. Passwords are not shown."""
-    loaded = _load(inventory)
+    loaded = load(inventory)
     values = _vars(loaded, host)
     if as_json and origin:
         places = {name: [str(place) for place in loaded.origin(host, name)] for name in values}
@@ -90,7 +90,7 @@ def vars_(
                 typer.echo(f"    {place}  (overridden)")
 
 
-def _load(source: Path | None) -> Inventory:
+def load(source: Path | None) -> Inventory:
     from coreops.errors import InputError
     from coreops.inventory import load_inventory
 

@@ -82,20 +82,19 @@ def _run(
     from dataclasses import replace
 
     from coreops.cli._run import fingerprint, note_resume, running
-    from coreops.cli.inventory import _load
+    from coreops.cli.inventory import load
     from coreops.engine.journal import Journal, RunInfo
     from coreops.engine.plays import run_plays
     from coreops.errors import InputError
     from coreops.events import Notice
-    from coreops.playbook import bind, load_playbook
-    from coreops.playbook.extra_vars import parse_extra_vars
+    from coreops.playbook import bind, load_playbook, parse_extra_vars, preflight
     from coreops.report import choose, compose
 
     if arguments["playbook"] is None:
         raise InputError("no playbook given", next="coreops run PLAYBOOK -i INVENTORY")
     path = Path(arguments["playbook"])
     source = arguments["inventory"]
-    loaded = _load(Path(source) if source else None).with_playbook_dir(path.parent)
+    loaded = load(Path(source) if source else None).with_playbook_dir(path.parent)
     playbook = load_playbook(path)
     extra = parse_extra_vars(dict.fromkeys([*arguments["extra_vars"], *typed]))
     relay = _Relay()
@@ -111,6 +110,7 @@ def _run(
         emit=relay,
         timeout=arguments["timeout"],
     )
+    _refuse(preflight(plays))
     hosts = tuple(dict.fromkeys(host for play in plays for host in play.hosts))
     if not hosts:
         raise InputError("no host matches", where=path, next="look at hosts: and --limit; coreops inventory list")
@@ -143,6 +143,17 @@ class _Relay:
 
     def __call__(self, event: Any) -> None:
         self.emit(event)
+
+
+def _refuse(mistakes: Sequence[Any]) -> None:
+    """Raise the only mistake, or one error that lists them all."""
+    from coreops.errors import InputError
+
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        listed = "\n".join(str(mistake) for mistake in mistakes)
+        raise InputError(f"{len(mistakes)} mistakes; nothing was touched\n{listed}")
 
 
 def _only_runs(info: Any) -> None:
