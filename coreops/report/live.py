@@ -66,10 +66,10 @@ class Live:
 
     def _render(self) -> Group:
         with self._lock:
-            return table(self._tally, time.monotonic(), self._began, self.console.height)
+            return table(self._tally, time.monotonic(), self._began, self.console.width, self.console.height)
 
 
-def table(tally: Tally, now: float, began: float, height: int) -> Group:
+def table(tally: Tally, now: float, began: float, width: int, height: int) -> Group:
     """The table, at most ``height`` lines of it."""
     from rich.console import Group
     from rich.table import Table
@@ -77,15 +77,13 @@ def table(tally: Tally, now: float, began: float, height: int) -> Group:
 
     grid = Table.grid(padding=(0, 2, 0, 0))
     rows = choose_rows(tally, max(height - 2, 1))
-    for _ in range(3 + len(COUNTS)):
+    for _ in range(5):
         grid.add_column(no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        style = STATE_COLORS.get(row.state, "")
-        counts = [Text(f"{kind} {row.count(kind)}", style=_count_style(kind, row)) for kind in COUNTS]
-        took = "" if row.started is None else seconds((row.ended or now) - row.started)
-        grid.add_row(
-            Text(clean(row.name)), Text(row.state, style=style), Text(took), *counts, Text(one_line(row.task, 60))
-        )
+    cells = [_cells(row, now) for row in rows]
+    # rich would shorten all columns alike; in a narrow terminal only the task gives way.
+    taken = sum(max((cell[i].cell_len for cell in cells), default=0) + 2 for i in range(4))
+    for row, cell in zip(rows, cells, strict=True):
+        grid.add_row(*cell, Text(one_line(row.task, min(max(width - taken - 2, 8), 60))))
     return Group(grid, footer(tally, now - began))
 
 
@@ -112,5 +110,21 @@ def footer(tally: Tally, elapsed: float) -> Text:
     )
 
 
-def _count_style(kind: str, row: HostTally) -> str:
-    return STATE_COLORS[kind] if row.count(kind) else "dim"
+def _cells(row: HostTally, now: float) -> tuple[Text, Text, Text, Text]:
+    from rich.text import Text
+
+    took = "" if row.started is None else seconds((row.ended or now) - row.started)
+    return (
+        Text(one_line(row.name, 30)),
+        Text(row.state, style=STATE_COLORS.get(row.state, "")),
+        Text(took),
+        _counts(row),
+    )
+
+
+def _counts(row: HostTally) -> Text:
+    """What there is to count: ``ok 20, changed 3``."""
+    from rich.text import Text
+
+    parts = [Text(f"{kind} {row.count(kind)}", style=STATE_COLORS[kind]) for kind in COUNTS if row.count(kind)]
+    return Text(", ").join(parts)

@@ -234,7 +234,7 @@ def test_live_table_of_many_hosts_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
     console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True)
     with console.capture() as capture:
-        console.print(table(fold(stories.many()), 100.0, 0.0, console.height))
+        console.print(table(fold(stories.many()), 100.0, 0.0, console.width, console.height))
     lines = SGR.sub("", capture.get()).splitlines()
     assert len(lines) <= 23
     assert lines[-1].startswith("1000 hosts: 37 unreachable, 10 running, 953 waiting")
@@ -277,3 +277,22 @@ def test_colors(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], terminal: 
     out, _ = show(stories.small(), terminal=terminal)
     assert bool(SGR.search(out)) is colored
     assert ("\x1b[32m+new\x1b[0m" in out) is colored
+
+
+def test_live_table_keeps_names_whole_in_a_narrow_terminal() -> None:
+    from rich.console import Console
+
+    from coreops.report.live import table
+    from tests.report.test_tally import fold
+
+    names = ("controller-europe-1", "controller-europe-2")
+    story: list[ev.Event] = [ev.RunStarted("r", "c", names)]
+    story += [ev.StepStarted(name, "s", "a task with a rather long title, longer than there is room") for name in names]
+    console = Console(file=io.StringIO(), width=60, height=24, force_terminal=True)
+    with console.capture() as capture:
+        console.print(table(fold(story), 100.0, 0.0, console.width, console.height))
+    lines = SGR.sub("", capture.get()).splitlines()
+    assert [line.split()[0] for line in lines[:2]] == list(names)
+    assert all(len(line) <= 60 for line in lines)
+    assert "running" in lines[0]
+    assert "a task" in lines[0]
