@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from coreops import events as ev
 from coreops.report.style import STATE_COLORS
 from coreops.report.tally import COUNTS, HostTally, Tally
-from coreops.report.text import clean, count, one_line, seconds
+from coreops.report.text import count, one_line, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
