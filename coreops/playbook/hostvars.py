@@ -10,7 +10,7 @@ from typing import Any
 
 from coreops.errors import did_you_mean
 from coreops.playbook.pending import WaitReference
-from coreops.playbook.vars import CONNECTION, HostState, Scope, View
+from coreops.playbook.vars import CONNECTION, FACTS, HostState, Scope, View
 
 
 class HostVars(Mapping[str, "OtherHost | Scope"]):
@@ -54,7 +54,7 @@ class OtherHost(Mapping[str, Any]):
         if name in state.published:
             return state.published[name]
         if name in self._dynamic and self._busy():
-            raise WaitReference(view.host, f"{name!r} of host {view.host}")
+            raise WaitReference(view.host, name)
         if name in ("ansible_facts", "facts"):
             return self._facts(name)
         if view.inventory(name) is not None or name in CONNECTION or not name.startswith("ansible_"):
@@ -65,7 +65,7 @@ class OtherHost(Mapping[str, Any]):
         if self._state.published_facts is None:
             if self._busy():
                 self._state.want_facts = True
-                raise WaitReference(self._view.host, f"the facts of host {self._view.host}")
+                raise WaitReference(self._view.host, FACTS)
             raise KeyError(name)
         return self._state.published_facts
 

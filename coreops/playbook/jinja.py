@@ -23,7 +23,7 @@ from markupsafe import Markup
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
 from coreops.playbook import conditions, filters, lookups
-from coreops.playbook.pending import OMIT, Pending, touch
+from coreops.playbook.pending import OMIT, Pending, SkippedData, touch
 
 if TYPE_CHECKING:
     from coreops.playbook.vars import Scope
@@ -224,7 +224,7 @@ def settle(value: Any) -> Any:
         return str(value)
     if isinstance(value, dict):
         fields = {key: settle(part) for key, part in value.items() if part is not OMIT}
-        return fields if kind is dict else _like(value, fields)
+        return SkippedData(fields, value.of) if isinstance(value, SkippedData) else fields
     if isinstance(value, (list, tuple, set, frozenset, range)) or hasattr(value, "__next__"):
         return [settle(part) for part in value if part is not OMIT]
     if kind.__name__ in ("dict_keys", "dict_values", "dict_items"):
@@ -232,14 +232,6 @@ def settle(value: Any) -> Any:
     if isinstance(value, Macro) or callable(value):
         raise ValueError(f"the value is a function ({getattr(value, 'name', value)}); call it with ()")
     return value
-
-
-def _like(value: dict[Any, Any], fields: dict[Any, Any]) -> dict[Any, Any]:
-    """Keep the subclass of a mapping that means something (a skipped result)."""
-    try:
-        return type(value)(fields)
-    except TypeError:
-        return fields
 
 
 def syntax_error(error: TemplateSyntaxError, source: str, position: Position) -> InputError:

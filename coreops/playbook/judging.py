@@ -37,6 +37,8 @@ def judge(unit: Unit, result: TaskResult, *, check: bool) -> TaskResult:
         result = replace(result, secret=True)
     if result.skipped:
         return result
+    if task.until is not None or task.retries is not None:
+        result = replace(result, data={**result.data, "attempts": unit.run.attempt + 1})
     for name, wanted in (("changed", task.changed_when), ("failed", task.failed_when)):
         if wanted is None:
             continue
@@ -62,11 +64,10 @@ def _with_failure(result: TaskResult, failed: bool) -> TaskResult:
 
 
 def retry(unit: Unit, result: TaskResult, *, check: bool) -> tuple[TaskResult, bool]:
-    """The result with its number of attempts, and whether to try again."""
+    """The result of an attempt, and whether to try again."""
     task, attempt = unit.run.task, unit.run.attempt
     if (task.until is None and task.retries is None) or result.skipped:
         return result, False
-    result = replace(result, data={**result.data, "attempts": attempt + 1})
     try:
         if task.until is None:
             done = not result.failed
@@ -90,4 +91,4 @@ def retry(unit: Unit, result: TaskResult, *, check: bool) -> tuple[TaskResult, b
 
 def _with_result(unit: Unit, result: TaskResult, *, check: bool) -> Scope:
     name = unit.run.task.register
-    return unit.scope.child({name: results.registered(result, check=check)} if name else {})
+    return unit.scope.child({name: results.registered(result, unit.run.title, check=check)} if name else {})

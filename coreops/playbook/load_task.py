@@ -224,7 +224,11 @@ def _arguments(module: Module[Any], node: Node, position: Position, extra: Node 
         try:
             args = {key: _placed_text(one, node.position) for key, one in _from_text(module, str(value)).items()}
         except ValueError as error:
-            raise node.error(f"cannot read the arguments of {module.name}", why=str(error)) from None
+            raise node.error(
+                f"cannot read the arguments of {module.name}",
+                why=str(error),
+                next=f"quote values with blanks, or write `{module.name}:` and its arguments below it, one a line",
+            ) from None
     if extra is not None and extra.value is not None:
         for key, child in reading.fields(extra, "args").items():
             args.setdefault(key, Placed(prepare(child), extra.keys[key]))

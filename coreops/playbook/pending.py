@@ -6,7 +6,7 @@ no errors: the host program catches every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 
@@ -26,10 +26,11 @@ class PendingReference(Signal):
 class WaitReference(Signal):
     """A value of another host was looked at, and that host has not got there yet."""
 
-    def __init__(self, host: str, what: str) -> None:
-        super().__init__(what)
+    def __init__(self, host: str, name: str) -> None:
+        super().__init__(f"{name!r} of host {host}")
         self.host = host
-        self.what = what
+        self.name = name
+        self.what = str(self)
 
 
 class CheckUnknown(Signal):
@@ -67,7 +68,11 @@ def touch(value: Pending) -> NoReturn:
 
 
 class SkippedData(dict[str, Any]):
-    """The registered result of a task that check mode did not run: what it lacks is unknown, not undefined."""
+    """The registered result of a task (``of``) that check mode did not run: what it lacks is unknown, not undefined."""
+
+    def __init__(self, data: Mapping[str, Any], of: str) -> None:
+        super().__init__(data)
+        self.of = of
 
 
 class Omit:

@@ -86,7 +86,7 @@ class HostProgram:
     def _settle(self) -> None:
         """Everything sent has been answered: others may see it, and nothing before this is ever taken back."""
         self._ledger.settle()
-        self._state.waits = frozenset()
+        self._state.wait = None
 
     def _collect(self) -> Segment | Wait | None:
         self._steps, self._key = [], None
@@ -115,16 +115,19 @@ class HostProgram:
         return (None, self._play.check, self._play.diff)
 
     def _wait(self, reference: WaitReference) -> Wait:
-        chain, seen = [reference.host], {self.host}
-        while chain:
-            other = chain.pop()
-            if other == self.host:
-                raise InputError(f"hosts wait for each other: {self.host} for {reference.what}", why=f"on {self.host}")
-            if other not in seen:
-                seen.add(other)
-                chain.extend(self._play.state(other).waits)
-        self._state.waits = frozenset({reference.host})
-        return Wait(self._state.waits, f"{reference.what} is not known yet")
+        chain = [self.host]
+        wait: tuple[str, str] | None = (reference.host, reference.name)
+        while wait is not None and self._play.state(wait[0]).awaits(wait[1]):
+            chain.append(wait[0])
+            if len(chain) != len(set(chain)):
+                raise InputError(
+                    f"hosts wait for each other: {' -> '.join(chain)}",
+                    why=f"{self.host} needs {reference.what}",
+                    next="split the play in two, so that the values are there before they are used",
+                )
+            wait = self._play.state(wait[0]).wait
+        self._state.wait = (reference.host, reference.name)
+        return Wait(frozenset({reference.host}), f"{reference.what} is not known yet")
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
@@ -228,7 +231,7 @@ class HostProgram:
                 self._prepare(unit)
         except CheckUnknown as unknown:
             what = unknown.what
-            unit.result = results.skipped(f"check mode: {what} is not known")
+            unit.result = results.skipped(f"check mode: needs {what}, which was not run")
             for name in task.args if task.module is not None and task.module.name == "set_fact" else ():
                 self._ledger.write(self._seq + 1, name, Pending(lambda: CheckUnknown(what)))
         except CoreopsError as error:
@@ -265,7 +268,9 @@ class HostProgram:
         if unit.result is not None:
             self._learn(unit, unit.result)
             if task.register and not unit.run.loops:
-                self._ledger.write(unit.seq, task.register, results.registered(unit.result, check=self._play.check))
+                self._ledger.write(
+                    unit.seq, task.register, results.registered(unit.result, unit.run.title, check=self._play.check)
+                )
         elif task.module is not None and task.module.name == "setup":
             self._state.facts = Pending(lambda: PendingReference("facts"))
         self._units.append(unit)
@@ -359,9 +364,11 @@ class HostProgram:
         done = [result for result in run.results if result is not None] or [results.skipped("the loop has no items")]
         if task.register:
             if run.loops:
-                data = results.looped(done[: len(run.items)], run.items, task.loop_var, check=self._play.check)
+                data = results.looped(
+                    done[: len(run.items)], run.items, task.loop_var, run.title, check=self._play.check
+                )
             else:
-                data = results.registered(done[0], check=self._play.check)
+                data = results.registered(done[0], run.title, check=self._play.check)
             self._ledger.write(unit.seq, task.register, data)
         failed = next((result for result in done if result.failed), None)
         if failed is not None and not unit.ignore:
@@ -383,5 +390,7 @@ class HostProgram:
         self._failure = str(error)
         self.counts["failed"] += 1
         result = TaskResult(failed=True, message=str(error), data={"msg": str(error)})
-        run = self._run
-        self._play.emit(TaskFinished(self.host, run.id if run else "", run.title if run else "", result))
+        task = self._run.task if self._run else self._walk.look()
+        if task is not None:
+            id = self._walk.id_of(task, self._play.index)
+            self._play.emit(TaskFinished(self.host, id, task.title, result))

@@ -12,21 +12,23 @@ from coreops.playbook.pending import SkippedData
 HIDDEN = "output hidden (no_log)"
 
 
-def registered(result: TaskResult, *, check: bool) -> dict[str, Any]:
+def registered(result: TaskResult, title: str, *, check: bool) -> dict[str, Any]:
     """A result in Ansible's keys. In check mode, what it lacks is unknown, not undefined."""
     data = {**result.data, "changed": result.changed, "failed": result.failed}
     if result.skipped:
         data["skipped"] = True
     if result.message:
         data.setdefault("msg", result.message)
-    return SkippedData(data) if check and (result.skipped or result.changed) else data
+    return SkippedData(data, title) if check and (result.skipped or result.changed) else data
 
 
-def looped(results: Sequence[TaskResult], items: Sequence[Any], variable: str, *, check: bool) -> dict[str, Any]:
+def looped(
+    results: Sequence[TaskResult], items: Sequence[Any], variable: str, title: str, *, check: bool
+) -> dict[str, Any]:
     """The result of a whole loop, as Ansible makes it."""
     each = []
     for result, item in zip(results, items, strict=True):
-        data = registered(result, check=check)
+        data = registered(result, title, check=check)
         data[variable] = item
         data["ansible_loop_var"] = variable
         each.append(data)

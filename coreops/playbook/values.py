@@ -180,7 +180,7 @@ def undefined(error: UndefinedReference, position: Position, scope: Scope) -> Co
 
     trail = f" (through {' -> '.join(repr(name) for name in error.trail)})" if error.trail else ""
     if isinstance(error.obj, SkippedData):
-        return CheckUnknown(f"{error.name!r} of a task that check mode did not run")
+        return CheckUnknown(f"{error.name!r} of {error.obj.of!r}")
     if error.obj is missing:
         name = str(error.name)
         advice = scope.advice(name)

@@ -22,13 +22,16 @@ CONNECTION = frozenset("ansible_" + name for name in _CONNECTION.split())
 """Names that look like facts and are none: asking for one never gathers facts."""
 
 
+FACTS = "ansible_facts"
+
+
 class HostState:
     """What a host has learnt during the run: registered results, set_fact, facts. Shared by all plays.
 
     Other hosts see ``published`` only: what stood when everything sent had been answered.
     """
 
-    __slots__ = ("facts", "finished", "known", "published", "published_facts", "waits", "want_facts")
+    __slots__ = ("facts", "finished", "known", "published", "published_facts", "wait", "want_facts")
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}
@@ -37,7 +40,11 @@ class HostState:
         self.published_facts: Mapping[str, Any] | None = None
         self.want_facts = False
         self.finished = True
-        self.waits: frozenset[str] = frozenset()
+        self.wait: tuple[str, str] | None = None
+
+    def awaits(self, name: str) -> bool:
+        """Is a value that others wait for still to come from here?"""
+        return not self.finished and name != FACTS and name not in self.published
 
     def publish(self) -> None:
         """Let other hosts see what is known now."""

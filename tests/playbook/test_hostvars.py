@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from coreops.engine.program import Wait
 from coreops.model import Record
-from tests.playbook.driver import Outcome, bound, drive, run
+from tests.playbook.driver import Outcome, bound, drive, exchange, run
 
 
 def test_inventory_vars_of_others_never_wait(tmp_path: Path) -> None:
@@ -155,3 +156,31 @@ def test_magic_variables(tmp_path: Path) -> None:
     assert said == (
         f'["n1.example.com", "n1", ["store"], {host}, {host}, {host}, {host}, false, "n1.example.com", "{tmp_path}"]'
     )
+
+
+def test_a_wait_that_was_answered_is_no_circle(tmp_path: Path) -> None:
+    (play,) = bound(
+        tmp_path,
+        """
+        - hosts: store
+          tasks:
+            - command: one
+              register: a
+            - debug: msg={{ hostvars.n1.a.rc }}
+              when: port == 2
+            - command: two
+              register: b
+            - debug: msg={{ hostvars.n2.b.rc }}
+              when: port == 1
+        """,
+    )
+    one, two = (play.program(host, play.hosts) for host in play.hosts)
+    sent = one.next()
+    exchange("n2", two.next(), two, None)  # type: ignore[arg-type]
+    assert isinstance(two.next(), Wait)
+    exchange("n1", sent, one, None)  # type: ignore[arg-type]
+    assert isinstance(one.next(), Wait)
+    exchange("n2", two.next(), two, None)  # type: ignore[arg-type]
+    assert two.next() is None
+    assert one.next() is None
+    assert (one.failure, two.failure) == (None, None)

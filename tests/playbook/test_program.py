@@ -450,3 +450,29 @@ def test_changes_notify_only_when_changed(tmp_path: Path) -> None:
         """
     assert run(tmp_path, playbook, changing("p0.t0")).ids() == [["p0.t0"], ["p0.h0"]]
     assert run(tmp_path, playbook).ids() == [["p0.t0"]]
+
+
+def test_attempts_are_known_to_changed_when_and_fail_can_be_ignored(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        """
+        - hosts: store
+          tasks:
+            - command: one
+              register: r
+              until: true
+              changed_when: r.attempts > 1
+            - fail: msg=no
+              ignore_errors: true
+            - command: two
+        """,
+    )
+    assert done.failure["n1"] is None
+    assert done.counts["n1"] == {"ok": 3, "changed": 0, "failed": 0, "skipped": 0}
+
+
+def test_a_controller_task_that_fails_waits_for_what_was_sent(tmp_path: Path) -> None:
+    done = run(tmp_path, "- hosts: store\n  tasks:\n    - command: one\n    - fail: msg=no\n    - command: two\n")
+    assert done.ids() == [["p0.t0"]]
+    assert [event.name for event in done.tasks()] == ["command", "fail"]
+    assert (done.failure["n1"] or "").endswith("play.yml:4:7: task 'fail' failed: no")
