@@ -209,7 +209,7 @@ class OpensshTransport:
                 connection.close()
                 pause = random.uniform(0.05, 0.2) * attempt
                 late = attempt >= ATTEMPTS or time.monotonic() + pause > deadline
-                if late or not isinstance(error, CoreopsError) or not connection.log.dropped:
+                if late or proxied or not isinstance(error, CoreopsError) or not connection.log.dropped:
                     raise
                 time.sleep(pause)  # not for luck: sshd counts connections that have not logged in yet
 

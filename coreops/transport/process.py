@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from typing import IO
 
@@ -124,7 +125,7 @@ class ProcessSession(Session):
             return
         self._shut = True
         # first ask, so that ssh and sudo can tell the other side; then insist
-        for sign, patience in ((signal.SIGTERM, 0.3), (signal.SIGKILL, 0.5)):
+        for sign, patience in ((signal.SIGTERM, 0.6), (signal.SIGKILL, 0.3)):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, sign)
             try:
@@ -132,6 +133,9 @@ class ProcessSession(Session):
             except subprocess.TimeoutExpired:
                 continue
             break
+        else:
+            # the kernel is slow to end it, and close() must not be: someone else collects it
+            threading.Thread(target=self.process.wait, daemon=True).start()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):

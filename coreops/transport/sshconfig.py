@@ -100,7 +100,11 @@ def load_config(path: Path) -> SSHConfig:
         cached = _configs.get(path)
         if cached is None or cached[0] != stamp:
             try:
-                cached = _configs[path] = (stamp, SSHConfig.from_text(_expand(path, 0)))
+                config: Any = SSHConfig.from_text(_expand(path, 0))
+                # ProxyCommand's %r and %p are the target's, which paramiko does not know
+                tokens = {key: value for key, value in config.TOKENS_BY_CONFIG_KEY.items() if key != "proxycommand"}
+                config.TOKENS_BY_CONFIG_KEY = tokens
+                cached = _configs[path] = (stamp, config)
             except ConfigParseError as error:
                 raise InputError("ssh_config is not understood", where=path, why=str(error)) from None
     return cached[1]

@@ -47,9 +47,10 @@ def free_port() -> int:
 def children(pid: int) -> list[int]:
     """All processes below ``pid``."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in (int(word) for word in task.read_text().split()):
-            found += [child, *children(child)]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end while we look
+        for task in list(Path(f"/proc/{pid}/task").glob("*/children")):
+            for child in (int(word) for word in task.read_text().split()):
+                found += [child, *children(child)]
     return found
 
 
