@@ -17,6 +17,7 @@ from coreops.events import Emit, HostConnected, Progress, SegmentSent, StepStart
 from coreops.model import Blob, FileStep, Reconnect, Record, Segment, ShellStep, Step, Target
 from coreops.shell.compile import compile_segment, has_files
 from coreops.shell.frames import Begun, Ended, Finished, Hello, MarkReader, Message, Need, frame
+from coreops.shell.inline import inline
 from coreops.shell.quote import q
 from coreops.shell.scripts import loader_command, script
 from coreops.transport.protocol import Connection, Transport
@@ -161,8 +162,7 @@ class HostSession:
                     step = segment.steps[message.index - 1]
                     self._emit(StepStarted(self.target.name, step.id, step.title))
                 case Need():
-                    for index in message.indexes:
-                        self._deliver(connection, segment.steps[index - 1])
+                    self._deliver(connection, [(index, segment.steps[index - 1]) for index in message.indexes])
                 case Ended():
                     now = time.monotonic()
                     reported += 1
@@ -219,13 +219,19 @@ class HostSession:
                 if isinstance(message, Finished):
                     return
 
-    def _deliver(self, connection: Connection, step: Step) -> None:
+    def _deliver(self, connection: Connection, wanted: list[tuple[int, Step]]) -> None:
         """Send what the node asked for. When it stops listening (disk full), what it said about that is still read."""
-        blobs = [step.content] if isinstance(step, FileStep) else step.blobs
+        files = [(i, step, step.content) for i, step in wanted if isinstance(step, FileStep) and step.content]
+        raw: list[tuple[Step, Blob]] = [
+            (step, blob) for _, step in wanted if isinstance(step, ShellStep) for blob in step.blobs
+        ]
         try:
-            for blob in blobs:
-                if blob is not None:
-                    self._send_blob(connection, step, blob)
+            if files:
+                texts, served = inline([(i, blob) for i, _, blob in files])
+                connection.send(texts)
+                raw += [(step, blob) for i, step, blob in files if i not in served]
+            for step, blob in raw:
+                self._send_blob(connection, step, blob)
         except UnreachableError:
             return
 

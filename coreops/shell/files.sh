@@ -4,12 +4,12 @@
 #
 # A batch of steps is noted by co_f and worked through by co_files: survey, decide, receive, verify, commit, report. Step
 # I's variables end in _I: p path, k kind, w wanted co_stat line (a pattern), x wanted hash, z size, m mode, u umask,
-# o owner, g group, f flags, l link target; s found co_stat line, h found hash, c content is missing, d decision, t temporary
-# file, e reason it failed.
+# o owner, g group, f flags, l link target; s found co_stat line, h found hash, c content is missing, y content that came
+# as text, d decision, t temporary file, e reason it failed.
 # co_f I PATH KIND WANT HASH SIZE MODE UMASK OWNER GROUP FLAGS TARGET: note one FileStep for the next co_files.
 # WANT is a pattern for co_stat's line. FLAGS: i ignore errors, l follow links, n keep existing content, s secret.
 co_f() {
-  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9"
+  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9 y_$1="
   co_a=$1
   shift 9
   eval "g_$co_a=\$1 f_$co_a=\$2 l_$co_a=\$3"
@@ -151,7 +151,7 @@ co_files() {
   if [ -z "$co_check" ] && [ -n "$co_todo" ]; then
     [ -z "$co_diff" ] || co_old
     # shellcheck disable=SC2086 # step numbers
-    [ -z "$co_need" ] || co_mark n $co_need
+    [ -z "$co_need" ] || { co_mark n $co_need && co_texts; }
     co_prepare
     co_verify
   elif [ -n "$co_diff" ]; then
@@ -229,14 +229,26 @@ co_mkdir() {
   if [ "$co_m" = - ]; then mkdir -p -- "$co_p"; else mkdir -p -m "$co_m" -- "$co_p"; fi && co_owner "$co_p"
 }
 
+# co_texts: read the contents that come as sh text, ahead of all others: a line with their size, then calls of co_text.
+co_texts() {
+  read -r co_k || exit 1
+  [ "$co_k" -gt 0 ] || return 0
+  co_frame=$(dd bs="$co_k" count=1 iflag=fullblock 2>/dev/null) || exit 1
+  eval "$co_frame"
+  co_frame=''
+}
+
+# co_text I CONTENT: the content of step I.
+co_text() { eval "y_$1=\$2 co_bytes=\$((co_bytes - z_$1))"; }
+
 # co_receive: the content of step co_i into a temporary file beside its path. Its umask keeps it from being readable too soon.
 co_receive() {
-  eval "co_z=\$z_$co_i co_u=\$u_$co_i"
-  co_bytes=$((co_bytes - co_z))
+  eval "co_z=\$z_$co_i co_u=\$u_$co_i co_y=\$y_$co_i y_$co_i="
+  [ -n "$co_y" ] || co_bytes=$((co_bytes - co_z))
   case $co_p in */*) co_a=${co_p%/*}/ ;; *) co_a=./ ;; esac
   if [ ! -d "$co_a" ]; then
     eval "e_$co_i=\"its folder does not exist: \$co_p\""
-    co_take "$co_z" /dev/null
+    [ -n "$co_y" ] || co_take "$co_z" /dev/null
     return 1
   fi
   co_a=$co_a.coreops.$$.$co_i
@@ -246,9 +258,14 @@ co_receive() {
     -:*:* | *:-:[!-]*) umask 077 ;;
     *) umask "$co_u" ;;
   esac
-  co_take "$co_z" "$co_a" || co_lost=1
+  co_e=''
+  if [ -z "$co_y" ]; then
+    co_take "$co_z" "$co_a" || co_e=1 co_lost=1
+  else
+    printf %s "$co_y" >"$co_a" || co_e=1
+  fi
   umask 022
-  [ -z "$co_lost" ] || { eval "e_$co_i=\"cannot write \$co_z bytes to \$co_p: is the disk full or read-only?\"" && return 1; }
+  [ -z "$co_e" ] || { eval "e_$co_i=\"cannot write \$co_z bytes to \$co_p: is the disk full or read-only?\"" && return 1; }
 }
 
 # co_verify: what arrived is on the disk and is what was meant.

@@ -61,7 +61,7 @@ co_drain() {
 
 # co_take BYTES FILE: move exactly BYTES bytes from stdin into FILE (truncated first). dd never reads ahead.
 co_take() {
-  : >"$2" || return
+  printf '' >"$2" || return # not ":", a special builtin: dash ends when its redirection fails
   if [ "$1" -ge 65536 ]; then
     dd bs=65536 count=$(($1 / 65536)) iflag=fullblock 2>/dev/null >>"$2" || return
   fi
