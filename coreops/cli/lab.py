@@ -76,7 +76,7 @@ def status(name: NameOption = "lab", as_json: JsonOption = False) -> None:
     lab = Lab.open(name)
     nodes = lab.status()
     if as_json:
-        told = {"lab": name, "subnet": lab.plan.subnet, "inventory": str(lab.inventory)}
+        told = {"lab": name, "subnet": lab.plan.subnet, "inventory": str(lab.inventory), "image": str(lab.image.folder)}
         typer.echo(json.dumps(told | {"nodes": [node.to_dict() for node in nodes]}))
         return
     _table(nodes)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from coreops.errors import InputError
-from coreops.providers.namespace import cgroup, disk, gpt, image
+from coreops.providers.namespace import cgroup, disk, gpt
 from coreops.providers.namespace.host import lock_held, run, wait_until
 from coreops.providers.namespace.lab import Lab
 from coreops.providers.namespace.names import LabNames
@@ -118,7 +118,7 @@ def test_reboot_inside_really_restarts_the_node(healthy: Lab) -> None:
 
 
 def test_a_new_release_has_one_try_and_falls_back_unless_marked_good(healthy: Lab) -> None:
-    usr = image.current().usr("1.1.0")
+    usr = healthy.image.usr("1.1.0")
     with usr.open("rb") as stream:
         write = healthy.ssh_command("n2", ["sudo dd of=/dev/disk/by-partlabel/USR-B bs=1M conv=fsync status=none"])
         subprocess.run(write, stdin=stream, check=True, timeout=60)
@@ -280,7 +280,7 @@ def test_up_interrupted_anywhere(clean: Callable[[], str], tmp_path: Path, how: 
     if how == signal.SIGINT and process.returncode != 0:
         assert process.returncode == 5, said
         assert not names.folder.exists()
-        assert not (tmp_path / "inventories" / name).exists()
+        assert not (tmp_path / "inventories").exists()
     lab = Lab.up(name, nodes=2, inventory_folder=tmp_path / "i")
     assert [each.state for each in lab.status()] == ["running", "running"]
 

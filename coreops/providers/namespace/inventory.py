@@ -83,4 +83,4 @@ def remove(folder: Path) -> None:
         return
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    remove_empty([folder])
+    remove_empty([folder, *([folder.parent] if folder.parent.name == "inventories" else [])])

@@ -61,6 +61,11 @@ class Lab:
         """The inventory folder that was written last."""
         return Path(self.plan.inventories[-1])
 
+    @property
+    def image(self) -> image.Image:
+        """The image in the cache: ``image.usr("1.1.0")`` is what goes into a USR slot."""
+        return image.Image(image.cache_root() / self.plan.image)
+
     @classmethod
     def open(cls, name: str) -> Lab:
         """Return a lab of this machine. Raises InputError."""
