@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,8 +19,10 @@ from coreops.playbook.hostvars import HostVars, OtherHost
 from coreops.playbook.load_task import check_handler
 from coreops.playbook.plays import Play, Task
 from coreops.playbook.program import HostProgram
-from coreops.playbook.values import Value
-from coreops.playbook.vars import HostState, Scope, View
+from coreops.playbook.values import Value, texts
+from coreops.playbook.vars import CONNECTION, HostState, Scope, View
+
+_FACT = re.compile(r"\b(?:ansible_[a-z0-9_]+|facts)\b")
 
 
 class Hosts(Protocol):
@@ -147,6 +150,18 @@ class BoundPlay:
             magic=magic,
             gather=self.play.gather_facts is not False,
         )
+
+    @cached_property
+    def mentions_facts(self) -> bool:
+        """Does a template of this play name a fact? Then facts come along with the first exchange that must end anyway."""
+        if self.play.gather_facts is False:
+            return False
+        values = [
+            *self.variables.values(),
+            *(value for task in (*self.tasks, *self.handlers) for value in task.values()),
+        ]
+        names = {name for value in values for source in texts(value) for name in _FACT.findall(source)}
+        return bool(names - CONNECTION - self._magic.keys())
 
     @cached_property
     def dynamic(self) -> frozenset[str]:

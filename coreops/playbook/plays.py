@@ -5,7 +5,7 @@ Values that may hold templates are ``Value``; everything else is plain. Play-wid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,15 @@ class Task:
     no_log: Placed | None = None
     timeout: Placed | None = None
     any_errors_fatal: bool = False
+
+    def values(self) -> Iterator[Value]:
+        """Every value of this task that may hold a template, but its name."""
+        yield from self.vars.values()
+        groups = (self.when, self.notify, self.failed_when or (), self.changed_when or (), self.until or ())
+        single = (self.loop, self.label, self.become_user, self.ignore_errors, self.retries, self.delay)
+        for each in (*self.args.values(), *self.environment, *single, *(each for group in groups for each in group)):
+            if each is not None:
+                yield each.value
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

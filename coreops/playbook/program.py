@@ -98,7 +98,8 @@ class HostProgram:
         except Cut:
             pass
         except PendingReference as reference:
-            if reference.facts and not isinstance(self._state.facts, Pending) and self._key in (None, self._own_key()):
+            wanted = reference.facts or (self._steps and self._state.facts is None and self._play.mentions_facts)
+            if wanted and self._key in (None, self._own_key()):
                 self._add_facts()
             elif not self._steps:
                 raise RuntimeError(f"{reference.what} is pending, and nothing is under way") from reference

@@ -6,7 +6,7 @@ is ever evaluated twice: what a template yields is not looked at for templates a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from coreops.errors import CoreopsError, InputError, did_you_mean
@@ -121,6 +121,15 @@ class Fields:
         from coreops.playbook.pending import OMIT
 
         return {key: value for key, part in self.parts.items() if (value := part.evaluate(scope)) is not OMIT}
+
+
+def texts(value: Value) -> Iterator[str]:
+    """The source of every template in a value."""
+    if isinstance(value, Text):
+        yield value.source
+    elif isinstance(value, (Listing, Fields)):
+        for part in value.parts.values() if isinstance(value, Fields) else value.parts:
+            yield from texts(part)
 
 
 def prepare(node: Node) -> Value:
