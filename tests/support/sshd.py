@@ -31,7 +31,19 @@ def keypair(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
     """Make a key pair with ssh-keygen; return the private key's path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)],
+        [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            kind,
+            *(("-b", "2048") if kind == "rsa" else ()),
+            "-N",
+            passphrase,
+            "-C",
+            "test",
+            "-f",
+            str(path),
+        ],
         check=True,
         stdin=subprocess.DEVNULL,
     )

@@ -31,3 +31,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """No test reads the developer's ssh_config, keys or agent."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for the last words of dead commands: nothing here has a slow network."""
+    for module in ("paramiko", "openssh", "process"):
+        monkeypatch.setattr(f"coreops.transport.{module}.LAST_WORDS", 0.3)
