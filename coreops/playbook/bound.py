@@ -153,7 +153,7 @@ class BoundPlay:
 
     @cached_property
     def mentions_facts(self) -> bool:
-        """Does a template of this play name a fact? Then facts come along with the first exchange that must end anyway."""
+        """Does a template of this play name a fact? Then facts come along with the first exchange that has to end."""
         if self.play.gather_facts is False:
             return False
         values = [
