@@ -36,6 +36,7 @@ def argument_names(module: Module[Any]) -> dict[str, tuple[str, ...]]:
     return {
         name: tuple(alias for alias in aliases_of(field) if alias != name)
         for name, field in module.arguments.model_fields.items()
+        if not field.exclude
     }
 
 

@@ -34,9 +34,9 @@ class Context:
 
     id: prefix for step ids (append ``.0``, ``.1``, ... when there are several steps). base: the playbook's folder;
     ``find(kind, name)``, kind "files" or "templates", resolves a controller path as Ansible does (absolute, or below
-    base/kind, or base) and raises InputError with the task's position when it is missing. template: render a Jinja2 text
-    with this host's variables. evaluate: the value of one Jinja2 expression (a condition of ``assert``, the name in
-    ``debug: var=``); raises InputError. vars: this host's variables, templated on access. verbosity: the number of -v.
+    base/kind, or base) and raises InputError with the task's position when it is missing. template: render a Jinja2
+    text with this host's variables. evaluate: the value of one Jinja2 expression (a condition of ``assert``, the name
+    in ``debug: var=``); raises InputError. vars: this host's variables, templated on access. verbosity: how many -v.
     """
 
     id: str

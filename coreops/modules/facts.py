@@ -23,6 +23,7 @@ _FAMILIES = {
     "alpine": "Alpine",
     "gentoo": "Gentoo",
 }
+_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DF = re.compile(r"(?P<device>.*?)\s+(?P<total>\d+)\s+\d+\s+(?P<free>-?\d+)\s+\S+\s+(?P<mount>/.*)")
 _ADDRESS = re.compile(
     r"\d+: (?P<interface>\S+)\s+(?P<family>inet6?) (?P<address>[^/ ]+)(?:/(?P<prefix>\d+))?.* scope (\S+)"
@@ -100,6 +101,9 @@ def _os_release(lines: Sequence[str]) -> dict[str, str]:
         name, equals, value = line.partition("=")
         if not equals or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
             continue
+        if quoted := _DOUBLE.fullmatch(value):
+            values[name] = re.sub(r"\\([$`\"\\])", r"\1", quoted[1])
+            continue
         try:
             values[name] = "".join(shlex.split(value)[:1])
         except ValueError:
@@ -168,7 +172,7 @@ def _network(lines: dict[str, list[str]]) -> dict[str, Any]:
         if name and name not in interfaces:
             interfaces.append(name)
     global4 = [m for m in found if m["family"] == "inet" and m[5] == "global"]
-    route = shlex.split(lines["route"][0]) if lines.get("route") else []
+    route = lines["route"][0].split() if lines.get("route") else []
     device = route[route.index("dev") + 1] if "dev" in route[:-1] else None
     # Without a default route (a closed network): the first address that others can reach.
     chosen = next((m for m in global4 if device in (None, m["interface"])), None)

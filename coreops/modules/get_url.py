@@ -113,7 +113,11 @@ class GetUrl(Module[GetUrlArguments]):
         env = {**context.env, "coreops_curl": _curl(args, args.url), "coreops_url": args.url}
         if listed:
             env |= {"coreops_curl_list": _curl(args, wanted), "coreops_url_list": wanted}
-        shared += _FETCH.replace("@options@", _wget(args)).replace("@secret@", _SECRET if _secret(args) else "")
+        shared += (
+            _FETCH.replace("@timeout@", str(args.timeout))
+            .replace("@insecure@", "" if args.validate_certs else " --no-check-certificate")
+            .replace("@secret@", _SECRET if _secret(args) else "")
+        )
         have = 'wanted_sum && has_sum "$dest"' if algorithm else ("false" if args.force else ":")
         probe = sh.probe(sh.FAIL, shared, f'[ -e "$dest" ] && {have} || exit 1\nattributes_hold "$dest"\n', **values)
         writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
@@ -172,10 +176,6 @@ def _curl_quote(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
-def _wget(args: GetUrlArguments) -> str:
-    return f"-q -T {args.timeout}" + ("" if args.validate_certs else " --no-check-certificate")
-
-
 # Where it goes, once it is known what dest is.
 _SHARED = """\
 if [ -d "$dest" ] || [ "${dest%/}" != "$dest" ]; then
@@ -207,13 +207,17 @@ wanted_sum() {
 """
 _SECRET = """\
     fail "this node has no curl, and wget would show headers and passwords to everybody; install curl"
+    # shellcheck disable=SC2317
 """
 _FETCH = """\
 fetch() {
   if command -v curl >/dev/null 2>&1; then
     printf '%s' "$1" | curl -q -K - -o "$3"
   elif command -v wget >/dev/null 2>&1; then
-@secret@    wget @options@ -O "$3" -- "$2"
+@secret@    case $(wget --help 2>&1) in
+      *BusyBox*) wget -q@insecure@ -O "$3" -- "$2" ;; # its -T crashes where it was built with threads
+      *) wget -q -T @timeout@@insecure@ -O "$3" -- "$2" ;;
+    esac
   else
     fail "this node has neither curl nor wget; copy the file from the controller"
   fi

@@ -52,8 +52,9 @@ class Place:
             )
         swap = _SWAP % ("I" if self.icase else "") if self.replacement else "swap() { printf '%s\\n' \"$line\"; }\n"
         return (
-            "LC_ALL=C\nexport LC_ALL line\n"
+            "LC_ALL=C\nexport LC_ALL\n"
             + _EXACT
+            + "# shellcheck disable=SC2094 # both only read\n"
             + f'find_lines() {{ {grep} <"$dest" | {numbers}; }}\n'
             + f"find_near() {{ {near}; }}\n"
             + f"pick() {{ {self.pick} -n 1; }}\n"
@@ -65,7 +66,7 @@ class Place:
 
 _EXACT = """\
 exact_lines() {
-  awk '{ sub(/\\r+$/, "") } ($0 "") == (ENVIRON["line"] "") { print NR }'
+  line=$line awk '{ sub(/\\r+$/, "") } ($0 "") == (ENVIRON["line"] "") { print NR }'
 }
 """
 # No match of the pattern: is the line there as it is?
@@ -94,6 +95,7 @@ look() {
     return 0
   fi
   [ -f "$dest" ] || fail "$dest is not a regular file"
+  # shellcheck disable=SC2094 # both only read
   tr -d '\\000' <"$dest" | cmp -s - "$dest" || fail "$dest holds NUL bytes; it is not a text file"
   found=$(find_lines)
   if [ "$state" = absent ]; then

@@ -65,7 +65,8 @@ def parse_mode(value: object) -> Mode:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         # YAML 1.1 reads 0644 as the number 420, and 644 as 644, which is the mode 01204 that nobody wants.
-        if not 0 <= value <= _ALL or (re.fullmatch("[0-7]{3}", str(value)) and value != 0o620):
+        slip = re.fullmatch("[0-7]{3}", str(value)) and (value > 0o777 or value in (400, 440, 444, 500))
+        if slip or not 0 <= value <= _ALL:
             raise ValueError(f"{value} is a decimal number here; write the mode in quotes: '0{value}'")
         return _exact(f"{value:04o}", value)
     if isinstance(value, str):
@@ -103,7 +104,8 @@ def _symbolic(clauses: list[re.Match[str] | None], case: str) -> Change:
                 on |= bits
                 clear &= ~bits
             else:
-                gone = bits if operator == "-" else who & (0o1777 if case == "folder" else _ALL)
+                affected = who if clause[1] else _ALL
+                gone = bits if operator == "-" else affected & (0o1777 if case == "folder" else _ALL)
                 clear |= gone
                 on &= ~gone
                 if operator == "=":

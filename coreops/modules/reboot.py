@@ -87,6 +87,7 @@ fi
 if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
   systemd-run --quiet --no-block --on-active=1s --timer-property=AccuracySec=100ms -- /bin/sh -c "$reboot"
 else
+  # shellcheck disable=SC2016 # expanded by the inner shell
   setsid sh -c 'sleep 1; eval "$1"' sh "$reboot" >/dev/null 2>&1 </dev/null &
 fi
 """

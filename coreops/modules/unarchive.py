@@ -155,7 +155,7 @@ def _listed(args: UnarchiveArguments, archive: Archive, context: Context) -> str
         )
     entries = strip(_chosen(args, archive.entries), args.components)
     files = [entry for entry in entries if entry.kind in ("file", "hard")]
-    names = "".join(f"{q('./' + entry.path)}\n" for entry in files)
+    names = " \\\n  ".join(q("./" + entry.path) for entry in files)
     # With keep_newer, and in zip files (local time, even seconds), the time says nothing certain.
     timeless = archive.format == "zip" or args.keep_newer
     lines = [_line(entry, timeless) for entry in files]
@@ -166,7 +166,7 @@ def _listed(args: UnarchiveArguments, archive: Archive, context: Context) -> str
     )
     folders = [q("./" + entry.path) for entry in entries if entry.kind == "folder"]
     there = f'for one in {" ".join(folders)}; do [ -d "$one" ] || exit 1; done\n' if folders else ""
-    compare = PROBE_LISTED.replace("@names@", names.replace("\n", " \\\n").rstrip("\\\n ")) if files else ""
+    compare = PROBE_LISTED.replace("@names@", names) if files else ""
     return (
         '[ -d "$dest" ] || exit 1\ncd -- "$dest" || exit 2\n'
         + compare.replace("@time@", ":-" if timeless else ":%Y").replace("@wanted@", q("\n".join(lines)))

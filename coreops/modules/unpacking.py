@@ -56,7 +56,7 @@ $list
 END
 elif tar --version 2>/dev/null | grep -q GNU; then
   said=$(decompress | LC_ALL=C tar -d -f - -C "$dest" %s 2>&1) && exit 0
-  [ -z "$(printf '%%s\\n' "$said" | grep -v -E ': (Uid|Gid|Mode) differs$')" ] || exit 1
+  if printf '%%s\\n' "$said" | grep -q -v -E ': (Uid|Gid|Mode) differs$'; then exit 1; fi
 else
   list=$(decompress | tar -t -f -) || exit 2
   cd -- "$dest" || exit 2

@@ -104,7 +104,9 @@ def _script(args: WaitForArguments) -> tuple[str, dict[str, str]]:
             '{ [ -e "$path" ] || [ -L "$path" ]; }' if args.search_regex is None else '[ -f "$path" ] && match <"$path"'
         )
     else:
-        values |= {"host": args.host, "port": str(args.port), "connect": str(args.connect_timeout)}
+        values["port"] = str(args.port)
+        if args.state != "drained":
+            values |= {"host": args.host, "connect": str(args.connect_timeout)}
         shared += DRAINED if args.state == "drained" else PORT
         test = "drained" if args.state == "drained" else "answers" if args.search_regex is None else "banner | match"
     return shared + f"there() {{ {'! ' if gone else ''}{{ {test}; }}; }}\n" + LOOP, values

@@ -5,44 +5,47 @@ MATCH = """\
 match() { LC_ALL=C grep -q @icase@-E -e "$pattern"; }
 """
 
-# answers: does a TCP connection stand? banner: what the other side says first.
+# answers: does a TCP connection stand? banner: what the other side says first. bash knows at once; curl only when the
+# other side speaks or the time is up; /proc knows the ports of the node alone.
 PORT = """\
+tool=proc
+if command -v bash >/dev/null 2>&1; then
+  tool=bash
+elif command -v nc >/dev/null 2>&1 && nc -h 2>&1 | grep -q -e ' -z' -e '[[-][a-zA-Z]*z'; then
+  tool=nc
+elif command -v curl >/dev/null 2>&1; then
+  tool=curl
+fi
 address=$host
 case $host in *:*) address="[$host]" ;; esac
-tool=''
-for one in curl nc bash ss; do
-  if command -v "$one" >/dev/null 2>&1; then
-    tool=$one
-    break
-  fi
-done
+telnet() { curl -q -s --noproxy '*' -m "$1" -w "$2" -o "$3" "telnet://$address:$port" </dev/null || :; }
+connects() { [ "$(telnet "$1" '%{num_connects}' /dev/null)" = 1 ]; }
 # shellcheck disable=SC2329 # one of the two is needed
 answers() {
+  # shellcheck disable=SC2016 # expanded by bash
   case $tool in
-    curl)
-      made=$(curl -q -s -o /dev/null --noproxy '*' --connect-timeout "$connect" -m "$connect" -w '%{num_connects}' \\
-        "telnet://$address:$port" </dev/null || :)
-      case $made in 0 | '') return 1 ;; esac
-      ;;
-    nc) timeout "$connect" nc -z "$host" "$port" >/dev/null 2>&1 ;;
     bash) timeout "$connect" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null ;;
-    ss)
+    nc) timeout "$connect" nc -z "$host" "$port" >/dev/null 2>&1 ;;
+    curl) connects 1 || connects "$connect" ;;
+    *)
       case $host in
         127.* | ::1 | localhost | 0.0.0.0) ;;
-        *) fail "this node has no curl, nc or bash to connect to $host with; ss sees its own ports only" ;;
+        *) fail "this node has no bash, nc -z or curl to connect to $host with; /proc shows its own ports only" ;;
       esac
-      [ -n "$(ss -Hltn "sport = :$port")" ]
+      hex=$(printf ':%04X' "$port")
+      [ -n "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v hex="$hex" '$4 == "0A" && substr($2, length($2) - 4) == hex { print; exit }')" ]
       ;;
-    *) fail "this node has no curl, nc, bash or ss to look at a port with" ;;
   esac
 }
 # shellcheck disable=SC2329
 banner() {
+  # shellcheck disable=SC2016 # expanded by bash
   case $tool in
-    curl) curl -q -s --noproxy '*' -m "$connect" "telnet://$address:$port" </dev/null || : ;;
-    nc) timeout "$connect" nc "$host" "$port" </dev/null || : ;;
     bash) timeout "$connect" bash -c 'exec 3<>"/dev/tcp/$0/$1"; cat <&3' "$host" "$port" 2>/dev/null || : ;;
-    *) fail "this node has no curl, nc or bash to listen to $host:$port with" ;;
+    nc) timeout "$connect" nc "$host" "$port" </dev/null 2>/dev/null || : ;;
+    curl) telnet "$connect" '' - ;;
+    *) fail "this node has no bash, nc or curl to listen to $host:$port with" ;;
   esac
 }
 """

@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2329,SC2154 # the parts of one step; the loader sets $blobN
+# t: {'once': False, 'changes': True, 'cwd': '/', 'blobs': 0} env [] reconnect None
+probe_t() (
+set -u
+name=core
+gid=500
+entry() {
+  if command -v getent >/dev/null 2>&1; then
+    getent -- "$1" "$2" || :
+  else
+    wanted=$2 awk -F : '($1 "") == (ENVIRON["wanted"] "")' "/etc/$1"
+  fi
+}
+is=$(entry group "$name")
+[ -n "$is" ] || exit 1
+is=${is#*:*:}
+[ -z "$gid" ] || [ "${is%%:*}" = "$gid" ]
+)
+act_t() (
+set -eu
+name=core
+gid=500
+entry() {
+  if command -v getent >/dev/null 2>&1; then
+    getent -- "$1" "$2" || :
+  else
+    wanted=$2 awk -F : '($1 "") == (ENVIRON["wanted"] "")' "/etc/$1"
+  fi
+}
+if [ -n "$(entry group "$name")" ]; then
+  groupmod --non-unique --gid "$gid" -- "$name"
+else
+  groupadd --system --non-unique ${gid:+--gid "$gid"} -- "$name"
+fi
+)

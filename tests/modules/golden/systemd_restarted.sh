@@ -1,0 +1,55 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2329,SC2154 # the parts of one step; the loader sets $blobN
+# t: {'once': True, 'changes': True, 'cwd': '/', 'blobs': 0} env [] reconnect None
+probe_t() (
+set -u
+unit=x
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 2
+}
+is=$(systemctl show -p LoadState,ActiveState,SubState,UnitFileState,FragmentPath -- "$unit") || exit 2
+printf '%s\n' "$is"
+# shellcheck disable=SC2034 # not all are looked at
+while IFS='=' read -r key value; do
+  case $key in
+    LoadState) load=$value ;;
+    ActiveState) active=$value ;;
+    UnitFileState) file=$value ;;
+  esac
+done <<END
+$is
+END
+case $load in
+  not-found) fail "there is no unit $unit on this node; install its unit file first (and daemon_reload)" ;;
+  bad-setting | error) fail "the unit file of $unit is wrong ($load); see: systemctl status $unit" ;;
+esac
+false || exit 1
+)
+act_t() (
+set -eu
+unit=x
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 2
+}
+explain() {
+  {
+    systemctl status --no-pager --lines 10 -- "$unit" || :
+  } >&2
+  exit 2
+}
+is=$(systemctl show -p LoadState,ActiveState,SubState,UnitFileState,FragmentPath -- "$unit") || exit 2
+printf '%s\n' "$is"
+# shellcheck disable=SC2034 # not all are looked at
+while IFS='=' read -r key value; do
+  case $key in
+    LoadState) load=$value ;;
+    ActiveState) active=$value ;;
+    UnitFileState) file=$value ;;
+  esac
+done <<END
+$is
+END
+false || { systemctl restart -- "$unit" || explain; }
+)
