@@ -35,14 +35,18 @@ KEX_TIMEOUT = Cause("timeout", "key exchange timed out", "the host is overloaded
 AUTH_TIMEOUT = Cause("timeout", "authentication timed out", "check sshd's UseDNS, PAM and the host's load")
 START_TIMEOUT = Cause("timeout", "the command did not start in time", "check the host's load and sudo's name lookups")
 NOT_SSH = Cause("key exchange", "not an SSH server", "check the port (ansible_port)")
-KEX = Cause("key exchange", "key exchange failed", "client and server share no algorithm; try transport openssh")
+KEX = Cause("key exchange", "key exchange failed", "no common algorithm; try coreops_transport: openssh")
 PROXY_COMMAND = Cause("proxy", "ProxyCommand failed", "run the command by hand")
 FORWARD = Cause("proxy", "the jump host could not reach the host", "check the address as seen from the jump host")
 AUTH = Cause(
     "auth", "no key was accepted", "check the user (ansible_user), the key file, and the host's authorized_keys"
 )
 NO_KEY = Cause("auth", "no key to offer", "set ansible_ssh_private_key_file, or add a key to ssh-agent")
-PARTIAL_AUTH = Cause("auth", "the host asks for a second factor", "use transport openssh with a ready ControlMaster")
+PARTIAL_AUTH = Cause(
+    "auth",
+    "the host asks for a second factor",
+    "nobody is there to answer it: allow this user to log in with a key alone",
+)
 SUDO_PASSWORD = Cause("sudo", "sudo asks for a password", "allow NOPASSWD for this user, or pass --ask-become-pass")
 SUDO_WRONG = Cause("sudo", "sudo rejected the password", "check the password; it was tried once only")
 SUDO_DENIED = Cause("sudo", "sudo refuses this user", "add the user to sudoers, or connect as root")

@@ -249,7 +249,7 @@ def refusal(policy: HostKeyPolicy, verdict: Verdict, key_type: str, blob: bytes)
         )
     elif verdict.state == "authority":
         what, why = "host key is vouched for by an authority only", f"{shown}; @cert-authority is {at}"
-        advice = "set transport: openssh for this host; it checks host certificates"
+        advice = "set coreops_transport: openssh for this host; it checks host certificates"
     else:
         what, why = UNKNOWN, f"{shown}; looked at {_list(policy.files)}"
         line = host_line(policy.name, key_type, blob)

@@ -65,7 +65,7 @@ def load_key(path: Path, where: str) -> PKey:
             f"key file {path} is not a usable private key",
             where=where,
             why=str(error) or type(error).__name__,
-            next="set transport: openssh for FIDO and PKCS#11 keys",
+            next="set coreops_transport: openssh for FIDO and PKCS#11 keys",
         ) from None
 
 

@@ -58,7 +58,9 @@ def parse_ssh_args(args: tuple[str, ...], where: str) -> dict[str, list[str]]:
             if set(word[1:]) <= HARMLESS_FLAGS:
                 continue
             raise InputError(
-                f"ssh option {word!r} is not understood here", where=where, next="set transport: openssh for this host"
+                f"ssh option {word!r} is not understood here",
+                where=where,
+                next="set coreops_transport: openssh for this host",
             )
         if not value:
             if not rest:
@@ -209,7 +211,10 @@ def _lookup(config: SSHConfig, address: str, where: str) -> dict[str, Any]:
         return dict(config.lookup(address))
     except (SSHException, ImportError) as error:
         raise InputError(
-            "ssh_config cannot be applied", where=where, why=str(error), next="set transport: openssh for this host"
+            "ssh_config cannot be applied",
+            where=where,
+            why=str(error),
+            next="set coreops_transport: openssh for this host",
         ) from None
 
 

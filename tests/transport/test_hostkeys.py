@@ -136,7 +136,7 @@ def test_an_authority_line_points_to_the_openssh_transport(tmp_path: Path) -> No
     file.write_text("@cert-authority * ssh-rsa AAAA\n")
     with pytest.raises(UnreachableError) as caught:
         policy(file, accept_new=True).check("ssh-rsa", b"ABC")
-    assert "transport: openssh" in str(caught.value.next)
+    assert "coreops_transport: openssh" in str(caught.value.next)
 
 
 def test_accept_new_appends_whole_lines_even_from_many_threads(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_paramiko_sends_host_certificates_to_openssh(
     with pytest.raises(UnreachableError) as caught:
         works(transport("paramiko"), certified(new_sshd, authority, "127.0.0.1"))
     assert caught.value.kind == "host key"
-    assert "transport: openssh" in str(caught.value.next)
+    assert "coreops_transport: openssh" in str(caught.value.next)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
