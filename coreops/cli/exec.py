@@ -54,7 +54,7 @@ def exec_(
         running("exec", loaded, hosts, reach, emit, journal, check=False) as run,
     ):
         ended = run.engine.drive({host: _program(host, command, timeout, emit) for host in hosts})
-        run.ended(ended, exit_code(ended))
+        run.ended(ended, exit_code(ended, interrupted=run.engine.interrupted))
     return run.exit_code
 
 

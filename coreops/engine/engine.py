@@ -88,7 +88,8 @@ class Engine:
             try:
                 outcome = self._drive_host(host, program, window, outcomes)
                 outcomes[host] = outcome
-                if outcome.state != "done" and until is not None and until(outcomes) and not stop.is_set():
+                fatal = program.failed_fatally or (until is not None and outcome.state != "done" and until(outcomes))
+                if fatal and not stop.is_set():
                     stop.set()
                     self._each(HostSession.stop)
             finally:
@@ -161,6 +162,8 @@ class Engine:
             state, error = "failed", caught
         if self.aborted and state != "done":
             state, error = "interrupted", InterruptedRun("killed by the operator", where=host, why=str(error))
+        if state in ("unreachable", "interrupted"):
+            program.abandon()
         exchanges = session.exchanges - before
         counts = getattr(program, "counts", None) or {}
         said = str(error) if error is not None else ""

@@ -123,9 +123,16 @@ class _Replay:
     def feed(self, record: Record) -> None:
         self._inner.feed(record)
 
+    def abandon(self) -> None:
+        self._inner.abandon()
+
     @property
     def failure(self) -> str | None:
         return self._inner.failure
+
+    @property
+    def failed_fatally(self) -> bool:
+        return self._inner.failed_fatally
 
 
 def _find(id: str, root: Path) -> Path:

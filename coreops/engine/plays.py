@@ -36,23 +36,21 @@ class PlaysOutcome:
 
     hosts: dict[str, HostOutcome] = field(default_factory=dict)
     stopped: str = ""
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
-        return exit_code(self.hosts)
+        return exit_code(self.hosts, interrupted=self.interrupted)
 
 
-def exit_code(hosts: Mapping[str, HostOutcome]) -> ExitCode:
-    """The code for a whole run: interrupted before failed before unreachable."""
+def exit_code(hosts: Mapping[str, HostOutcome], *, interrupted: bool) -> ExitCode:
+    """The code for a whole run. interrupted: by the operator, not because another host's failure was fatal."""
     states = {outcome.state for outcome in hosts.values()}
-    for state, code in (
-        ("interrupted", ExitCode.INTERRUPTED),
-        ("failed", ExitCode.FAILED),
-        ("unreachable", ExitCode.UNREACHABLE),
-    ):
-        if state in states:
-            return code
-    return ExitCode.DONE
+    if interrupted and "interrupted" in states:
+        return ExitCode.INTERRUPTED
+    if states & {"failed", "interrupted"}:
+        return ExitCode.FAILED
+    return ExitCode.UNREACHABLE if "unreachable" in states else ExitCode.DONE
 
 
 def run_plays(engine: Engine, plays: Sequence[Play], emit: Emit) -> PlaysOutcome:
@@ -68,7 +66,9 @@ def run_plays(engine: Engine, plays: Sequence[Play], emit: Emit) -> PlaysOutcome
             programs = {host: play.program(host, hosts) for host in hosts}
             ended = engine.drive(programs, until=(lambda _: True) if play.any_errors_fatal else None)
             outcome.hosts.update(ended)
-            outcome.stopped = _why_stop(play, len(hosts), ended) or ("interrupted" if engine.interrupted else "")
+            outcome.interrupted = engine.interrupted
+            fatal = any(program.failed_fatally for program in programs.values())
+            outcome.stopped = _why_stop(play, len(hosts), ended, fatal) or ("interrupted" if engine.interrupted else "")
             if outcome.stopped:
                 return outcome
     return outcome
@@ -77,11 +77,11 @@ def run_plays(engine: Engine, plays: Sequence[Play], emit: Emit) -> PlaysOutcome
 _DONE = HostOutcome("done")
 
 
-def _why_stop(play: Play, size: int, ended: Mapping[str, HostOutcome]) -> str:
+def _why_stop(play: Play, size: int, ended: Mapping[str, HostOutcome], fatal: bool) -> str:
     bad = sum(outcome.state != "done" for outcome in ended.values())
     if not bad:
         return ""
-    if play.any_errors_fatal:
+    if play.any_errors_fatal or fatal:
         return f"{play.name}: any_errors_fatal"
     if play.max_fail_percentage is not None and bad * 100 / size > play.max_fail_percentage:
         return f"{play.name}: {bad} of {size} hosts failed, more than max_fail_percentage {play.max_fail_percentage:g}"

@@ -31,3 +31,10 @@ class Program(Protocol):
     @property
     def failure(self) -> str | None:
         """Why this host has failed, or None."""
+
+    @property
+    def failed_fatally(self) -> bool:
+        """Did it fail in a way that must stop the other hosts too?"""
+
+    def abandon(self) -> None:
+        """The host will get no further (unreachable, stopped): nobody shall wait for it."""

@@ -6,6 +6,7 @@ the steps that have not been reported; steps that may not act twice are remember
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Iterator
@@ -46,7 +47,8 @@ class HostSession:
         self.exchanges = 0
         self.answered = False
         self._transport = transport
-        self._run = run
+        # Two names of one machine must not take each other's steps for their own.
+        self._run = f"{run}-{hashlib.sha256(target.name.encode()).hexdigest()[:8]}"
         self._emit = emit
         self._connection: Connection | None = None
         self._reader = MarkReader("")

@@ -26,10 +26,14 @@ class StepsProgram:
         self._on_record = on_record
         self.records: dict[str, Record] = {}
         self.failure: str | None = None
+        self.failed_fatally = False
 
     def next(self) -> Segment | None:
         segment, self._segment = self._segment, None
         return segment if segment and segment.steps else None
+
+    def abandon(self) -> None:
+        """Nobody waits for a fixed list of steps."""
 
     def feed(self, record: Record) -> None:
         self.records[record.step] = record

@@ -89,7 +89,7 @@ def test_every_host_ends_in_a_state():
             "bad": "failed",
             "dead": "unreachable",
         }
-        assert exit_code(outcomes) == ExitCode.FAILED
+        assert exit_code(outcomes, interrupted=False) == ExitCode.FAILED
         unreachable = [event for event in hosts.events if isinstance(event, HostUnreachable)]
         assert [(event.host, event.kind, event.message, event.next) for event in unreachable] == [
             ("dead", "tcp", "connection refused", "start sshd")
@@ -105,6 +105,11 @@ class Waiting:
 
     def next(self):
         return self._inner.next() if self._other.records else Wait(frozenset({self._name}), "its result")
+
+    failed_fatally = False
+
+    def abandon(self):
+        pass
 
     def feed(self, record):
         self._inner.feed(record)
@@ -181,14 +186,38 @@ def test_a_batch_within_its_budget_goes_on():
     assert outcome.hosts["c"].state == "done"
 
 
+def test_two_names_of_one_machine_act_each_for_themselves(tmp_path):
+    with Hosts(["a", "b"], forks=1) as hosts:
+        outcomes = hosts.engine.drive({name: sh(f"echo x >> {tmp_path}/log", once=True) for name in ("a", "b")})
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
+    assert (tmp_path / "log").read_text() == "x\nx\n"
+
+
+def test_a_fatal_failure_stops_the_others_after_their_current_step(tmp_path):
+    fatal = sh("exit 1")
+    fatal.failed_fatally = True
+    long = StepsProgram(
+        [
+            ShellStep(id="1", title="t", act=f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"),
+            ShellStep(id="2", title="t", act="true"),
+        ]
+    )
+    with Hosts(["a", "b"]) as hosts:
+        threading.Timer(1, (tmp_path / "go").touch).start()
+        outcomes = hosts.engine.drive({"b": long, "a": fatal})
+    assert (outcomes["a"].state, outcomes["b"].state) == ("failed", "interrupted")
+    assert list(long.records) == ["1"]
+
+
 def test_exit_codes():
-    def code(*states):
-        return exit_code({str(n): HostOutcome(state) for n, state in enumerate(states)})
+    def code(*states, interrupted=False):
+        return exit_code({str(n): HostOutcome(state) for n, state in enumerate(states)}, interrupted=interrupted)
 
     assert code("done") == 0
     assert code("done", "unreachable") == 3
     assert code("failed", "unreachable") == 1
-    assert code("failed", "interrupted") == 5
+    assert code("failed", "interrupted") == 1
+    assert code("failed", "interrupted", interrupted=True) == 5
 
 
 def test_default_window_is_sane():

@@ -19,9 +19,7 @@ def run(journal, steps, fail_at=None):
     transport = ShellTransport()
     program = StepsProgram(steps)
     try:
-        with Engine(
-            {"h": Target("h", "h")}, journal, run=journal.id, transport=transport, journal=journal
-        ) as engine:
+        with Engine({"h": Target("h", "h")}, journal, run=journal.id, transport=transport, journal=journal) as engine:
             return program, engine.drive({"h": program})["h"]
     finally:
         transport.close()
