@@ -38,6 +38,9 @@ HOSTILE = (
     "{a,b}",
 )
 
+# The same in few names, for tests that run a task for each.
+ODD = ("-rf a b'\"$(id)`id`\n*\\n%s!x;{a,b}\\é\u2028 ", "*", "~")
+
 
 def applets(folder: Path) -> Path:
     """A folder with all of busybox's tools."""

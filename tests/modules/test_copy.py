@@ -12,7 +12,7 @@ from coreops.errors import InputError
 from coreops.model import FileStep
 from coreops.modules import registry
 from coreops.modules.arguments import parse
-from tests.modules.harness import HERE, HOSTILE, Node, steps_of
+from tests.modules.harness import HERE, HOSTILE, ODD, Node, steps_of
 
 
 def mode(path: Path) -> int:
@@ -96,7 +96,7 @@ def test_from_the_node_itself(node: Node, tmp_path: Path) -> None:
 
 
 def test_hostile_names_and_content(node: Node, tmp_path: Path) -> None:
-    for name in HOSTILE:
+    for name in ODD:
         for raw in ({}, {"backup": True}):
             path = tmp_path / f"x{len(raw)}" / name
             path.parent.mkdir(exist_ok=True)

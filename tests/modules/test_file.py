@@ -11,7 +11,7 @@ import pytest
 from coreops.errors import InputError
 from coreops.modules import registry
 from coreops.modules.arguments import parse
-from tests.modules.harness import HERE, HOSTILE, Node
+from tests.modules.harness import HERE, HOSTILE, ODD, Node
 
 
 def mode(path: Path) -> int:
@@ -106,7 +106,7 @@ def test_absent(node: Node, tmp_path: Path) -> None:
 
 
 def test_hostile_names(node: Node, tmp_path: Path) -> None:
-    for number, name in enumerate(HOSTILE):
+    for number, name in enumerate(ODD):
         path = tmp_path / str(number) / name
         assert node.run("file", {"path": str(path), "state": "directory"}).changed
         assert path.is_dir()

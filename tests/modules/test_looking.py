@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coreops.modules.facts import PROBE, parse_facts
-from tests.modules.harness import HOSTILE, Node
+from tests.modules.harness import ODD, Node
 
 
 def test_stat_of_a_file(node: Node, tmp_path: Path) -> None:
-    for name in HOSTILE:
+    for name in ODD:
         path = tmp_path / name
         path.write_text("x" * 10)
         path.chmod(0o640)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coreops.errors import InputError
 from coreops.modules import registry
 from coreops.modules.arguments import parse
-from tests.modules.harness import HERE, HOSTILE, Node
+from tests.modules.harness import HERE, HOSTILE, ODD, Node
 
 
 def test_words_arrive_unchanged(node: Node) -> None:
@@ -49,7 +49,7 @@ def test_free_form_options(node: Node, tmp_path: Path) -> None:
 
 
 def test_creates_takes_patterns_and_hostile_names(node: Node, tmp_path: Path) -> None:
-    for name in HOSTILE:
+    for name in ODD:
         (tmp_path / "there").mkdir(exist_ok=True)
         (tmp_path / "there" / name).touch()
         assert not node.run("command", {"cmd": "false", "creates": f"{tmp_path}/there/{name}"}).changed
