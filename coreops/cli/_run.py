@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from coreops.engine.journal import Journal
     from coreops.events import Emit
     from coreops.inventory import Inventory
+    from coreops.model import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def running(
             accept_new=reach.accept_new,
             become=reach.become.get(host, False),
             become_password=password,
+            render=renderer(inventory, host),
         )
         for host in hosts
     }
@@ -87,6 +89,17 @@ def running(
     finally:
         code, states = (state.exit_code, state.states) if state else (1, {})
         emit(RunFinished(journal.id, code, time.monotonic() - began, dict(states)))
+
+
+def renderer(inventory: Inventory, host: str) -> Callable[[str, Position], Any]:
+    """Templates connection variables; jinja2 is imported only when one needs it."""
+
+    def render(text: str, position: Position) -> Any:
+        from coreops.playbook.rendering import host_renderer
+
+        return host_renderer(inventory, host)(text, position)
+
+    return render
 
 
 def note_resume(journal: Journal, exit_code: int) -> str | None:
