@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-USER = "coreops-bench"
+USER = f"bench-{os.getpid()}"  # several benchmarks may run at once
 ADDRESSES = 16  # sshd listens on so many at most; more hosts share them
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
@@ -136,9 +136,6 @@ def _user() -> tuple[str, bool]:
     """The user to log in as. Root makes one with ``sh`` as login shell, so that no .bashrc is measured."""
     if os.geteuid() != 0:
         return getpass.getuser(), False
-    with contextlib.suppress(KeyError):
-        pwd.getpwnam(USER)
-        return USER, True
     home = tempfile.gettempdir()
     subprocess.run(["useradd", "-M", "-d", home, "-s", "/bin/sh", "-p", "*", USER], check=True)
     return USER, True

@@ -216,9 +216,9 @@ class Engine:
             session = self._sessions.get(host)
             if session is None:
                 target = self.targets[host]
-                transport = self._transport or self._transports.setdefault(
-                    target.transport, transport_for(target.transport)
-                )
+                transport = self._transport or self._transports.get(target.transport)
+                if transport is None:
+                    transport = self._transports[target.transport] = transport_for(target.transport)
                 session = self._sessions[host] = HostSession(target, transport, self._run, self._emit)
             return session
 

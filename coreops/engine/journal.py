@@ -145,16 +145,22 @@ def _find(id: str, root: Path) -> Path:
 
 
 _BYTES = ("stdout", "stderr", "before")
+_NUMBERS = ("rc", "truncated", "seconds")
 
 
 def _dump(record: Record) -> dict[str, Any]:
-    entry = asdict(record)
+    """The fields that are not at their default; by hand, as ``asdict`` costs more than a whole step."""
+    entry: dict[str, Any] = {"step": record.step, "state": record.state}
+    for name in _NUMBERS:
+        if value := getattr(record, name):
+            entry[name] = value
     for name in _BYTES:
-        try:
-            entry[name] = entry[name].decode()
-        except UnicodeDecodeError:
-            entry[name] = {"base64": base64.b64encode(entry[name]).decode()}
-    return {name: value for name, value in entry.items() if value not in ("", 0)}
+        if data := getattr(record, name):
+            try:
+                entry[name] = data.decode()
+            except UnicodeDecodeError:
+                entry[name] = {"base64": base64.b64encode(data).decode()}
+    return entry
 
 
 def _load(entry: Mapping[str, Any]) -> Record:
