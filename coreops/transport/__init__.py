@@ -16,6 +16,9 @@ NAMES = ("fake", "local", "openssh", "paramiko")
 def transport_for(name: str) -> Transport:
     """Return a new transport by name. Raises InputError for a name that does not exist."""
     if name == "paramiko":
+        from coreops.transport.lean import import_paramiko
+
+        import_paramiko()
         from coreops.transport.paramiko import ParamikoTransport
 
         return ParamikoTransport()
