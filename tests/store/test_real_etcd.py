@@ -53,7 +53,7 @@ def test_a_stopped_endpoint_fails_the_verification(local: LocalEtcd) -> None:
         local._step("n1", etcdctl.write_read("w", "k", "v", url))
 
 
-@pytest.mark.slow
+@pytest.mark.lab  # too long for the unit part
 def test_a_whole_life(local: LocalEtcd) -> None:
     """Grow from 1 to 3, lose a disk, take new settings, go to 5, replace a dead machine, shrink back."""
     converge(local, 1)
@@ -93,7 +93,7 @@ def test_a_whole_life(local: LocalEtcd) -> None:
     assert local.sh("n3", get).stdout == b"precious\n"
 
 
-@pytest.mark.slow
+@pytest.mark.lab  # too long for the unit part
 def test_lost_quorum_is_refused_and_nothing_is_started(local: LocalEtcd) -> None:
     converge(local, 3)
     local.wipe("n1")
