@@ -180,7 +180,6 @@ class OpensshConnection(ProcessSession):
 
     def close(self) -> None:
         super().close()
-        self._log_stream.close()
         for path in (self._fifo, self._socket):
             path.unlink(missing_ok=True)
 

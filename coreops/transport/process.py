@@ -30,8 +30,12 @@ class ProcessSession(Session):
         self.process = process
         self._poll = select.poll()
         self._streams: dict[int, IO[bytes]] = {}
+        self._owned: list[IO[bytes]] = []
         self._over_since: float | None = None
         self._shut = False
+        # nobody may close the pipes while someone uses their numbers: they could be another connection's by then
+        self._busy = threading.Lock()
+        self._writing = threading.Lock()
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -43,23 +47,28 @@ class ProcessSession(Session):
 
     def _watch(self, stream: IO[bytes]) -> None:
         os.set_blocking(stream.fileno(), False)
+        self._owned.append(stream)
         self._streams[stream.fileno()] = stream
         self._poll.register(stream.fileno(), select.POLLIN)
 
     def _read(self, timeout: float) -> Chunk | None:
         deadline = time.monotonic() + timeout
         while True:
-            if self._shut:
-                raise Ended(why="the connection was closed by coreops")
             left = max(0.0, deadline - time.monotonic())
-            # the process may be gone while its children hold the pipes: look now and then
-            for number, _ in self._poll.poll(min(left, SLICE) * 1000) if self._streams else ():
-                chunk = self._take(number)
-                if chunk is not None:
-                    return chunk
-            self._check_end()
+            with self._busy:
+                self._check_open()
+                # the process may be gone while its children hold the pipes: look now and then
+                for number, _ in self._poll.poll(min(left, SLICE) * 1000) if self._streams else ():
+                    chunk = self._take(number)
+                    if chunk is not None:
+                        return chunk
+                self._check_end()
             if left <= 0:
                 return None
+
+    def _check_open(self) -> None:
+        if self._shut:
+            raise Ended(why="the connection was closed by coreops")
 
     def _take(self, number: int) -> Chunk | None:
         """Read from a readable descriptor; None at its end."""
@@ -97,12 +106,15 @@ class ProcessSession(Session):
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            try:
-                view = view[os.write(self._stdin.fileno(), view) :]
-            except BlockingIOError:
-                self._make_way()
-            except (BrokenPipeError, ValueError):
-                raise Ended(self.process.poll(), "the command takes no more input") from None
+            with self._writing:
+                self._check_open()
+                try:
+                    view = view[os.write(self._stdin.fileno(), view) :]
+                except BlockingIOError:
+                    with self._busy:
+                        self._make_way()
+                except BrokenPipeError:
+                    raise Ended(self.process.poll(), "the command takes no more input") from None
 
     def _make_way(self) -> None:
         """The command's stdin is full. Read what it says meanwhile: it may wait for us to do so."""
@@ -136,8 +148,8 @@ class ProcessSession(Session):
         else:
             # the kernel is slow to end it, and close() must not be: someone else collects it
             threading.Thread(target=self.process.wait, daemon=True).start()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
+        with self._writing, self._busy:
+            for stream in (self._stdin, *self._owned):
                 with contextlib.suppress(OSError):
                     stream.close()
 
