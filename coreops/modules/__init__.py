@@ -1,1 +1,1 @@
-"""The modules: one file each, found by name through ``registry``. Pure: arguments in, steps out, records in, results out."""
+"""The modules: one file each, found by name through ``registry``. Pure: steps out, results out."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from coreops.model import Blob
+
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
@@ -36,6 +38,7 @@ class Archive:
 
     format: str
     entries: tuple[Entry, ...] | None
+    blob: Blob
 
 
 def read_archive(path: Path) -> Archive:
@@ -54,7 +57,7 @@ def _read(path: Path, mtime: int, size: int) -> Archive:
         if kind == "zip":
             entries = _zip(path)
         elif kind == "zstd":
-            return Archive(kind, None)
+            return Archive(kind, None, Blob.from_file(path))
         else:
             entries = _tar(path)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError) as error:
@@ -63,7 +66,7 @@ def _read(path: Path, mtime: int, size: int) -> Archive:
         parts = entry.path.split("/")
         if entry.path.startswith("/") or ".." in parts:
             raise ValueError(f"its member {entry.path!r} would land outside of dest")
-    return Archive(kind, entries)
+    return Archive(kind, entries, Blob.from_file(path))
 
 
 def _tar(path: Path) -> tuple[Entry, ...]:

@@ -7,6 +7,7 @@ import json
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,9 +134,16 @@ def read(source: Path, context: Context) -> Blob:
     try:
         if source.stat().st_size <= IN_MEMORY:
             return Blob.of(source.read_bytes())
-        return Blob.from_file(source)
+        stat = source.stat()
+        return _large(source, stat.st_mtime_ns, stat.st_size, stat.st_ino)
     except OSError as error:
         raise InputError(f"cannot read {source}", where=context.position, why=error.strerror) from None
+
+
+@lru_cache(maxsize=64)
+def _large(source: Path, mtime: int, size: int, inode: int) -> Blob:
+    """Hashed once, not once per host."""
+    return Blob.from_file(source)
 
 
 def _mode_of(source: Path) -> object:

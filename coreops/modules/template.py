@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -50,13 +49,9 @@ class Template(Module[TemplateArguments]):
         return place(context, args, dest, blob, id=context.id, force=args.force, follow=args.follow)
 
     def result(self, args: TemplateArguments, context: Context, records: Sequence[Record]) -> TaskResult:
-        blob, name = _render(args, context)
-        data = {
-            "dest": args.dest + name.removesuffix(".j2") if args.dest.endswith("/") else args.dest,
-            "src": args.src,
-            "size": blob.size,
-            "checksum": hashlib.sha1(blob.data or b"").hexdigest(),
-        }
+        data: dict[str, Any] = {"dest": args.dest, "src": args.src}
+        if args.dest.endswith("/"):
+            data["dest"] += context.find("templates", args.src).name.removesuffix(".j2")
         steps = self.steps(args, context) if context.diff else ()
         return placed(context, args, steps, records, data)
 

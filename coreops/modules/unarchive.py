@@ -21,6 +21,8 @@ from coreops.modules.running import words
 from coreops.modules.unpacking import FIND_FORMAT, MOVE, PROBE_LISTED, PROBE_REMOTE, UNPACK
 from coreops.shell.quote import glob, join, q
 
+# A script travels as one environment variable, and Linux has a limit for one.
+_LONGEST = 100_000
 _STRIP = re.compile(r"--strip(?:-components)?=(\d+)")
 
 
@@ -103,7 +105,7 @@ class Unarchive(Module[UnarchiveArguments]):
             path = context.find("files", args.src)
             try:
                 found = read_archive(path)
-                blobs = (Blob.from_file(path),)
+                blobs = (found.blob,)
             except (OSError, ValueError) as error:
                 raise InputError(f"cannot unpack {path}", where=context.position, why=str(error)) from None
             shared = f"format={found.format}\n"
@@ -112,6 +114,12 @@ class Unarchive(Module[UnarchiveArguments]):
         if creates:
             listed = "exit 1\n"
         probe = sh.probe(sh.FAIL, creates, shared, listed, **values)
+        if len(probe.encode()) > _LONGEST:
+            raise InputError(
+                f"{args.src} holds too many files to look at each on every run",
+                where=context.position,
+                next="say with creates which path is there afterwards",
+            )
         tar = join([*args.extra_opts, *(["--keep-newer-files"] if args.keep_newer else [])])
         unpack = (
             UNPACK.replace("@tar@", tar).replace("@members@", _members(args)).replace("@zip@", join(args.extra_opts))

@@ -166,7 +166,7 @@ def test_wait_for_a_port(node: Node, server: Server) -> None:
     assert (result.failed, result.changed) == (False, False), result
     assert node.run("wait_for", {"port": port, "timeout": 0, "state": "stopped"}).failed
     closed = free_port()
-    late = node.run("wait_for", {"port": closed, "timeout": 1, "msg": "no luck"})
+    late = node.run("wait_for", {"port": closed, "timeout": 0, "msg": "no luck"})
     assert late.failed
     assert late.message == "no luck"
     assert not node.run("wait_for", {"port": closed, "state": "stopped", "timeout": 1}).failed

@@ -160,6 +160,9 @@ def test_what_cannot_be_compared_needs_creates(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nobody can tell"):
         steps_of("unarchive", raw, tmp_path)
     assert steps_of("unarchive", {**raw, "creates": "/d/b"}, tmp_path)
+    make_tar(tmp_path / "many.tgz", names=tuple(f"{number:060}" for number in range(1500)))
+    with pytest.raises(InputError, match="too many files"):
+        steps_of("unarchive", {"src": "many.tgz", "dest": "/d"}, tmp_path)
     (tmp_path / "text.tgz").write_text("this is not an archive at all")
     with pytest.raises(InputError, match="not a tar or zip"):
         steps_of("unarchive", {"src": "text.tgz", "dest": "/d"}, tmp_path)
