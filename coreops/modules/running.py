@@ -139,6 +139,8 @@ def ran(args: Running, context: Context, records: Sequence[Record], command: str
     if record.state == "ok":
         return TaskResult(data={**data, "msg": f"Did not run command: {data['stdout']}"})
     if bad := failure(records):
-        said = bad if record.state == "unknown" else f"non-zero return code {record.rc}: {reason(record)}"
+        quiet = not record.stdout.strip() and not record.stderr.strip()
+        said = f"non-zero return code {record.rc}" + ("" if quiet else f": {reason(record)}")
+        said = bad if record.state == "unknown" else said
         return TaskResult(failed=True, message=said, data={**data, "msg": "non-zero return code"}, changed=True)
     return TaskResult(changed=True, data=data)
