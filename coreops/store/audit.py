@@ -38,9 +38,12 @@ class Look:
         self._clock = clock
         self._sent = 0.0
         self._asked = False
+        self._held: Segment | Wait | None = None
 
     def next(self) -> Segment | Wait | None:
-        inner = self._inner.next() if self._inner and self._inner.failure is None else None
+        inner, self._held = self._held, None
+        if inner is None and self._inner and self._inner.failure is None:
+            inner = self._inner.next()
         if self._asked:
             return inner
         self._asked = True
@@ -48,6 +51,7 @@ class Look:
         question = observe.step(self._member, self._wait)
         if isinstance(inner, Segment) and inner.user is None:
             return replace(inner, steps=(question, *inner.steps))
+        self._held = inner
         return Segment(self._id, (question,))
 
     def feed(self, record: Record) -> None:
@@ -55,6 +59,16 @@ class Look:
             self.node = observe.parse(self._member.name, record, self._sent, self._clock())
         elif self._inner:
             self._inner.feed(record)
+
+    @property
+    def failed_fatally(self) -> bool:
+        """Never: every node is looked at, whatever the others say."""
+        return False
+
+    def abandon(self) -> None:
+        """Tell the playbook's program, others may wait for it."""
+        if self._inner:
+            self._inner.abandon()
 
     @property
     def inner_failure(self) -> str | None:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from coreops.engine.engine import Engine, HostOutcome
+from coreops.engine.program import Program
 from coreops.engine.steps import StepsProgram
 from coreops.errors import CoreopsError, HostFailed, InterruptedRun, UnreachableError
 from coreops.events import Emit, Event, TaskFinished
@@ -92,7 +93,7 @@ class Nodes:
         """A step id that this run has not used yet."""
         return f"{word}{next(self._numbers)}"
 
-    def _drive(self, programs: Mapping[str, Any]) -> dict[str, HostOutcome]:
+    def _drive(self, programs: Mapping[str, Program]) -> dict[str, HostOutcome]:
         outcomes = self._engine.drive(programs)
         for host, outcome in outcomes.items():
             self.exchanges[host] = self.exchanges.get(host, 0) + outcome.exchanges
@@ -140,6 +141,6 @@ def together(hosts: Sequence[str], first: CoreopsError) -> CoreopsError:
     return kind(first.what, where=where, why=first.why, next=first.next)
 
 
-def _program(plays: Sequence[BoundPlay], host: str) -> Any:
+def _program(plays: Sequence[BoundPlay], host: str) -> Program | None:
     """The host's part of the playbook; bootstrap.yml is one play, so that a look at it is one exchange."""
     return next((play.program(host, play.hosts) for play in plays if host in play.hosts), None)
