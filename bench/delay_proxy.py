@@ -1,12 +1,14 @@
-"""A TCP proxy on loopback that holds every byte for half a round trip in each direction, and counts bytes.
+"""A TCP proxy on loopback that holds every byte for half a round trip in each direction, and counts.
 
-TCP's own handshake with the proxy is not delayed; who counts round trips adds one for it.
+Round trips are counted by what each side can have known, not by the clock, so a busy machine does not disturb them:
+what a client sends after an answer was delivered counts one more than that answer. TCP's own handshake is the first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +20,7 @@ class DelayProxy:
         self.port = 0
         self.bytes_up = 0
         self.bytes_down = 0
+        self.round_trips = 0
         self._address = address
         self._target_port = target_port
         self._half = rtt / 2
@@ -54,20 +57,34 @@ class DelayProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._address, self._target_port)
-        await asyncio.gather(
-            self._copy(reader, far_writer, up=True), self._copy(far_reader, writer, up=False), return_exceptions=True
-        )
+        clock = _Clock()
+        try:
+            await asyncio.gather(
+                self._copy(reader, far_writer, clock, up=True), self._copy(far_reader, writer, clock, up=False)
+            )
+        except asyncio.CancelledError:
+            pass  # the measurement is over
+        finally:
+            for each in (writer, far_writer):
+                each.close()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
-        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: _Clock, *, up: bool
+    ) -> None:
+        queue: asyncio.Queue[tuple[float, int, bytes]] = asyncio.Queue()
 
         async def deliver() -> None:
             while True:
-                due, data = await queue.get()
+                due, number, data = await queue.get()
                 await asyncio.sleep(max(0.0, due - self._loop.time()))
                 if not data:
                     writer.close()
                     return
+                if up:
+                    clock.server = max(clock.server, number)
+                else:
+                    clock.client = max(clock.client, number)
+                    self.round_trips = max(self.round_trips, clock.client)
                 writer.write(data)
 
         delivery = asyncio.create_task(deliver())
@@ -77,8 +94,17 @@ class DelayProxy:
                     self.bytes_up += len(data)
                 else:
                     self.bytes_down += len(data)
-                queue.put_nowait((self._loop.time() + self._half, data))
+                number = clock.client + 1 if up else clock.server
+                queue.put_nowait((self._loop.time() + self._half, number, data))
         except ConnectionError:
             pass  # one side hung up; the other one is told
-        queue.put_nowait((self._loop.time() + self._half, b""))
+        queue.put_nowait((self._loop.time() + self._half, 0, b""))
         await delivery
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The number of round trips behind what each side has received so far."""
+
+    client: int = 1
+    server: int = 1

@@ -15,7 +15,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "cpu": ("CPU s", "{:.2f}"),
     "memory": ("MiB", "{:.0f}"),
     "cpu_ms_per_host": ("CPU ms a host", "{:.1f}"),
-    "round_trips": ("round trips", "{:.1f}"),
+    "round_trips": ("round trips", "{}"),
     "bytes_up": ("bytes up", "{}"),
     "bytes_down": ("bytes down", "{}"),
     "rounds": ("rounds", "{}"),
