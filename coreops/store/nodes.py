@@ -137,7 +137,9 @@ def together(hosts: Sequence[str], first: CoreopsError) -> CoreopsError:
     where = ", ".join(hosts) if len(hosts) > 1 else (first.where or hosts[0])
     if isinstance(first, UnreachableError):
         return UnreachableError(first.kind, first.what, where=where, why=first.why, next=first.next)
-    kind = type(first) if type(first) in (InterruptedRun, CoreopsError) else HostFailed
+    if isinstance(first, InterruptedRun):
+        return InterruptedRun(first.what, where=where, why=first.why, next="run the same command again: it continues")
+    kind = CoreopsError if type(first) is CoreopsError else HostFailed
     return kind(first.what, where=where, why=first.why, next=first.next)
 
 
