@@ -332,12 +332,12 @@ class Link(BaseTransport):  # type: ignore[misc]
             raise error if isinstance(error, ChannelException) else ChannelException(0, "refused")
 
     def run_command(self, pipe: Pipe, command: str) -> None:
-        """Start a command on a session; a refusal closes the channel. Takes no round trip."""
+        """Start a command on a session. No reply is asked for: sshd would hold the command's output behind it (Nagle)."""
         m = Message()
         m.add_byte(cMSG_CHANNEL_REQUEST)
         m.add_int(pipe.remote_chanid)
         m.add_string("exec")
-        m.add_boolean(True)
+        m.add_boolean(False)
         m.add_string(command)
         self._send_user_message(m)
 

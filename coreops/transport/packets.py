@@ -33,6 +33,8 @@ class Packets(Packetizer):
         self._length_is_clear = True
         self._mac_size = 0
         self._block = 8
+        family = getattr(sock, "family", None)
+        self._acknowledge = family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_QUICKACK")
         # a jump channel is no file descriptor and waits by itself
         self._wait = getattr(sock, "wait_readable", None) or _poller(sock)
 
@@ -56,6 +58,9 @@ class Packets(Packetizer):
 
     def fill(self, timeout: float) -> bool:
         """Wait for bytes and buffer them; False when none came. Raises EOFError, OSError."""
+        if self._acknowledge and not self._wait(0.0):
+            # sshd leaves Nagle on until the shell runs: its next packet waits for our acknowledgement of the last one
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if not self._wait(timeout):
             return False
         data = self._sock.recv(READ_SIZE)

@@ -1,7 +1,8 @@
 """The default transport: SSH through paramiko, strict host keys, ssh_config, agent and jump hosts.
 
-Round trips on a cold connection: TCP, banners with key exchange proposals, key exchange, and one for service request,
-signature and session together; the command travels with the first bytes sent.
+Round trips of a cold connection and one exchange, measured over a delayed link to OpenSSH 9.2: 8. TCP 1, banners and
+proposals 2, key exchange 1, then service request, signature and session in one breath 2 (sshd holds the second answer
+back until the first is acknowledged), command until sshd opens its window 1, input until output 1.
 """
 
 from __future__ import annotations
