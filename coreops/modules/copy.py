@@ -132,18 +132,16 @@ class Copy(Module[CopyArguments]):
 def read(source: Path, context: Context) -> Blob:
     """A file of the controller; small ones in memory, so that a diff can show them. Raises InputError."""
     try:
-        if source.stat().st_size <= IN_MEMORY:
-            return Blob.of(source.read_bytes())
         stat = source.stat()
-        return _large(source, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return _blob(source, stat.st_mtime_ns, stat.st_size, stat.st_ino)
     except OSError as error:
         raise InputError(f"cannot read {source}", where=context.position, why=error.strerror) from None
 
 
 @lru_cache(maxsize=64)
-def _large(source: Path, mtime: int, size: int, inode: int) -> Blob:
-    """Hashed once, not once per host."""
-    return Blob.from_file(source)
+def _blob(source: Path, mtime: int, size: int, inode: int) -> Blob:
+    """Read and hashed once, not once per host."""
+    return Blob.of(source.read_bytes()) if size <= IN_MEMORY else Blob.from_file(source)
 
 
 def _mode_of(source: Path) -> object:

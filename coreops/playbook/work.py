@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -208,18 +209,23 @@ def finder(base: Path, position: Position) -> Callable[[str, str], Path]:
     """Ansible's search: absolute, else below base/<kind>, else below base."""
 
     def find(kind: str, name: str) -> Path:
-        wanted = Path(name).expanduser()
-        places = [wanted] if wanted.is_absolute() else [base / kind / wanted, base / wanted]
-        for place in places:
-            if place.exists():
-                return place
-        raise InputError(
-            f"no file {name!r} on the controller",
-            where=position,
-            why=f"looked for {' and '.join(str(place) for place in places)}",
-        )
+        try:
+            return _find(base, kind, name)
+        except FileNotFoundError as error:
+            raise InputError(f"no file {name!r} on the controller", where=position, why=f"looked for {error}") from None
 
     return find
+
+
+@lru_cache(maxsize=1024)
+def _find(base: Path, kind: str, name: str) -> Path:
+    """Looked for once, not once per host. Raises FileNotFoundError with the places, which is not remembered."""
+    wanted = Path(name).expanduser()
+    places = [wanted] if wanted.is_absolute() else [base / kind / wanted, base / wanted]
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(" and ".join(str(place) for place in places))
 
 
 def dress(steps: Sequence[Step], ctx: Context, *, ignore: bool, in_check: bool, secret: bool) -> tuple[Step, ...]:
