@@ -16,8 +16,8 @@ import threading
 import time
 from typing import Any
 
-from coreops.transport.link import Late, Link, LinkDown
-from coreops.transport.packets import Packets
+from coreops.transport.link import Link
+from coreops.transport.packets import Late, LinkDown, Packets
 from coreops.transport.pipe import Pipe
 
 

@@ -36,7 +36,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, MessageOrderError, SSHException
 
-from coreops.transport.packets import Packets
+from coreops.transport.packets import Late, LinkDown, NotAllowed, Packets
 from coreops.transport.pipe import Pipe
 
 if TYPE_CHECKING:
@@ -50,18 +50,6 @@ else:
 WINDOW = 2 << 20
 PACKET = 1 << 15
 RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
-
-
-class LinkDown(Exception):
-    """The connection is gone; ``args[0]`` is the reason."""
-
-
-class Late(Exception):
-    """The peer did not do its part in time; ``args[0]`` names the part. (Not TimeoutError: that is an OSError.)"""
-
-
-class NotAllowed(Exception):
-    """No key was accepted; ``args[0]`` may say more."""
 
 
 class Link(BaseTransport):  # type: ignore[misc]
@@ -332,7 +320,7 @@ class Link(BaseTransport):  # type: ignore[misc]
             raise error if isinstance(error, ChannelException) else ChannelException(0, "refused")
 
     def run_command(self, pipe: Pipe, command: str) -> None:
-        """Start a command on a session. No reply is asked for: sshd would hold the command's output behind it (Nagle)."""
+        """Start a command on a session. No reply: sshd would hold the output behind it (Nagle)."""
         m = Message()
         m.add_byte(cMSG_CHANNEL_REQUEST)
         m.add_int(pipe.remote_chanid)

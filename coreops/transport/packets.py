@@ -17,6 +17,18 @@ READ_SIZE = 1 << 16
 MAX_PACKET = 1 << 18
 
 
+class LinkDown(Exception):
+    """The connection is gone; ``args[0]`` is the reason."""
+
+
+class Late(Exception):
+    """The peer did not do its part in time; ``args[0]`` names the part. (Not TimeoutError: that is an OSError.)"""
+
+
+class NotAllowed(Exception):
+    """No key was accepted; ``args[0]`` may say more."""
+
+
 class Stalled(EOFError):
     """The peer stopped in the middle of a packet, or takes no more bytes."""
 

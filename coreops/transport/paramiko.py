@@ -25,7 +25,8 @@ from coreops.transport.become import launch, unlock
 from coreops.transport.dial import Forwarded, ProxyCommand, connect
 from coreops.transport.failures import failure
 from coreops.transport.keys import LazyAgent, candidates
-from coreops.transport.link import Late, Link, LinkDown, NotAllowed
+from coreops.transport.link import Link
+from coreops.transport.packets import Late, LinkDown, NotAllowed
 from coreops.transport.pipe import Pipe
 from coreops.transport.protocol import Chunk
 from coreops.transport.session import Ended, Session
