@@ -11,6 +11,9 @@ from pydantic import Field, model_validator
 from coreops.model import Record, Step, TaskResult
 from coreops.modules.base import Arguments, Context, Module
 
+# Ansible's own key: shown at every verbosity.
+_SHOWN = {"_ansible_verbose_always": True}
+
 
 class DebugArguments(Arguments):
     msg: Any = Field("Hello world!", description="What to show.")
@@ -43,9 +46,9 @@ class Debug(Module[DebugArguments]):
         if args.verbosity > context.verbosity:
             return TaskResult(skipped=True, data={"skipped_reason": "Verbosity threshold not met."})
         if args.var is None:
-            return TaskResult(message=_show(args.msg), data={"msg": args.msg})
+            return TaskResult(message=_show(args.msg), data={"msg": args.msg, **_SHOWN})
         value = context.evaluate(args.var, context.position)
-        return TaskResult(message=f"{args.var}: {_show(value)}", data={args.var: value})
+        return TaskResult(message=f"{args.var}: {_show(value)}", data={args.var: value, **_SHOWN})
 
 
 def _show(value: Any) -> str:

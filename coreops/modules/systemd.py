@@ -74,8 +74,10 @@ class Systemd(Module[SystemdArguments]):
 
     def steps(self, args: SystemdArguments, context: Context) -> Sequence[Step]:
         steps = []
-        both = args.daemon_reload and args.name is not None
-        if args.daemon_reload:
+        # A reload alone tells nothing in check mode; the unit's own probe does.
+        reload = args.daemon_reload and not (context.check and args.name is not None)
+        both = reload and args.name is not None
+        if reload:
             steps.append(
                 ShellStep(
                     id=f"{context.id}.0" if both else context.id,

@@ -14,6 +14,7 @@ from coreops.model import FileStep, Segment, ShellStep
 from coreops.shell.quote import q
 
 MAX_BATCH = 100  # dash copies the argument list whenever one is added
+MAX_SCRIPT = 120_000  # MAX_ARG_STRLEN is 131072; blob paths and the variable's name need some of it
 
 _TYPE = {"file": "8", "directory": "4"}
 _TYPE_BITS = {"file": 0o100000, "directory": 0o040000}
@@ -103,7 +104,9 @@ def _mode(step: FileStep) -> tuple[str, str]:
         return "-", "022"
     if step.kind == "file" and not step.mode & ~0o666:
         return f"{step.mode:04o}", f"{0o666 & ~step.mode:03o}"
-    return f"{step.mode:04o}", "-"
+    # chmod keeps a folder's setuid and setgid bits unless the mode has five digits (coreutils, "Directories and the
+    # set-user-ID and set-group-ID bits").
+    return f"{step.mode:05o}" if step.kind == "directory" else f"{step.mode:04o}", "-"
 
 
 def _wanted(step: FileStep) -> str:
@@ -143,8 +146,22 @@ def _shell(index: int, step: ShellStep) -> str:
         str(max(1, math.ceil(step.timeout))),
         flags or "-",
         q(step.cwd),
-        "-" if step.probe is None else q(export + step.probe),
-        "-" if step.act is None else q(export + step.act),
+        _script(step, export, step.probe),
+        _script(step, export, step.act),
         *(str(blob.size) for blob in step.blobs),
     ]
     return f"co_shell {' '.join(words)}\n"
+
+
+def _script(step: ShellStep, export: str, text: str | None) -> str:
+    if text is None:
+        return "-"
+    whole = export + text
+    if len(whole.encode()) > MAX_SCRIPT:
+        raise InputError(
+            f"its script is longer than {MAX_SCRIPT} bytes",
+            where=step.title,
+            why="Linux takes no more in one variable of a process (MAX_ARG_STRLEN)",
+            next="put the text into a file (copy), and run that",
+        )
+    return q(whole)

@@ -13,7 +13,9 @@ co_mark() { printf '\036%s %s\n' "$co_n" "$*"; }
 co_mark2() { printf '\036%s %s\n' "$co_n" "$*" >&2; }
 
 co_start() { # CHECK DIFF
-  co_check=$1 co_diff=$2 co_end='' co_dirty='' co_batch='' co_lost=''
+  # What earlier segments of a check would have changed still counts in this one.
+  [ "$co_check" = "$1" ] || co_dirty=''
+  co_check=$1 co_diff=$2 co_end='' co_batch='' co_lost=''
   trap 'co_stop=1' USR1
   [ -n "$co_uid" ] || while read -r co_a co_b; do
     case $co_a in Uid:) co_uid=${co_b%%[!0-9]*} && break ;; esac

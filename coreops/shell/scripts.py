@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from coreops.shell.quote import q
-
 
 @cache
 def script(name: str) -> str:
@@ -15,7 +13,6 @@ def script(name: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
 
 
-@cache
 def loader_command() -> str:
-    """The command line that starts the loader: ``sh -c '<loader>'``. It holds no secret and is the same for all."""
-    return f"exec sh -c {q(script('loader.sh'))}"
+    """The command that is the loader; transports run it with ``sh -c``. It holds no secret and is the same for all."""
+    return script("loader.sh")

@@ -24,11 +24,14 @@ def test_assert() -> None:
         NODE.run("assert", {"that": []})
 
 
+SHOWN = {"_ansible_verbose_always": True}
+
+
 def test_debug() -> None:
     assert NODE.run("debug").message == "Hello world!"
-    assert NODE.run("debug", {"msg": {"a": [1]}}).data == {"msg": {"a": [1]}}
+    assert NODE.run("debug", {"msg": {"a": [1]}}).data == {"msg": {"a": [1]}, **SHOWN}
     shown = NODE.run("debug", {"var": "x['y']"}, vars={"x": {"y": [1, 2]}})
-    assert shown.data == {"x['y']": [1, 2]}
+    assert shown.data == {"x['y']": [1, 2], **SHOWN}
     assert NODE.run("debug", {"msg": "m", "verbosity": 2}, verbosity=1).skipped
     assert not NODE.run("debug", {"msg": "m", "verbosity": 2}, verbosity=2).skipped
     assert NODE.run("debug", "msg='a b'").message == "a b"

@@ -99,6 +99,16 @@ def test_owner_by_name_and_number(shell, tmp_path):
 
 
 @shells
+def test_a_folder_loses_bits_that_are_not_wanted(shell, tmp_path):
+    path = tmp_path / "d"
+    path.mkdir()
+    path.chmod(0o2755)
+    step = FileStep(id="1", title="t", path=str(path), kind="directory", mode=0o755)
+    assert states([step], shell)[0] == ["changed"]
+    assert states([step], shell)[0] == ["ok"]
+
+
+@shells
 def test_diff_reports_old_content_but_not_of_secrets(shell, tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old \xff\n")

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coreops.model import Blob, ShellStep
-from tests.support.shells import SHELLS, new_run, run_steps
+from coreops.engine.engine import Engine
+from coreops.engine.steps import StepsProgram
+from coreops.model import Blob, ShellStep, Target
+from tests.support.shells import SHELLS, ShellTransport, new_run, run_steps
 
 shells = pytest.mark.parametrize("shell", SHELLS)
 
@@ -91,6 +93,21 @@ def test_check_mode(shell, tmp_path):
     assert [r.state for r in program.records.values()] == ["skipped", "would", "would", "changed", "ok"]
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
     assert outcome.state == "done"
+
+
+@shells
+def test_check_mode_remembers_what_an_earlier_segment_would_change(shell, tmp_path):
+    first = StepsProgram([ShellStep(id="1", title="a", probe="exit 1", act="true")], check=True)
+    second = StepsProgram([ShellStep(id="2", title="b", probe="exit 9", act="true")], check=True)
+    real = StepsProgram([ShellStep(id="3", title="c", probe="exit 9", act="true")])
+    again = StepsProgram([ShellStep(id="4", title="d", probe="exit 9", act="true")], check=True)
+    transport = ShellTransport(shell)
+    with Engine({"h": Target("h", "h")}, lambda event: None, run=new_run(), transport=transport) as engine:
+        for program in (first, second, real, again):
+            engine.drive({"h": program})
+    transport.close()
+    found = [next(iter(program.records.values())).state for program in (first, second, real, again)]
+    assert found == ["would", "would", "failed", "failed"]
 
 
 @shells
