@@ -25,10 +25,8 @@ _runs = itertools.count()
 
 class ShellConnection:
     def __init__(self, shell: Sequence[str], command: str, cut: bytes | None) -> None:
-        assert command.startswith("exec sh -c ")
-        words = " ".join(shell)
         self.process = subprocess.Popen(
-            ["dash", "-c", f"exec {words} -c {command.removeprefix('exec sh -c ')}"],
+            [*shell, "-c", command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
