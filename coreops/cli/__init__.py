@@ -14,9 +14,8 @@ def main() -> None:
     import gc
     import sys
 
-    gc.set_threshold(20_000, 50, 100)  # what importing makes is not garbage; looking for some takes a tenth of its time
-        20_000, 50, 100
-    )  # nothing that importing makes is garbage, and looking for some takes a tenth of it
+    # What importing makes is not garbage; looking for some takes a tenth of its time.
+    gc.set_threshold(20_000, 50, 100)
 
     from coreops.cli._dispatch import dispatch
 
