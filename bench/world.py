@@ -40,7 +40,7 @@ class World:
             raise SystemExit("bench: sshd is not installed; next: apt-get install openssh-server")
         self.folder = Path(tempfile.mkdtemp(prefix="coreops-bench-"))
         self.folder.chmod(0o755)
-        self.user, self._made_user = _user()
+        self.user, self._made_user = _user(self.folder / "home")
         self.key = self.folder / "key"
         self.known_hosts = self.folder / "known_hosts"
         self.nodes = self.folder / "nodes"
@@ -132,12 +132,13 @@ class World:
             time.sleep(0.05)
 
 
-def _user() -> tuple[str, bool]:
+def _user(home: Path) -> tuple[str, bool]:
     """The user to log in as. Root makes one with ``sh`` as login shell, so that no .bashrc is measured."""
     if os.geteuid() != 0:
         return getpass.getuser(), False
-    home = tempfile.gettempdir()
-    subprocess.run(["useradd", "-M", "-d", home, "-s", "/bin/sh", "-p", "*", USER], check=True)
+    subprocess.run(["useradd", "-M", "-d", str(home), "-s", "/bin/sh", "-p", "*", USER], check=True)
+    home.mkdir()
+    shutil.chown(home, USER)
     return USER, True
 
 
