@@ -70,7 +70,7 @@ def players(folder: Path, hosts: Path, nodes: Path, window: int) -> dict[str, To
         Tool("coreops", lambda n: [str(bin / "coreops"), "run", "play.yml", "-i", "hosts.ini"]),
         Tool("floor", lambda n: [python, str(HERE / "floor.py"), str(hosts), str(folder / "scripts"), str(window)]),
         Tool("engine", lambda n: [python, str(HERE / "direct.py"), str(hosts), str(folder), str(nodes), str(window)]),
-        Tool("pyinfra", lambda n: [str(pyinfra / "pyinfra"), "-y", "inventory.py", "deploy.py"], rounds=3),
+        Tool("pyinfra", lambda n: [str(pyinfra / "pyinfra"), "-y", "inventory.py", "deploy.py"], rounds=2),
         Tool(
             "ansible",
             lambda n: [str(ansible / "ansible-playbook"), "-i", "hosts.ini", "-f", "30", "play.yml"],
