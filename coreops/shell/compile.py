@@ -7,7 +7,7 @@ change what the probe of another one saw.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from coreops.errors import InputError
 from coreops.model import FileStep, Segment, ShellStep
@@ -35,35 +35,48 @@ def has_files(segment: Segment) -> bool:
 
 def _lines(segment: Segment) -> Iterator[str]:
     yield f"co_start {q('1' if segment.check else '')} {q('1' if segment.diff else '')}\n"
-    batch: list[FileStep] = []
+    batch = _Batch()
     for index, step in enumerate(segment.steps, start=1):
         if isinstance(step, FileStep):
-            if batch and (len(batch) >= MAX_BATCH or _interferes(step, batch)):
+            if batch.kinds and (len(batch.kinds) >= MAX_BATCH or batch.interferes(step)):
                 yield "co_files\n"
-                batch = []
+                batch = _Batch()
             yield _file(index, step)
-            batch.append(step)
+            batch.add(step)
             continue
-        if batch:
+        if batch.kinds:
             yield "co_files\n"
-            batch = []
+            batch = _Batch()
         yield _shell(index, step)
-    if batch:
+    if batch.kinds:
         yield "co_files\n"
     yield "co_finish\n"
 
 
-def _interferes(step: FileStep, batch: Iterable[FileStep]) -> bool:
-    """Could an earlier step of the batch change what is seen at this step's path? A new folder above it cannot."""
-    path = step.path.rstrip("/") + "/"
-    for other in batch:
-        before = other.path.rstrip("/") + "/"
-        if path.startswith(before):
-            if path == before or other.kind != "directory":
-                return True
-        elif before.startswith(path):
+class _Batch:
+    """The paths of FileSteps that share one probe, and the folders above them."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, str] = {}
+        self._above: set[str] = set()
+
+    def add(self, step: FileStep) -> None:
+        path = step.path.rstrip("/")
+        self.kinds[path] = step.kind
+        self._above.update(_above(path))
+
+    def interferes(self, step: FileStep) -> bool:
+        """Could an earlier step change what is seen at this step's path? A new folder above it cannot."""
+        path = step.path.rstrip("/")
+        if path in self.kinds or path in self._above:
             return True
-    return False
+        return any(self.kinds.get(folder, "directory") != "directory" for folder in _above(path))
+
+
+def _above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _file(index: int, step: FileStep) -> str:
