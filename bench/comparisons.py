@@ -27,7 +27,7 @@ def play(world: World, count: int, rounds: int, names: Iterable[str]) -> list[Ro
     hosts = world.hosts(count)
     written = workload.write(world, hosts)
     players = tools.players(written.folder, world.write_hosts(hosts), world.nodes, WINDOW)
-    chosen = [players[name] for name in names]
+    chosen = [players[name] for name in names if players[name].hosts >= count]
     costs: dict[str, dict[str, list[Cost]]] = {tool.name: {"first run": [], "no change": []} for tool in chosen}
     for number in range(rounds):
         turn = number % len(chosen)

@@ -19,12 +19,13 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "coreo
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``command(count)`` is its command line for so many hosts. ``rounds``: at most so many, for the slow ones."""
+    """``command(count)`` is its command line for so many hosts. ``rounds``, ``hosts``: at most so many, for the slow ones."""
 
     name: str
     command: Callable[[int], list[str]]
     env: dict[str, str] = field(default_factory=dict)
     rounds: int = 99
+    hosts: int = 9999
 
 
 def environment(name: str, package: str) -> Path:
@@ -76,6 +77,7 @@ def players(folder: Path, hosts: Path, nodes: Path, window: int) -> dict[str, To
             lambda n: [str(ansible / "ansible-playbook"), "-i", "hosts.ini", "-f", "30", "play.yml"],
             env={"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             rounds=1,
+            hosts=20,
         ),
     )
     return {tool.name: tool for tool in tools}
