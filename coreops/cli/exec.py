@@ -74,5 +74,5 @@ def _program(host: str, command: list[str], timeout: float, emit: Emit) -> Steps
         emit(TaskFinished(host, record.step, "exec", result, seconds=record.seconds))
 
     line = command[0] if len(command) == 1 else " ".join(q(word) for word in command)
-    step = ShellStep(id="exec", title=Path(command[0]).name, act=line, timeout=timeout)
+    step = ShellStep(id="exec", title=Path(command[0]).name, act=line, timeout=timeout, secret=True)
     return StepsProgram([step], on_record=show)

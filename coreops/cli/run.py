@@ -61,8 +61,7 @@ def run(
     journal: Journal | None = None
     expected = ""
     if resume:
-        journal, info = Journal.resume(run_id)
-        _only_runs(info)
+        journal, info = Journal.resume(run_id, "run")
         arguments, expected = dict(info.arguments), info.fingerprint
     reach = Reach(user, key, transport, accept_new, ask_become_pass, forks)
     return _run(arguments, given, reach, journal, expected, junit=junit, as_json=as_json, verbose=verbose)
@@ -154,10 +153,3 @@ def _refuse(mistakes: Sequence[Any]) -> None:
     if mistakes:
         listed = "\n".join(str(mistake) for mistake in mistakes)
         raise InputError(f"{len(mistakes)} mistakes; nothing was touched\n{listed}")
-
-
-def _only_runs(info: Any) -> None:
-    from coreops.errors import InputError
-
-    if info.command != "run":
-        raise InputError(f"that run was a {info.command}, not a playbook", next=f"run coreops {info.command} again")

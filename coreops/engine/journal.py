@@ -47,7 +47,7 @@ class Journal:
     @classmethod
     def start(cls, info: RunInfo, root: Path = ROOT) -> Journal:
         """Create the folder of a new run. Raises InputError when it cannot be written."""
-        id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        id = f"{datetime.now(UTC):%Y%m%d-%H%M%S%f}"[:-3] + f"-{secrets.token_hex(2)}"
         path = root / id
         try:
             path.mkdir(parents=True, mode=0o700)
@@ -58,9 +58,9 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, id: str, root: Path = ROOT) -> tuple[Journal, RunInfo]:
-        """Open the journal of an earlier run (``last``: the newest). Raises InputError."""
-        path = _find(id, root)
+    def resume(cls, id: str, command: str, root: Path = ROOT) -> tuple[Journal, RunInfo]:
+        """Open the journal of an earlier run of ``command`` (id ``last``: the newest). Raises InputError."""
+        path = _find(id, command, root)
         info: RunInfo | None = None
         records: dict[str, dict[str, Record]] = {}
         for line in (path / "journal.jsonl").read_bytes().splitlines():
@@ -135,13 +135,22 @@ class _Replay:
         return self._inner.failed_fatally
 
 
-def _find(id: str, root: Path) -> Path:
-    runs = sorted(path for path in root.glob("*") if (path / "journal.jsonl").is_file())
+def _find(id: str, command: str, root: Path) -> Path:
+    runs = [path for path in sorted(root.glob("*")) if _command(path) == command]
     chosen = runs[-1:] if id == "last" else [path for path in runs if path.name == id or path.name.endswith(f"-{id}")]
     if len(chosen) != 1:
         recent = ", ".join(path.name for path in runs[-3:]) or "none"
-        raise InputError(f"no run {id!r} to resume", where=root, why=f"the newest runs are: {recent}")
+        raise InputError(f"no run {id!r} to resume", where=root, why=f"the newest are: {recent}")
     return chosen[0]
+
+
+def _command(path: Path) -> str | None:
+    """What a run was, by the first line of its journal."""
+    try:
+        with (path / "journal.jsonl").open("rb") as stream:
+            return str(json.loads(stream.readline())["command"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 _BYTES = ("stdout", "stderr", "before")

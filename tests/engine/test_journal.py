@@ -35,7 +35,7 @@ def test_resume_goes_on_where_the_run_failed(tmp_path):
     assert run(journal, steps)[1].state == "failed"
     journal.close()
     (tmp_path / "ready").touch()
-    journal, info = Journal.resume("last", tmp_path / "runs")
+    journal, info = Journal.resume("last", "run", tmp_path / "runs")
     assert info == INFO
     program, outcome = run(journal, steps)
     journal.close()
@@ -49,7 +49,7 @@ def test_resume_survives_a_line_cut_off_by_a_kill(tmp_path):
     journal.close()
     path = journal.path / "journal.jsonl"
     path.write_bytes(path.read_bytes() + b'{"host": "h", "rec')
-    again, info = Journal.resume(journal.id.rpartition("-")[2], tmp_path)
+    again, info = Journal.resume(journal.id.rpartition("-")[2], "run", tmp_path)
     again.close()
     assert info == INFO
 
@@ -67,4 +67,13 @@ def test_secret_output_is_never_written(tmp_path):
 
 def test_unknown_run(tmp_path):
     with pytest.raises(InputError, match="no run 'x'"):
-        Journal.resume("x", tmp_path)
+        Journal.resume("x", "run", tmp_path)
+
+
+def test_only_runs_of_the_same_command_are_resumed(tmp_path):
+    first = Journal.start(INFO, tmp_path)
+    other = Journal.start(RunInfo("exec", {}, ""), tmp_path)
+    again, _ = Journal.resume("last", "run", tmp_path)
+    assert again.id == first.id
+    for journal in (first, other, again):
+        journal.close()
