@@ -22,6 +22,16 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def warm(world: World) -> None:
+    """One run of each fast program that is not measured: bytecode is compiled, files are in memory."""
+    hosts = world.hosts(1)
+    written = workload.write(world, hosts)
+    players = tools.players(written.folder, world.write_hosts(hosts), world.nodes, WINDOW)
+    world.clean()
+    for name in ("coreops", "floor", "engine"):
+        run(players[name].command(1), written.folder, world.folder / "warm.log")
+
+
 def play(world: World, count: int, rounds: int, names: Iterable[str]) -> list[Row]:
     """25 operations on ``count`` hosts, first run and no-change run, tool after tool in every round."""
     hosts = world.hosts(count)

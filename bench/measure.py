@@ -32,7 +32,12 @@ def run(
     with log.open("wb") as stream:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env={**os.environ, **(env or {})}
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env={**_inherited(), **(env or {})},
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
@@ -41,6 +46,11 @@ def run(
     if process.returncode != code or expect not in said:
         raise SystemExit(f"bench: {' '.join(command)}: exit {process.returncode}\n{said[-3000:]}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _inherited() -> dict[str, str]:
+    """This environment; programs may keep their bytecode, as installed ones do."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def median(values: Sequence[float]) -> float:

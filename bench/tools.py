@@ -19,7 +19,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "coreo
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``command(count)`` is its command line for so many hosts. ``rounds``, ``hosts``: at most so many, for the slow ones."""
+    """``command(count)`` is its command line for so many hosts. rounds, hosts: at most so many, for slow ones."""
 
     name: str
     command: Callable[[int], list[str]]
