@@ -151,6 +151,9 @@ class OpensshConnection(ProcessSession):
         return super()._ended(status)
 
     def alive(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while self._running() and not self._socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)  # ssh makes it a moment after it has authenticated
         try:
             # no new connection: the question is whether this one answers
             return self._running() and self._beside(Launch(":"), timeout, "-oProxyCommand=false")[0] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.transport.conformance import OverSsh
+from tests.transport.conformance_ssh import OverSsh
 
 
 class TestParamiko(OverSsh):
