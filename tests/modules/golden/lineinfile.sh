@@ -81,7 +81,8 @@ look() {
   esac
   [ "$where" != after ] || [ -z "$at" ] || at=$((at + 1))
   if [ "$where" = after ] && [ -n "$at" ]; then
-    [ "$(sed -n "${at}p" "$dest")" != "$line" ] || todo=''
+    # x: a line beyond the end is not an empty line
+    [ "$(sed -n "${at}s/^/x/p" "$dest")" != "x$line" ] || todo=''
   fi
 }
 tell() {
@@ -243,7 +244,8 @@ look() {
   esac
   [ "$where" != after ] || [ -z "$at" ] || at=$((at + 1))
   if [ "$where" = after ] && [ -n "$at" ]; then
-    [ "$(sed -n "${at}p" "$dest")" != "$line" ] || todo=''
+    # x: a line beyond the end is not an empty line
+    [ "$(sed -n "${at}s/^/x/p" "$dest")" != "x$line" ] || todo=''
   fi
 }
 tell() {
