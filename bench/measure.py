@@ -55,5 +55,10 @@ def median(values: Sequence[float]) -> float:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of ``theirs / ours`` over rounds: what ran side by side is compared, so load cancels out."""
-    return statistics.median(theirs_i / ours_i for ours_i, theirs_i in zip(ours, theirs, strict=False))
+    """How many times longer theirs take: the median over rounds, as what ran side by side had the same machine.
+
+    With one or two rounds of theirs, the medians are compared.
+    """
+    if len(theirs) < 3:
+        return median(theirs) / median(ours)
+    return median([each / own for own, each in zip(ours, theirs, strict=False)])
