@@ -97,3 +97,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return ``did you mean 'x'?`` for the nearest known word, or None when nothing is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else None
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 host``, ``2 hosts``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

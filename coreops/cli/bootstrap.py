@@ -83,6 +83,8 @@ def bootstrap(
 
 def _print(result: Result, as_json: bool) -> None:
     """The result, on stdout."""
+    from coreops.errors import counted
+
     if as_json:
         import json
         from dataclasses import asdict
@@ -94,9 +96,9 @@ def _print(result: Result, as_json: bool) -> None:
         print("\n".join(lines))
         return
     exchanges = max(result.exchanges.values(), default=0)
-    done = f"{len(result.changes)} changes" if result.changes else "nothing to change"
-    print(f"etcd {result.version}, {len(result.endpoints)} members: {done} ({result.seconds:.1f} s, ", end="")
-    print(f"{exchanges} exchange{'s' if exchanges != 1 else ''} a host)")
+    members = counted(len(result.endpoints), "member")
+    done = "done" if result.changes else "nothing to change"
+    print(f"etcd {result.version}, {members}: {done} ({result.seconds:.1f} s, {counted(exchanges, 'exchange')} a host)")
     for endpoint in result.endpoints:
         print(f"  {endpoint}")
     for stray in result.strays:

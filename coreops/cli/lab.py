@@ -50,13 +50,13 @@ def up(
     """
     import time
 
+    from coreops.errors import counted
     from coreops.providers.namespace.lab import Lab
-    from coreops.report.text import count
 
     started = time.monotonic()
     lab = Lab.up(name, nodes, zones, inventory_folder=inventory, emit=_progress)
     took = time.monotonic() - started
-    typer.echo(f"{count(len(lab.nodes), 'node')} up in {took:.1f} s; inventory: {lab.inventory}")
+    typer.echo(f"{counted(len(lab.nodes), 'node')} up in {took:.1f} s; inventory: {lab.inventory}")
 
 
 @app.command()

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from coreops.report.choose import choose
 from coreops.report.compose import Report, Subscriber, compose
-from coreops.report.text import clean, count, name_list, one_line, seconds
+from coreops.report.text import clean, name_list, one_line, seconds
 
-__all__ = ["Report", "Subscriber", "choose", "clean", "compose", "count", "name_list", "one_line", "seconds"]
+__all__ = ["Report", "Subscriber", "choose", "clean", "compose", "name_list", "one_line", "seconds"]

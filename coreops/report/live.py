@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING, Final, TextIO
 
 from coreops import events as ev
+from coreops.errors import counted
 from coreops.report.style import STATE_COLORS
 from coreops.report.tally import COUNTS, HostTally, Tally
-from coreops.report.text import count, one_line, seconds
+from coreops.report.text import one_line, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -103,7 +104,7 @@ def footer(tally: Tally, elapsed: float) -> Text:
     states = [(state, len(tally.in_state(state))) for state in _FIRST]
     said = ", ".join(f"{number} {state}" for state, number in states if number)
     return Text(
-        f"{count(len(tally.hosts), 'host')}: {said} · {seconds(elapsed)}",
+        f"{counted(len(tally.hosts), 'host')}: {said} · {seconds(elapsed)}",
         style="dim",
         no_wrap=True,
         overflow="ellipsis",

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from coreops import events as ev
+from coreops.errors import counted
 from coreops.report.style import Style
 from coreops.report.tally import COUNTS, Group, HostTally, Tally
-from coreops.report.text import clean, count, name_list, one_line, seconds
+from coreops.report.text import clean, name_list, one_line, seconds
 
 # More hosts than this are shown as groups of hosts with equal outcomes.
 MANY: Final = 24
@@ -76,7 +77,7 @@ def _table(tally: Tally, style: Style) -> Iterator[str]:
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, *rest in rows:
             groups.setdefault(tuple(rest), []).append(name)
-        rows = [(f"{count(len(names), 'host')} ({name_list(names)})", *rest) for rest, names in groups.items()]
+        rows = [(f"{counted(len(names), 'host')} ({name_list(names)})", *rest) for rest, names in groups.items()]
     changed = "would change" if tally.check else "changed"
     head = ("host", "state", "ok", changed, "failed", "skipped")
     if not rows:
@@ -108,7 +109,7 @@ def _errors(tally: Tally, style: Style) -> Iterator[str]:
 
 def _error(group: Group, style: Style) -> Iterator[str]:
     first, *rest = clean(group.text).strip("\n").split("\n")
-    yield style.paint("red", f"{count(len(group.hosts), 'host')}: {first}") + f" ({name_list(group.hosts)})"
+    yield style.paint("red", f"{counted(len(group.hosts), 'host')}: {first}") + f" ({name_list(group.hosts)})"
     yield from (f"  {line}" for line in rest[:20])
     if group.why:
         yield f"  why: {one_line(group.why, 300)}"
@@ -127,11 +128,11 @@ def _verdict(tally: Tally, style: Style) -> str:
     parts = [f"{number} {state}" for state, number in _trouble(tally).items()]
     changed = sum(host.count("changed") for host in tally.hosts.values())
     if parts:
-        text = style.paint("red", f"{', '.join(parts)} of {count(total, 'host')}")
+        text = style.paint("red", f"{', '.join(parts)} of {counted(total, 'host')}")
     elif not changed:
-        text = style.paint("green", f"{count(total, 'host')}: nothing to change")
+        text = style.paint("green", f"{counted(total, 'host')}: nothing to change")
     else:
         verb = "would be made" if tally.check else "made"
-        text = style.paint("green", f"{count(total, 'host')} done") + f", {count(changed, 'change')} {verb}"
+        text = style.paint("green", f"{counted(total, 'host')} done") + f", {counted(changed, 'change')} {verb}"
     took = f" in {seconds(tally.finished.seconds)}" if tally.finished else ""
     return f"{text}{took}"

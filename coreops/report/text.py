@@ -35,11 +35,6 @@ def one_line(value: object, width: int | None = None) -> str:
     return line if width is None or len(line) <= width else line[: max(width - 1, 0)] + "…"
 
 
-def count(number: int, noun: str) -> str:
-    """``1 host``, ``2 hosts``."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def name_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
     """``n1, n2, n3, +34``."""
     head = ", ".join(clean(name) for name in names[:shown])

@@ -138,8 +138,9 @@ def _announced(run: Run, began: float) -> Iterator[None]:
     finally:
         for host in run.wanted.names:
             if state == "done":
-                changed, exchanges = run.nodes.changed.get(host, 0), run.nodes.exchanges.get(host, 0)
-                run.emit(HostFinished(host, state, changed=changed, exchanges=exchanges))
+                ok, changed = run.nodes.ok.get(host, 0), run.nodes.changed.get(host, 0)
+                exchanges = run.nodes.exchanges.get(host, 0)
+                run.emit(HostFinished(host, state, ok=ok, changed=changed, exchanges=exchanges))
         states = dict.fromkeys(run.wanted.names, state)
         run.emit(RunFinished(run.options.run, code, time.monotonic() - began, states))
 

@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
 
 class Counter:
-    """Counts changed tasks a host, and passes events on."""
+    """Counts tasks a host, and passes events on. ``ok`` includes ``changed``, as Ansible has it."""
 
     def __init__(self, emit: Emit | None) -> None:
+        self.ok: dict[str, int] = {}
         self.changed: dict[str, int] = {}
         self._emit = emit
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, TaskFinished) and event.result.changed:
-            self.changed[event.host] = self.changed.get(event.host, 0) + 1
+        if isinstance(event, TaskFinished):
+            if not event.result.failed and not event.result.skipped:
+                self.ok[event.host] = self.ok.get(event.host, 0) + 1
+            if event.result.changed:
+                self.changed[event.host] = self.changed.get(event.host, 0) + 1
         if self._emit:
             self._emit(event)
 
@@ -48,6 +52,7 @@ class Nodes:
         self._emit = emit
         self._numbers = count(1)
         self.exchanges: dict[str, int] = {}
+        self.ok: dict[str, int] = {}
         self.changed: dict[str, int] = {}
 
     def look(self, members: Sequence[Member], wait: Mapping[str, int] | None = None) -> dict[str, Node]:
@@ -71,6 +76,7 @@ class Nodes:
         plays = self._bind(extra, tags=(), hosts=None, check=True, diff=diff, emit=counter)
         looks = {m.name: Look(m, _program(plays, m.name)) for m in members}
         self._check(self._drive(looks))
+        self.ok = counter.ok
         failed = {name: look.inner_failure for name, look in looks.items() if look.inner_failure}
         return nodes(list(looks.values())), counter.changed, failed
 

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coreops.errors import CoreopsError, InputError
+from coreops.errors import CoreopsError, InputError, counted
 from coreops.events import Emit, Notice, Progress
 from coreops.model import Step
 from coreops.store import artifact, etcdctl, members, pki, preflight, quorum, versions, wanted
@@ -63,7 +63,8 @@ def prepare(options: Options, emit: Emit) -> Run:
 def inventory(run: Run, stack: Stack) -> str:
     """What ``prepare`` has read and checked."""
     size = len(run.wanted.members)
-    return f"{', '.join(run.wanted.names)}: quorum {quorum.quorum(size)}, survives {quorum.tolerance(size)} failure(s)"
+    survives = counted(quorum.tolerance(size), "failure")
+    return f"{', '.join(run.wanted.names)}: quorum {quorum.quorum(size)}, survives {survives}"
 
 
 def fetch(run: Run, stack: Stack) -> str:
@@ -99,7 +100,7 @@ def look(run: Run, stack: Stack) -> str:
     action = run.converger().decide(run.found)
     if not run.pending and not failed and not run.pki.pending and isinstance(action, members.Done):
         run.finished, run.strays = True, action.strays
-        return f"{len(run.found)} members are healthy and as wanted: nothing to change"
+        return f"{counted(len(run.found), 'healthy member')}, as wanted: nothing to change"
     if options.check:
         problems = _problems(run)
         if problems:
@@ -114,7 +115,7 @@ def look(run: Run, stack: Stack) -> str:
             run.changes.append("restart the members that get new settings, one by one, the leader last")
         return "would change: " + "; ".join(run.changes)
     wait = sum(node.active for node in run.found.values())
-    return f"{len(run.found)} nodes answer, etcd runs on {wait}"
+    return f"{counted(len(run.found), 'node')} answered, etcd runs on {wait}"
 
 
 def check_nodes(run: Run, stack: Stack) -> str:
@@ -159,7 +160,7 @@ def membership(run: Run, stack: Stack) -> str:
     state = members.membership(run.wanted.members, run.found, frozenset())
     names = {entry.id: entry.name for entry in state.entries} if state else {}
     leader = names.get(state.leader or 0, "?") if state else "?"
-    return f"{len(names)} members, leader {leader}"
+    return f"{counted(len(names), 'member')}, leader {leader}"
 
 
 def verify(run: Run, stack: Stack) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TypeVar
 
-from coreops.errors import InputError
+from coreops.errors import InputError, counted
 
 V = TypeVar("V")
 
@@ -34,7 +34,7 @@ def check_size(size: int, *, where: object = None) -> None:
         why = "there is no member"
     elif size % 2 == 0:
         why = (
-            f"{size} members need {quorum(size)} for quorum and survive {tolerance(size)} failure(s), "
+            f"{size} members need {quorum(size)} for quorum and survive {counted(tolerance(size), 'failure')}, "
             f"exactly as {size - 1} would, with one more machine that can fail"
         )
     else:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreops.report.text import clean, count, name_list, one_line, seconds
+from coreops.errors import counted
+from coreops.report.text import clean, name_list, one_line, seconds
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 
@@ -55,7 +56,7 @@ def test_one_line_is_one_line(text: str, width: int) -> None:
 
 
 def test_words() -> None:
-    assert (count(1, "host"), count(0, "host"), count(7, "host")) == ("1 host", "0 hosts", "7 hosts")
+    assert (counted(1, "host"), counted(0, "host"), counted(7, "host")) == ("1 host", "0 hosts", "7 hosts")
     assert name_list(["n1"]) == "n1"
     assert name_list(["n1", "n2", "n3", "n4", "n5"]) == "n1, n2, n3, +2"
     assert [seconds(value) for value in (0.04, 9.94, 42.4, 185, 3599.9)] == [
