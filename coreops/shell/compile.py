@@ -83,6 +83,8 @@ def _file(index: int, step: FileStep) -> str:
     path = step.path.rstrip("/") or ("/" if step.kind == "directory" and step.path else "")
     if not path:
         raise InputError(f"{step.path!r} cannot be made {step.kind}", where=step.title, next="name a path below /")
+    if not path.startswith("/"):
+        raise InputError(f"{step.path!r} is not an absolute path", where=step.title, next="begin it with /")
     content = step.content
     mode, umask = _mode(step)
     flags = "".join(

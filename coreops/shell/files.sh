@@ -9,7 +9,7 @@
 # co_f I PATH KIND WANT HASH SIZE MODE UMASK OWNER GROUP FLAGS TARGET: note one FileStep for the next co_files.
 # WANT is a pattern for co_stat's line. FLAGS: i ignore errors, l follow links, n keep existing content, s secret.
 co_f() {
-  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9 y_$1="
+  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9 y_$1= t_$1="
   co_a=$1
   shift 9
   eval "g_$co_a=\$1 f_$co_a=\$2 l_$co_a=\$3"
@@ -123,7 +123,7 @@ co_why() {
 # co_files: bring the noted FileSteps into their state. Content is asked for only where it is missing, all at once, goes
 # to a temporary file in the same folder, is synced and hashed there, and then renamed.
 co_files() {
-  co_todo='' co_need='' co_temps='' co_bytes=0
+  co_todo='' co_need='' co_temps='' co_rooms='' co_bytes=0
   co_go || { co_batch='' && return 0; }
   co_survey
   for co_i in $co_batch; do
@@ -170,10 +170,7 @@ co_files() {
       *) co_file_failed ;;
     esac
   done
-  for co_i in $co_temps; do
-    eval "co_a=\$t_$co_i"
-    [ ! -e "$co_a" ] || rm -f -- "$co_a"
-  done
+  [ -z "$co_rooms" ] || co_clean
   co_batch=''
   [ -z "$co_lost" ] || co_fatal
 }
@@ -208,11 +205,10 @@ co_old() {
 # co_prepare: make folders and receive content, in order. The first failure ends it; the rest of the content is drained.
 co_prepare() {
   for co_i in $co_todo; do
-    eval "co_p=\$p_$co_i co_k=\$k_$co_i co_s=\$s_$co_i co_fl=\$f_$co_i co_c=\$c_$co_i co_m=\$m_$co_i"
-    co_st=todo
-    case $co_k:$co_s:$co_c in
-      directory:-:*) if co_mkdir; then co_st=made; else co_st=error; fi ;;
-      file:*:1) co_receive || co_st=error ;;
+    eval "co_p=\$p_$co_i co_k=\$k_$co_i co_s=\$s_$co_i co_fl=\$f_$co_i co_c=\$c_$co_i co_st=\$d_$co_i"
+    case $co_st:$co_k:$co_s:$co_c in
+      todo:directory:-:*) if co_mkdir; then co_st=made; else co_st=error; fi ;;
+      todo:file:*:1) co_receive || co_st=error ;;
     esac
     eval "d_$co_i=\$co_st"
     [ -z "$co_lost" ] || return
@@ -223,10 +219,28 @@ co_prepare() {
   done
 }
 
-# Folders above it get 0755, as with mkdir -p.
+# co_mkdir: make folder co_i, and by the same mkdir the folders right after it that get the same mode: a process costs
+# more than a folder. When one fails, those after it may be there already. Folders above them get 0755.
 # shellcheck disable=SC2174
 co_mkdir() {
-  if [ "$co_m" = - ]; then mkdir -p -- "$co_p"; else mkdir -p -m "$co_m" -- "$co_p"; fi && co_owner "$co_p"
+  co_first=$co_i co_row='' co_past=''
+  eval "co_m=\$m_$co_i"
+  set --
+  for co_i in $co_todo; do
+    [ "$co_i" != "$co_first" ] || co_past=1
+    [ -n "$co_past" ] || continue
+    eval "co_a=\$k_$co_i:\$s_$co_i:\$m_$co_i"
+    [ "$co_a" = "directory:-:$co_m" ] || break
+    eval "set -- \"\$@\" \"\$p_$co_i\""
+    co_row="$co_row $co_i"
+  done
+  if [ "$co_m" = - ]; then mkdir -p -- "$@"; else mkdir -p -m "$co_m" -- "$@"; fi
+  for co_i in $co_row; do
+    eval "co_p=\$p_$co_i"
+    if [ -d "$co_p" ] && co_owner "$co_p"; then eval "d_$co_i=made"; else eval "d_$co_i=error"; fi
+  done
+  co_i=$co_first
+  eval "[ \"\$d_$co_i\" = made ]"
 }
 
 # co_texts: read the contents that come as sh text, ahead of all others: a line with their size, then calls of co_text.
@@ -245,13 +259,21 @@ co_text() { eval "y_$1=\$2 co_bytes=\$((co_bytes - z_$1))"; }
 co_receive() {
   eval "co_z=\$z_$co_i co_u=\$u_$co_i co_y=\$y_$co_i y_$co_i="
   [ -n "$co_y" ] || co_bytes=$((co_bytes - co_z))
-  case $co_p in */*) co_a=${co_p%/*}/ ;; *) co_a=./ ;; esac
+  co_a=${co_p%/*}/
   if [ ! -d "$co_a" ]; then
     eval "e_$co_i=\"its folder does not exist: \$co_p\""
     [ -n "$co_y" ] || co_take "$co_z" /dev/null
     return 1
   fi
-  co_a=$co_a.coreops.$$.$co_i
+  # Temporary files wait under their own names in a folder beside them, so that one mv can rename them all.
+  co_room=$co_a.coreops.$$
+  if [ ! -d "$co_room" ]; then
+    eval "t_$co_i="
+    (umask 077 && mkdir -- "$co_room") || { [ -n "$co_y" ] || co_take "$co_z" /dev/null; return 1; }
+    eval "v_$co_i=\$co_room"
+    co_rooms="$co_rooms $co_i"
+  fi
+  co_a=$co_room/${co_p##*/}
   eval "t_$co_i=\$co_a"
   co_temps="$co_temps $co_i"
   case $co_u:$co_m:$co_s in
@@ -279,11 +301,35 @@ co_verify() {
   co_lines "$(sha256sum -- "$@" 2>/dev/null)" h co_sum
   for co_i in $co_temps; do
     eval "p_$co_i=\$q_$co_i co_x=\$x_$co_i co_h=\$h_$co_i co_st=\$d_$co_i"
-    [ "$co_x:$co_st" = "$co_h:todo" ] || [ "$co_st" = error ] || eval "d_$co_i=error e_$co_i=\"content arrived damaged (SHA-256 differs)\""
+    if [ "$co_st" != todo ]; then
+      continue
+    elif [ "$co_x" != "$co_h" ]; then
+      eval "d_$co_i=error e_$co_i=\"content arrived damaged (SHA-256 differs)\""
+    else
+      co_dress || eval "d_$co_i=error"
+    fi
   done
 }
 
-# co_owner PATH: chown where the owner that a new file gets is not the one wanted, or not the one the replaced file had.
+# co_dress: give temporary file co_i its mode and owner. A new file's mode comes from its umask (u); by chmod only what a
+# umask cannot give.
+co_dress() {
+  eval "co_p=\$p_$co_i co_m=\$m_$co_i co_s=\$s_$co_i co_u=\$u_$co_i co_a=\$t_$co_i"
+  case $co_m:$co_s:$co_u in
+    -:-:*) ;;
+    -:*) co_m=${co_s#*:a} && chmod -- "${co_m%%:*}" "$co_a" ;;
+    *:-) chmod -- "$co_m" "$co_a" ;;
+  esac && co_owner "$co_a"
+}
+
+# co_clean: remove the folders of temporary files, and what a failure has left in them.
+co_clean() {
+  set --
+  for co_i in $co_rooms; do eval "set -- \"\$@\" \"\$v_$co_i\""; done
+  rm -rf -- "$@"
+}
+
+# co_owner PATH: (of step co_i, or its temporary file) chown where the owner that a new file gets is not the one wanted, or not the one the replaced file had.
 co_owner() {
   eval "co_o=\$o_$co_i co_g=\$g_$co_i"
   if [ "$co_s" != - ]; then
@@ -291,7 +337,7 @@ co_owner() {
     [ "$co_g" != - ] || { co_g=${co_s#*:g} && co_g=${co_g%%:*}; }
   fi
   case $co_uid:$co_o:$co_g in
-    0:root:root | 0:0:0 | 0:0:root | 0:root:0 | 0:root:- | 0:0:-) [ -g "${1%/*}/" ] || return 0 ;;
+    0:root:root | 0:0:0 | 0:0:root | 0:root:0 | 0:root:- | 0:0:-) [ -g "${co_p%/*}/" ] || return 0 ;;
   esac
   co_chown "$1"
 }
@@ -307,7 +353,7 @@ co_chown() {
 
 # co_commit: make the state of step co_i real. What it says on stderr is the reason when it fails.
 co_commit() {
-  eval "co_m=\$m_$co_i co_c=\$c_$co_i co_u=\$u_$co_i co_a=\$t_$co_i co_t=\$l_$co_i"
+  eval "co_m=\$m_$co_i co_c=\$c_$co_i co_t=\$l_$co_i"
   case $co_k:$co_c in
     absent:*) rm -rf -- "$co_p" ;;
     link:*)
@@ -317,17 +363,35 @@ co_commit() {
         ln -sfn -- "$co_t" "$co_p"
       fi
       ;;
-    file:1)
-      # A new file's mode comes from its umask (u); by chmod only what a umask cannot give.
-      case $co_m:$co_s:$co_u in
-        -:-:*) ;;
-        -:*) co_m=${co_s#*:a} && chmod -- "${co_m%%:*}" "$co_a" ;;
-        *:-) chmod -- "$co_m" "$co_a" ;;
-      esac && co_owner "$co_a" && case $co_s in a*) mv -fT -- "$co_a" "$co_p" ;; *) mv -f -- "$co_a" "$co_p" ;; esac
-      ;;
+    file:1) co_rename ;;
     *)
       eval "co_o=\$o_$co_i co_g=\$g_$co_i"
       if [ "$co_m" != - ]; then chmod -- "$co_m" "$co_p"; fi && co_chown "$co_p"
       ;;
   esac
+}
+
+# co_rename: move temporary file co_i to its place, and by the same mv all that wait in the same folder right after it.
+co_rename() {
+  eval "co_a=\$t_$co_i"
+  [ -e "$co_a" ] || return 0 # an earlier one took it along
+  case $co_s in a*) mv -fT -- "$co_a" "$co_p" && return ;; esac
+  co_room=${co_a%/*} co_first=$co_i co_past=''
+  set --
+  for co_i in $co_batch; do
+    [ "$co_i" != "$co_first" ] || co_past=1
+    [ -n "$co_past" ] || continue
+    eval "co_a=\$t_$co_i co_st=\$d_$co_i:\$k_$co_i:\$c_$co_i:\$s_$co_i"
+    case $co_st in
+      ok:*) continue ;;
+      todo:file:1:a*) break ;;
+      todo:file:1:*) [ "${co_a%/*}" = "$co_room" ] || break ;;
+      *) break ;;
+    esac
+    set -- "$@" "$co_a"
+  done
+  co_i=$co_first
+  eval "co_a=\$t_$co_i"
+  mv -f -- "$@" "${co_p%/*}/"
+  [ ! -e "$co_a" ]
 }

@@ -66,6 +66,11 @@ def test_the_root_folder_is_refused(kind):
             compile_segment(Segment("s", (FileStep(id="1", title="t", path=path, kind=kind),)))
 
 
+def test_a_relative_path_is_refused():
+    with pytest.raises(InputError, match="not an absolute path"):
+        compile_segment(Segment("s", (FileStep(id="1", title="t", path="etc/x", kind="directory"),)))
+
+
 def test_a_script_that_no_process_could_be_given_is_refused():
     step = ShellStep(id="1", title="long", act="x" * 119_990, env={"A": "b" * 20})
     with pytest.raises(InputError, match="longer than 120000 bytes"):

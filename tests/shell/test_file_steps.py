@@ -109,6 +109,49 @@ def test_a_folder_loses_bits_that_are_not_wanted(shell, tmp_path):
 
 
 @shells
+def test_folders_and_files_of_a_row_and_what_breaks_it(shell, tmp_path):
+    """One mkdir and one mv serve many; modes, owners and an ignored failure in the middle still count each."""
+    content = Blob.of(b"x")
+    steps = [
+        *(FileStep(id=f"d{n}", title="t", path=f"{tmp_path}/d{n}", kind="directory", mode=0o751) for n in range(4)),
+        FileStep(id="e", title="t", path=f"{tmp_path}/d1/e", kind="directory", mode=0o711, owner="daemon"),
+        FileStep(id="1", title="t", path=f"{tmp_path}/d1/one", kind="file", content=content, mode=0o640),
+        FileStep(id="2", title="t", path=f"{tmp_path}/d1/two", kind="file", content=content, owner="daemon"),
+        FileStep(
+            id="3", title="t", path=f"{tmp_path}/no/x", kind="file", content=content, mode=0o600, ignore_errors=True
+        ),
+        FileStep(id="4", title="t", path=f"{tmp_path}/d1/three", kind="file", content=content, mode=0o755),
+        FileStep(id="5", title="t", path=f"{tmp_path}/d2/four", kind="file", content=content),
+        FileStep(id="6", title="t", path=f"{tmp_path}/d1/five", kind="file", content=content),
+    ]
+    assert states(steps, shell)[0] == ["changed"] * 7 + ["failed"] + ["changed"] * 3
+    assert states(steps, shell)[0] == ["ok"] * 7 + ["failed"] + ["ok"] * 3
+    found = {str(p.relative_to(tmp_path)): (stat.S_IMODE(p.stat().st_mode), p.owner()) for p in tmp_path.rglob("*")}
+    assert found == {
+        **{f"d{n}": (0o751, "root") for n in range(4)},
+        "d1/e": (0o711, "daemon"),
+        "d1/one": (0o640, "root"),
+        "d1/two": (0o644, "daemon"),
+        "d1/three": (0o755, "root"),
+        "d2/four": (0o644, "root"),
+        "d1/five": (0o644, "root"),
+    }
+
+
+@shells
+def test_a_folder_that_cannot_be_made(shell, tmp_path):
+    (tmp_path / "file").touch()
+    steps = [
+        FileStep(id=str(n), title=name, path=f"{tmp_path}/{name}", kind="directory")
+        for n, name in enumerate(("a", "file/b", "c"))
+    ]
+    program, outcome = run_steps(steps, shell)
+    assert [record.state for record in program.records.values()] == ["changed", "failed"]
+    assert program.records["1"].stderr.count(b"Not a directory") == 1
+    assert outcome.state == "failed"
+
+
+@shells
 def test_diff_reports_old_content_but_not_of_secrets(shell, tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old \xff\n")
