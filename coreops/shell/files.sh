@@ -371,7 +371,7 @@ co_commit() {
   esac
 }
 
-# co_rename: move temporary file co_i to its place, and by the same mv all that wait in the same folder right after it.
+# co_rename: move temporary file co_i to its place, and by the same mv all others of its row that wait in the same folder.
 co_rename() {
   eval "co_a=\$t_$co_i"
   [ -e "$co_a" ] || return 0 # an earlier one took it along
@@ -385,7 +385,7 @@ co_rename() {
     case $co_st in
       ok:*) continue ;;
       todo:file:1:a*) break ;;
-      todo:file:1:*) [ "${co_a%/*}" = "$co_room" ] || break ;;
+      todo:file:1:*) [ "${co_a%/*}" = "$co_room" ] || continue ;;
       *) break ;;
     esac
     set -- "$@" "$co_a"
