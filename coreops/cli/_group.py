@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from coreops.cli._commands import COMMANDS, exit_codes_epilog
+from coreops.cli._plain import convert_plainly
 
 HELP = "Push-based provisioning and orchestration over SSH for CoreOS-style clusters."
 
@@ -68,6 +69,7 @@ def _finish(command: Any) -> Any:
             _finish(child)
     else:
         command.params.extend(_shared_options())
+    convert_plainly(command)
     return command
 
 
@@ -120,4 +122,5 @@ def root() -> Any:
 
     command = typer.main.get_command(app)
     command.params[1:1] = _shared_options()
+    convert_plainly(command)
     return command
