@@ -174,7 +174,7 @@ def compile_text(source: str, base: Path | None = None, always_text: bool = Fals
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not isinstance(expression, nodes.TemplateData) and not always_text:
             return _native(env, expression)
-    return Compiled(env.from_string(source), native=False)
+    return Compiled(env.from_string(tree), native=False)
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from coreops.errors import CoreopsError, InputError, did_you_mean
 from coreops.model import Position
+from coreops.playbook import plain
 from coreops.playbook.pending import CheckUnknown, Signal, SkippedData
 from coreops.playbook.source import Node
 
@@ -59,7 +60,7 @@ class Constant:
 class Text:
     """A text with templates, or (``bare``) an expression without braces."""
 
-    __slots__ = ("_compiled", "bare", "position", "source", "static")
+    __slots__ = ("_compiled", "_plain", "bare", "position", "source", "static")
 
     def __init__(self, source: str, position: Position | None, *, bare: bool = False) -> None:
         self.source = source
@@ -67,6 +68,12 @@ class Text:
         self.bare = bare
         self.static = False
         self._compiled: Compiled | None = None
+        self._plain = None if bare else plain.split(source)
+
+    def check(self) -> None:
+        """Raise InputError for bad syntax and unknown filters."""
+        if self._plain is None:
+            self.compiled()
 
     def compiled(self) -> Compiled:
         """Compile, once. Raises InputError for bad syntax and unknown filters."""
@@ -82,9 +89,10 @@ class Text:
         return self._compiled
 
     def evaluate(self, scope: Scope) -> Any:
-        compiled = self.compiled()
         try:
-            return compiled(scope)
+            if self._plain is not None and (found := plain.fill(self._plain, scope)) is not plain.UNKNOWN:
+                return found
+            return self.compiled()(scope)
         except (Signal, CoreopsError):
             raise
         except Exception as error:
@@ -139,7 +147,7 @@ def prepare(node: Node) -> Value:
         if not has_template(value):
             return Constant(value)
         text = Text(value, node.position)
-        text.compiled()
+        text.check()
         return text
     if node.items:
         fields = {key: prepare(child) for key, child in node.items.items()}
