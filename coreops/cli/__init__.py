@@ -16,7 +16,19 @@ def main() -> None:
 
     # What importing makes is not garbage; looking for some takes a tenth of its time.
     gc.set_threshold(20_000, 50, 100)
+    _want_no_plugins()
 
     from coreops.cli._dispatch import dispatch
 
     sys.exit(dispatch(sys.argv[1:]))
+
+
+def _want_no_plugins() -> None:
+    """Keep pydantic from looking for plugins of its own among all installed packages; coreops uses none."""
+    import sys
+    from types import ModuleType
+    from typing import Any
+
+    loader: Any = ModuleType("pydantic.plugin._loader")
+    loader.get_plugins = lambda: ()
+    sys.modules.setdefault(loader.__name__, loader)

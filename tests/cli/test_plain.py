@@ -79,3 +79,14 @@ def test_a_usual_line_needs_no_pydantic(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "coreops.engine.engine" in done.stdout.split()
     assert not {"pydantic", "jinja2", "rich", "paramiko"} & set(done.stdout.split())
+
+
+def test_pydantic_looks_for_no_plugins() -> None:
+    code = (
+        "import sys; from coreops.cli import main; sys.argv = ['coreops', 'modules', 'copy']\n"
+        "try: main()\nexcept SystemExit: print('loaded', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.rsplit("loaded", 1)[1].split()
+    assert "pydantic.main" in loaded
+    assert "importlib.metadata" not in loaded
