@@ -11,10 +11,17 @@ from collections.abc import Callable, Mapping
 from coreops.errors import InputError
 from coreops.inventory.draft import Draft
 from coreops.inventory.ini_source import parse_ini
-from coreops.inventory.yaml_source import parse_yaml
 from coreops.model import Position
 
 Parser = Callable[[str, str, Draft], None]
+
+
+def parse_yaml(text: str, file: str, draft: Draft) -> None:
+    """Read a YAML inventory; PyYAML is imported only when there is one."""
+    from coreops.inventory import yaml_source
+
+    yaml_source.parse_yaml(text, file, draft)
+
 
 BY_SUFFIX: Mapping[str, Parser] = {
     ".yml": parse_yaml,

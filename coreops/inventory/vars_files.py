@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-from yaml.nodes import MappingNode
+from typing import TYPE_CHECKING, Any
 
 from coreops.errors import InputError
 from coreops.inventory.data import Setting, Settings, VarsFolder
 from coreops.inventory.files import cannot_read, read_text
 from coreops.inventory.names import check_variable
-from coreops.inventory.yaml_nodes import Builder, compose
 from coreops.model import Position
+
+if TYPE_CHECKING:
+    from yaml.nodes import MappingNode
+
+    from coreops.inventory.yaml_nodes import Builder
 
 SUFFIXES = ("", ".yml", ".yaml", ".json")
 """For one name only the first of these that exists counts; without suffix it may be a folder of files."""
@@ -64,6 +66,10 @@ def _read_file(path: Path) -> Settings:
         raise InputError(
             "files encrypted with ansible-vault are not supported yet", where=Position(file), next="decrypt it first"
         )
+    from yaml.nodes import MappingNode
+
+    from coreops.inventory.yaml_nodes import Builder, compose
+
     root = compose(text, file)
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return {}

@@ -78,7 +78,7 @@ def test_a_usual_line_needs_no_pydantic(tmp_path: Path) -> None:
     code = f"from coreops.cli._dispatch import dispatch; dispatch({line}); import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "coreops.engine.engine" in done.stdout.split()
-    assert not {"pydantic", "jinja2", "rich", "paramiko"} & set(done.stdout.split())
+    assert not {"pydantic", "jinja2", "rich", "paramiko", "yaml"} & set(done.stdout.split())
 
 
 def test_pydantic_looks_for_no_plugins() -> None:

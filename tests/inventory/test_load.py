@@ -11,8 +11,7 @@ import pytest
 from coreops.errors import ExitCode, InputError
 from coreops.inventory import load_inventory
 from coreops.inventory.ini_source import parse_ini
-from coreops.inventory.sources import sniff
-from coreops.inventory.yaml_source import parse_yaml
+from coreops.inventory.sources import parse_yaml, sniff
 from tests.inventory.support import refused, write
 
 
