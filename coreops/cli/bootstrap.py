@@ -10,7 +10,7 @@ import typer
 from coreops.cli import _options as options
 
 if TYPE_CHECKING:
-    from coreops.store.bootstrap import Result
+    from coreops.store.run import Result
 
 
 def bootstrap(
@@ -46,8 +46,8 @@ def bootstrap(
     from coreops.engine.interrupt import Interrupts
     from coreops.engine.journal import Journal, RunInfo
     from coreops.report import choose, compose
-    from coreops.store.bootstrap import Options
     from coreops.store.bootstrap import bootstrap as run
+    from coreops.store.run import Options
     from coreops.store.wanted import default_playbook
 
     connection: dict[str, Any] = {

@@ -7,86 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from coreops.engine.engine import Engine, Keeper
+from coreops.engine.engine import Engine
 from coreops.errors import CoreopsError, ExitCode
-from coreops.events import Emit, Event, HostFinished, PhaseFinished, PhaseStarted, RunFinished, RunStarted
-from coreops.inventory import Inventory
-from coreops.store import observe
-from coreops.store.converge import Converger
-from coreops.store.etcdctl import MemberInfo
-from coreops.store.nodes import Nodes
-from coreops.store.pki import Pki
-from coreops.store.wanted import Wanted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the operator asked for. ``connection``: defaults for how to reach hosts (see ``inventory.target``)."""
-
-    inventory: Path
-    playbook: Path
-    run: str
-    check: bool = False
-    diff: bool = False
-    limit: str | None = None
-    prune: bool = False
-    verify: bool = False
-    forks: int | None = None
-    journal: Keeper | None = None
-    connection: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What the cluster is now. ``changes``: what was done (or, with check, would be done); empty: nothing to change."""
-
-    check: bool
-    version: str
-    endpoints: tuple[str, ...]
-    changes: tuple[str, ...]
-    strays: tuple[str, ...]
-    exchanges: Mapping[str, int]
-    seconds: float
-    commands: Mapping[str, str]
-    verified: bool | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """What the phases hand to each other. Each attribute is set by the phase that finds it out."""
-
-    options: Options
-    emit: Emit
-    inventory: Inventory
-    wanted: Wanted
-    only: frozenset[str] | None = None
-    archives: dict[str, Path] = field(default_factory=dict)
-    pki: Pki
-    extra: dict[str, Any] = field(default_factory=dict)
-    engine: Engine
-    nodes: Nodes
-    found: dict[str, observe.Node] = field(default_factory=dict)
-    pending: dict[str, int] = field(default_factory=dict)
-    changes: list[str] = field(default_factory=list)
-    strays: tuple[MemberInfo, ...] = ()
-    finished: bool = False
-    verified: bool | None = None
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The hosts that may be touched."""
-        return tuple(name for name in self.wanted.names if self.only is None or name in self.only)
-
-    def converger(self) -> Converger:
-        """The membership part, with this run's wishes."""
-        return Converger(
-            self.nodes, self.wanted.members, self.extra, self.emit, prune=self.options.prune, only=self.only
-        )
+from coreops.events import Emit, HostFinished, PhaseFinished, PhaseStarted, RunFinished, RunStarted
+from coreops.store import phases
+from coreops.store.run import Options, Result, Run
 
 
 def bootstrap(
@@ -98,8 +25,6 @@ def bootstrap(
 
     Raises CoreopsError of the kind that fits; nothing was touched when it is an InputError.
     """
-    from coreops.store import phases
-
     began = time.monotonic()
     run = phases.prepare(options, emit)
     with _announced(run, began), run.engine, contextlib.ExitStack() as stack:
@@ -155,13 +80,3 @@ def _shown(emit: Emit, title: str, index: int, total: int) -> Iterator[list[str]
         emit(PhaseFinished(title, str(getattr(error, "what", "")) or type(error).__name__, ok=False))
         raise
     emit(PhaseFinished(title, said[0]))
-
-
-def quiet(emit: Emit) -> Emit:
-    """Leave out the engine's word that a host is done with one of the many small parts of a bootstrap."""
-
-    def pass_on(event: Event) -> None:
-        if not (isinstance(event, HostFinished) and event.state == "done"):
-            emit(event)
-
-    return pass_on

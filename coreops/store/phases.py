@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coreops.errors import CoreopsError, InputError, counted
-from coreops.events import Emit, Notice, Progress
+from coreops.events import Emit, Event, HostFinished, Notice, Progress
 from coreops.model import Step
 from coreops.store import artifact, etcdctl, members, pki, preflight, quorum, versions, wanted
-from coreops.store.bootstrap import Options, Run, quiet
 from coreops.store.cluster import OPERATOR
 from coreops.store.converge import describe
+from coreops.store.run import Options, Run
 
 Stack = contextlib.ExitStack
 
@@ -47,7 +47,7 @@ def prepare(options: Options, emit: Emit) -> Run:
             raise InputError(f"--limit {options.limit} leaves no host of the group {wanted.GROUP}")
     authority = pki.load(loaded.base / "pki", [OPERATOR, *(member.leaf for member in want.members)])
     playbook = load_playbook(options.playbook)
-    engine = Engine(want.targets, quiet(emit), run=options.run, forks=options.forks, journal=options.journal)
+    engine = Engine(want.targets, _quiet(emit), run=options.run, forks=options.forks, journal=options.journal)
     return Run(
         options=options,
         emit=emit,
@@ -241,3 +241,13 @@ def _snapshot(run: Run) -> str:
     text = f"{host}: snapshot in {path}"
     run.emit(Notice(text))
     return text
+
+
+def _quiet(emit: Emit) -> Emit:
+    """Leave out the engine's word that a host is done with one of the many small parts of a bootstrap."""
+
+    def pass_on(event: Event) -> None:
+        if not (isinstance(event, HostFinished) and event.state == "done"):
+            emit(event)
+
+    return pass_on
