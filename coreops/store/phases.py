@@ -106,6 +106,7 @@ def look(run: Run, stack: Stack) -> str:
         if problems:
             raise preflight.refusal(problems)
         run.finished = True
+        run.nodes.changed = dict(run.pending)
         run.changes += [f"certificates: {why}" for why in run.pki.reasons]
         run.changes += [f"{host}: {n} tasks of the playbook" for host, n in run.pending.items()]
         run.changes += [f"{host}: {why}" for host, why in failed.items()]
