@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from coreops.errors import InputError
-from coreops.providers.namespace import cgroup, disk, gpt
+from coreops.providers.namespace import cgroup, disk, gpt, udev
 from coreops.providers.namespace.host import lock_held, run, wait_until
 from coreops.providers.namespace.lab import Lab
 from coreops.providers.namespace.names import LabNames
@@ -51,7 +51,7 @@ def traces(name: str) -> dict[str, list[str]]:
         "links": [file.name for file in Path("/sys/class/net").iterdir() if file.name == names.uplink],
         "loops": list(disk.loops_below(names.folder)),
         "mounts": [line for line in mounts if name in line],
-        "files": [str(file) for file in (names.folder,) if file.exists()],
+        "files": [str(file) for file in (names.folder, udev.rules_file(names)) if file.exists()],
     }
     return {kind: each for kind, each in found.items() if each}
 
@@ -84,6 +84,27 @@ def test_a_node_is_what_coreops_promises_to_find(lab: Lab) -> None:
     assert {node.zone for node in lab.nodes} == {"z1", "z2", "z3"}
     labels = ssh(lab, "n1", "ls /dev/disk/by-partlabel").split()
     assert {"EFI-SYSTEM", "USR-A", "USR-B", "OEM", "ROOT"} <= set(labels)
+
+
+@pytest.mark.skipif(not Path("/run/udev/control").exists(), reason="this host has no udev")
+def test_the_host_does_not_take_the_labs_disks_for_its_own(lab: Lab) -> None:
+    """Every node's disk has CoreOS's labels; a CoreOS-style host has them too."""
+    run(["udevadm", "trigger", "--settle", "--subsystem-match=block"])
+    loops = disk.loops_below(lab.names.folder)
+    assert len(loops) == 3
+    links = [link for link in Path("/dev/disk").glob("by-*/*") if link.resolve().name.split("p")[0] in loops]
+    # by-path and by-diskseq, where there are any, say which device it is and no more.
+    assert [link for link in links if link.parent.name not in ("by-path", "by-diskseq", "by-loop-ref")] == []
+
+
+@pytest.mark.skipif(
+    [tree.version for tree in cgroup.hierarchies()] != [2], reason="this host does not have pure cgroup version 2"
+)
+def test_a_node_can_limit_memory_and_tasks(lab: Lab) -> None:
+    ssh(lab, "n1", "sudo systemd-run --quiet --unit=limited -p MemoryMax=32M -p TasksMax=7 sleep 300")
+    folder = "/sys/fs/cgroup/system.slice/limited.service"
+    assert ssh(lab, "n1", f"cat {folder}/memory.max {folder}/pids.max") == f"{32 << 20}\n7"
+    ssh(lab, "n1", "sudo systemctl stop limited")
 
 
 def test_nodes_reach_each_other_and_the_controller(lab: Lab) -> None:

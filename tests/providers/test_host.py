@@ -40,6 +40,13 @@ def test_all_missing_programs_are_named_at_once(monkeypatch: pytest.MonkeyPatch,
     assert "mmdebstrap" not in str(without_build.value)
 
 
+def test_more_nodes_than_inotify_allows_are_refused_with_the_remedy() -> None:
+    host.require_inotify(0)
+    with pytest.raises(InputError, match=r"too few for 100000 more nodes") as caught:
+        host.require_inotify(100_000)
+    assert "sysctl fs.inotify.max_user_instances=" in str(caught.value.next)
+
+
 def test_a_failing_program_says_what_it_said() -> None:
     with pytest.raises(CoreopsError, match="exit status 3") as caught:
         host.run(["sh", "-c", "echo why >&2; exit 3"])

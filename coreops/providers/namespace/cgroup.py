@@ -45,12 +45,17 @@ def hierarchies() -> tuple[Hierarchy, ...]:
 
 
 def create(group: str) -> None:
-    """Make a cgroup in every tree. An empty cpuset of version 1 admits nobody, so it is copied from above."""
+    """Make a cgroup in every tree, with the controllers the host has to give: a node's systemd hands them on."""
     for tree in hierarchies():
         folder = tree.path
         for part in group.split("/"):
             parent, folder = folder, folder / part
+            # What the top passes on is the business of the host's own systemd.
+            if tree.version == 2 and parent != tree.path:
+                given = (parent / "cgroup.controllers").read_text().split()
+                (parent / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in given))
             folder.mkdir(exist_ok=True)
+            # An empty cpuset of version 1 admits nobody.
             if "cpuset" in tree.controllers:
                 for name in ("cpuset.cpus", "cpuset.mems"):
                     if not (folder / name).read_text().strip():
@@ -90,32 +95,52 @@ def init_process(group: str) -> int | None:
     return None
 
 
-def _freezer(group: str) -> tuple[Path, str, str]:
+@dataclass(frozen=True, slots=True)
+class _Freezer:
+    """Where a cgroup is told to freeze, and where the kernel says that it has; both in the words of its version."""
+
+    control: Path
+    words: tuple[str, str]
+    report: Path
+    reports: tuple[str, str]
+
+    def is_set(self) -> bool:
+        return self.control.read_text().strip() in (self.words[True], "FREEZING")
+
+    def reached(self, on: bool) -> bool:
+        return self.reports[on] in self.report.read_text().splitlines()
+
+
+def _freezer(group: str) -> _Freezer:
     for tree in hierarchies():
         if "freezer" in tree.controllers:
-            return tree.path / group / "freezer.state", "FROZEN", "THAWED"
+            state, words = tree.path / group / "freezer.state", ("THAWED", "FROZEN")
+            return _Freezer(state, words, state, words)
     for tree in hierarchies():
         if tree.version == 2:
-            return tree.path / group / "cgroup.freeze", "1", "0"
+            folder = tree.path / group
+            return _Freezer(folder / "cgroup.freeze", ("0", "1"), folder / "cgroup.events", ("frozen 0", "frozen 1"))
     raise CoreopsError("this machine has no cgroup freezer", next="mount cgroup2 at /sys/fs/cgroup")
 
 
 def frozen(group: str) -> bool:
     """Say whether the cgroup is frozen (or about to be)."""
-    file, on, _ = _freezer(group)
     try:
-        return file.read_text().strip() in (on, "FREEZING")
+        return _freezer(group).is_set()
     except FileNotFoundError:
         return False
 
 
 def freeze(group: str, on: bool, timeout: float = 10.0) -> None:
     """Stop every process of the cgroup where it stands, or let them go on. Returns when it is so."""
-    file, frozen_word, thawed_word = _freezer(group)
-    wanted = frozen_word if on else thawed_word
-    file.write_text(wanted)
-    if not wait_until(lambda: file.read_text().strip() == wanted, timeout, 0.01):
-        raise CoreopsError(f"the processes in {file.parent} did not {'freeze' if on else 'thaw'} within {timeout:g} s")
+    freezer = _freezer(group)
+    verb = "freeze" if on else "thaw"
+    try:
+        freezer.control.write_text(freezer.words[on])
+        if not wait_until(lambda: freezer.reached(on), timeout, 0.01):
+            raise CoreopsError(f"the processes of {group} did not {verb} within {timeout:g} s")
+    except FileNotFoundError:
+        raise CoreopsError(f"cannot {verb} {group}", why="it ended just now", next="try again") from None
 
 
 def kill(group: str, timeout: float = 15.0) -> None:

@@ -32,6 +32,7 @@ BUILD_PROGRAMS = {
     "chroot": "coreutils",
     "setpriv": "util-linux",
 }
+INOTIFY_PER_NODE = 7
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 _ALTERNATIVE = (
@@ -78,6 +79,32 @@ def require_programs(*, build: bool) -> None:
             why="every node has a disk image with partitions",
             next="modprobe loop; in a container, run it on the machine itself",
         )
+
+
+def require_inotify(nodes: int) -> None:
+    """Check that so many more nodes can watch files. Where that fails their systemd hangs, and says nothing."""
+    limit_file = Path("/proc/sys/fs/inotify/max_user_instances")
+    if nodes < 1 or not limit_file.exists():
+        return
+    limit, used, needed = int(limit_file.read_text()), _inotify_in_use(), nodes * INOTIFY_PER_NODE
+    if used + needed > limit:
+        raise InputError(
+            f"this machine lets root watch files {limit} times at once, too few for {nodes} more nodes",
+            why=f"{used} are in use, and a node takes up to {INOTIFY_PER_NODE}",
+            next=f"sysctl fs.inotify.max_user_instances={max(1024, 2 * (used + needed))}; or fewer --nodes",
+        )
+
+
+def _inotify_in_use() -> int:
+    """Count root's inotify instances; the kernel limits them per user."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == 0:
+                count += sum(os.readlink(fd) == "anon_inode:inotify" for fd in (process / "fd").iterdir())
+        except OSError:
+            continue  # the process has ended, or closed the file, since it was listed
+    return count
 
 
 def run(argv: Sequence[str], *, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:

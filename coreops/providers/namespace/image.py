@@ -17,7 +17,7 @@ from pathlib import Path
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
 from coreops.providers.namespace import disk, recipe
-from coreops.providers.namespace.host import KEYRING, locked_folder, run
+from coreops.providers.namespace.host import KEYRING, locked_folder, run, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,18 @@ def ensure(emit: Emit) -> Image:
             (work / "out").rename(image.folder)
         finally:
             os.umask(mask)
-            shutil.rmtree(work)
+            _remove_tree(work)
     return image
+
+
+def _remove_tree(folder: Path) -> None:
+    # The processes of an interrupted build end a moment later than it does, and may write until then.
+    def gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    if not wait_until(gone, 10.0):
+        shutil.rmtree(folder)
 
 
 def _build(work: Path, emit: Emit) -> None:

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from coreops.errors import InputError, InterruptedRun, did_you_mean
 from coreops.events import Emit, Event, Notice
-from coreops.providers.namespace import cgroup, chaos, disk, image, inventory, keys, network, node
+from coreops.providers.namespace import cgroup, chaos, disk, image, inventory, keys, network, node, udev
 from coreops.providers.namespace.host import (
+    lock_held,
     locked_folder,
     remove_empty,
+    require_inotify,
     require_linux_root,
     require_programs,
     write_atomically,
@@ -33,7 +35,7 @@ from coreops.providers.namespace.plan import LabPlan, NodePlan, free_subnet
 
 DEFAULT_NODES = 3
 DEFAULT_ZONES = 3
-_BOOT_SECONDS = 60.0
+_BOOT_SECONDS = 180.0
 
 
 def silent(event: Event) -> None:
@@ -101,6 +103,7 @@ class Lab:
         fresh = not names.plan_file.exists()
         if fresh:
             LabPlan(name, "10.77.0.0/24", 1, "").grown(nodes if nodes is not None else DEFAULT_NODES)
+        require_inotify(_nodes_to_start(names, nodes))
         try:
             built = image.ensure(emit)
             with locked_folder(names.folder):
@@ -120,6 +123,7 @@ class Lab:
         host_keys = {
             each.name: keys.ensure_key(self.names.node(each.name).folder / "host_key", each.name) for each in self.nodes
         }
+        udev.ensure(self.names)
         network.ensure_switch(self.names, self.plan)
         for each in self.nodes:
             names = self.names.node(each.name)
@@ -241,6 +245,15 @@ def _plan(names: LabNames, nodes: int | None, zones: int | None, built: str, fol
     return plan
 
 
+def _nodes_to_start(names: LabNames, nodes: int | None) -> int:
+    """How many nodes more than now will run. A plan that cannot be read is reported where it is needed."""
+    known = 0
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        known = len(LabPlan.from_json(names.plan_file.read_text()).nodes)
+    running = sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock"))
+    return (nodes if nodes is not None else known or DEFAULT_NODES) - running
+
+
 def _planned_networks(names: LabNames) -> list[IPv4Network]:
     """The networks of labs that may not be up (yet)."""
     found = []
@@ -258,6 +271,7 @@ def _remove_everything(names: LabNames, emit: Emit) -> None:
     cgroup.kill(names.cgroup)
     for loop in disk.loops_below(names.folder):
         disk.detach(loop)
+    udev.remove(names)
     network.remove(names)
     cgroup.remove(names.cgroup)
     cgroup.remove_if_empty(names.cgroup.split("/")[0])

@@ -62,6 +62,9 @@ class Launcher:
     def _boot(self, netns: int, partitions: list[int]) -> bool:
         """Boot once, wait for the end, and say whether to boot again."""
         self.boots += 1
+        # A new one for every boot: version 2 lets nobody into a cgroup that has handed its controllers down.
+        cgroup.remove(self.names.cgroup)
+        cgroup.create(self.names.cgroup)
         slot = self._firmware()
         if slot is None:
             say("firmware: no bootable slot (one needs a priority, and tries or success); halted")
@@ -173,8 +176,7 @@ def main(lab: str, node: str) -> int:
     except BlockingIOError:
         say("another launcher runs this node")
         return 0
-    for group in (names.launcher_cgroup, names.cgroup):
-        cgroup.create(group)
+    cgroup.create(names.launcher_cgroup)
     cgroup.join(names.launcher_cgroup)
     try:
         Launcher(names).power_on()

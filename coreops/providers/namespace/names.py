@@ -18,7 +18,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 def state_root() -> Path:
     """The folder of all labs of this machine."""
-    return Path(os.environ.get("COREOPS_LAB_STATE") or "/var/lib/coreops/labs")
+    # The kernel names a loop device's file without symbolic links, and a lab is found again by that name.
+    return Path(os.environ.get("COREOPS_LAB_STATE") or "/var/lib/coreops/labs").resolve()
 
 
 @dataclass(frozen=True, slots=True)

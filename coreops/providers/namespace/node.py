@@ -140,8 +140,7 @@ def is_ready(names: NodeNames, node: NodePlan) -> bool:
     if network.is_cut(names):
         return True
     try:
-        with socket.create_connection((node.address, 22), timeout=1.0) as connection:
-            connection.settimeout(1.0)
+        with socket.create_connection((node.address, 22), timeout=5.0) as connection:
             # A client that says nothing would be an error in the node's journal.
             connection.sendall(b"SSH-2.0-coreops_lab\r\n")
             return connection.recv(256).startswith(b"SSH-")
