@@ -155,7 +155,10 @@ def test_new_settings_show_first_and_then_roll_without_losing_a_write(store: Sto
     assert "its names changed: +etcd.example" in said
     ends = store.result("--check")["endpoints"]
     put = f"{CTL} --endpoints {','.join(ends)} put k"
-    loop = f"for i in $(seq 1 400); do {put} $i 2>&1 || {put} $i 2>&1 || echo lost; done"
+    # etcd drops proposals while leadership moves: a client tries again. Nothing that was acknowledged may be lost, and
+    # the cluster must answer within seconds.
+    again = f"n=0; until {put} $i >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 20 ] || break; sleep 0.3; done"
+    loop = f"for i in $(seq 1 400); do {again}; [ $n -lt 20 ] && echo acknowledged $i || echo unavailable; done"
     writer = subprocess.Popen(
         store.lab.ssh_command("n3", [f"sudo sh -c '{loop}'"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -164,8 +167,10 @@ def test_new_settings_show_first_and_then_roll_without_losing_a_write(store: Sto
     finally:
         writer.kill()
         said = writer.communicate(timeout=10)[0].decode()
-    assert said.count("OK") > 20
-    assert "lost" not in said, said
+    acknowledged = [int(word) for word in said.split() if word.isdecimal()]
+    assert len(acknowledged) > 20
+    assert "unavailable" not in said
+    assert int(store.sh("n3", f"{CTL} get k --print-value-only")) >= acknowledged[-1]
     restarts = [change for change in done["changes"] if "restart" in change]
     assert len(restarts) == 3
     assert any("move the leadership" in change for change in done["changes"])
