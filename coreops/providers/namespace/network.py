@@ -21,6 +21,9 @@ _BRIDGE = "br0"
 
 
 def _links(namespace: str | None) -> dict[str, dict[str, Any]]:
+    # After a reboot of the host the lab's files are there, and its namespaces are not.
+    if namespace and not (_NETNS / namespace).exists():
+        return {}
     where = ["-n", namespace] if namespace else []
     listed = json.loads(run(["ip", *where, "-j", "addr", "show"]).stdout or "[]")
     return {link["ifname"]: link for link in listed if "ifname" in link}
