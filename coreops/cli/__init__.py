@@ -20,7 +20,27 @@ def main() -> None:
 
     from coreops.cli._dispatch import dispatch
 
-    sys.exit(dispatch(sys.argv[1:]))
+    _leave(dispatch(sys.argv[1:]))
+
+
+def _leave(code: int) -> None:
+    """End the process. All that was promised for its end is done; taking its memory apart object by object is not."""
+    import atexit
+    import os
+    import sys
+    import threading
+
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed by who started us
+                stream.flush()
+    except OSError:
+        sys.exit(code)  # the interpreter knows how to complain about that
+    os._exit(code)
 
 
 def _want_no_plugins() -> None:

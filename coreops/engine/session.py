@@ -137,10 +137,12 @@ class HostSession:
     def _connect(self) -> Connection:
         if self._connection is None:
             began = time.monotonic()
-            connection = self._transport.open(self.target, loader_command())
+            # sudo writes the command line to the node's log: there it is kept short.
+            prelude = not self.target.become
+            connection = self._transport.open(self.target, loader_command(prelude=prelude))
             self._nonce = secrets.token_hex(8)
             self._reader = MarkReader(self._nonce)
-            self._sent = set()
+            self._sent = {"prelude.sh"} if prelude else set()
             self._connection = connection
             self._emit(HostConnected(self.target.name, time.monotonic() - began))
         return self._connection

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from coreops.errors import InputError
 from coreops.model import FileStep, Segment, ShellStep
+from coreops.shell.plain import is_plain
 from coreops.shell.quote import q
 
 MAX_BATCH = 100  # dash copies the argument list whenever one is added
@@ -152,6 +153,7 @@ def _shell(index: int, step: ShellStep) -> str:
             "i": step.ignore_errors,
             "k": not step.changes,
             "o": step.once,
+            "w": bool(step.act) and not (step.env or step.blobs) and is_plain(step.act or ""),
         }.items()
         if on
     )

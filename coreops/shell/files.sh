@@ -16,7 +16,8 @@ co_f() {
   co_batch="$co_batch $co_a"
 }
 
-co_stat() { stat -c '%f:a%a:s%s:u%u:U%U:g%g:G%G' -- "$@" 2>/dev/null; }
+# co_stat and co_sum are for $(...): they end the shell they run in.
+co_stat() { exec stat -c '%f:a%a:s%s:u%u:U%U:g%g:G%G' -- "$@" 2>/dev/null; }
 
 # co_survey: what is at the paths of this batch? One stat for all, one sha256sum for all whose size already matches.
 # Sets s_I (co_stat's line, - when absent) and h_I (hash found, - when not needed).
@@ -51,7 +52,7 @@ co_survey() {
   [ $# -gt 0 ] || return 0
   co_lines "$(sha256sum -- "$@" 2>/dev/null)" h co_sum
 }
-co_sum() { sha256sum <"$1" 2>/dev/null; }
+co_sum() { exec sha256sum <"$1" 2>/dev/null; }
 
 # co_lines OUTPUT VAR FUNCTION: give line N of OUTPUT to VAR_I of the Nth step in co_seen. When the lines do not match the
 # steps (a path vanished meanwhile, a name with a newline in busybox) ask for each by itself.

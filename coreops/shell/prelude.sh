@@ -78,12 +78,16 @@ co_fatal() {
   exit 1
 }
 
-# co_phase I PHASE TIMEOUT CWD SCRIPT: run one script by itself and stream what it says.
-# The script travels in the environment, which only its user can read; argv is for all to see.
+# co_phase I PHASE TIMEOUT CWD SCRIPT FLAGS: run one script by itself and stream what it says.
+# The script travels in the environment, which only its user can read; argv is for all to see. With w in FLAGS it is one
+# command of plain words, which its own argv shows anyway: no shell is started for it.
 co_phase() {
   co_mark b "$1" "$2"
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  co_s=$5 co_w=$4 timeout -k 5 "$3" sh -c 'co_x=$co_s; cd "$co_w" || exit 2; unset co_s co_w; eval "$co_x"' </dev/null
+  # shellcheck disable=SC2016,SC2086 # expanded by the inner shell; plain words by contract
+  case $2$6 in
+    a*w*) ({ cd "$4" || exit 2; } && exec timeout -k 5 "$3" $5) </dev/null ;;
+    *) co_s=$5 co_w=$4 timeout -k 5 "$3" sh -c 'co_x=$co_s; cd "$co_w" || exit 2; unset co_s co_w; eval "$co_x"' </dev/null ;;
+  esac
   co_rc=$?
   co_mark2 e "$1" "$2"
   co_mark e "$1" "$2" "$co_rc"
@@ -119,7 +123,7 @@ co_once() {
 }
 
 # co_shell I ID TIMEOUT FLAGS CWD PROBE ACT [BLOB SIZES]: one ShellStep. `-` stands for no probe, no act.
-# FLAGS: c acts in check mode, i ignore errors, k a successful act counts as ok, o once.
+# FLAGS: c acts in check mode, i ignore errors, k a successful act counts as ok, o once, w act is plain words.
 co_shell() {
   co_go || return 0
   co_i=$1 co_id=$2 co_t=$3 co_flags=$4 co_cwd=$5 co_probe=$6 co_act=$7
@@ -127,7 +131,7 @@ co_shell() {
   co_ign=-
   case $co_flags in *i*) co_ign=i ;; esac
   if [ "$co_probe" != - ]; then
-    co_phase "$co_i" p "$co_t" "$co_cwd" "$co_probe"
+    co_phase "$co_i" p "$co_t" "$co_cwd" "$co_probe" ''
     case $co_rc in
       0) co_ok "$co_i" && return ;;
       1) [ "$co_act" != - ] || { co_failed "$co_i" 1 "$co_ign" && return; } ;;
@@ -150,7 +154,7 @@ co_shell() {
   fi
   case $co_flags in
     *o*) co_once "$co_i" "$co_id" "$co_t" "$co_cwd" "$co_env$co_act" ;;
-    *) co_phase "$co_i" a "$co_t" "$co_cwd" "$co_env$co_act" ;;
+    *) co_phase "$co_i" a "$co_t" "$co_cwd" "$co_env$co_act" "$co_flags" ;;
   esac
   [ $# -eq 0 ] || rm -f "$co_bd".*
   case $co_rc$co_flags in

@@ -13,6 +13,9 @@ def script(name: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
 
 
-def loader_command() -> str:
-    """The command that is the loader; transports run it with ``sh -c``. It holds no secret and is the same for all."""
-    return script("loader.sh")
+def loader_command(*, prelude: bool) -> str:
+    """The command that is the loader; transports run it with ``sh -c``. It holds no secret and is the same for all.
+
+    ``prelude``: it brings the functions along, so that small frames stay small.
+    """
+    return (script("prelude.sh") if prelude else "") + script("loader.sh")

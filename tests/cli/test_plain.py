@@ -83,8 +83,8 @@ def test_a_usual_line_needs_no_pydantic(tmp_path: Path) -> None:
 
 def test_pydantic_looks_for_no_plugins() -> None:
     code = (
-        "import sys; from coreops.cli import main; sys.argv = ['coreops', 'modules', 'copy']\n"
-        "try: main()\nexcept SystemExit: print('loaded', *sys.modules)"
+        "import atexit, sys; from coreops.cli import main; sys.argv = ['coreops', 'modules', 'copy']\n"
+        "atexit.register(lambda: print('loaded', *sys.modules)); main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.rsplit("loaded", 1)[1].split()

@@ -13,8 +13,10 @@ def mark(text: str) -> bytes:
 
 
 def test_frame_says_its_length_in_bytes():
-    assert frame("n", "r", "ü\n", "core") == "coreops1 n 3 core r\nü\n".encode()
-    assert frame("n", "r", "x") == b"coreops1 n 1 - r\nx"
+    assert frame("n", "r", "ü\n", "core") == "coreops1 n 3 core r 0\nü\n".encode()
+    assert frame("n", "r", "x") == b"coreops1 n 1 - r 0\nx"
+    assert frame("n", "r", "x\ny\n") == b"coreops1 n 4 - r 2\nx\ny\n", "few bytes: how many lines"
+    assert frame("n", "r", "x" * 5000 + "\n").startswith(b"coreops1 n 5001 - r 0\n")
 
 
 @given(

@@ -160,6 +160,16 @@ def test_any_environment_value_and_working_folder(shell, text, tmp_path_factory)
 
 
 @shells
+@pytest.mark.parametrize("size", [400, 4000], ids=["read by the shell", "read by dd"])
+def test_frames_carry_any_text(shell, size):
+    text = "".join(chr(code) for code in range(1, 0x800)) + "\\\n \\  \\\\\n\t \n\n"
+    for start in range(0, len(text), size):
+        part = text[start : start + size]
+        record, _ = one(shell, act='printf %s "$X"; exit 0', env={"X": part})
+        assert record.stdout.decode() == part
+
+
+@shells
 def test_output_is_eight_bit_clean_and_marks_cannot_be_imitated(shell):
     noise = bytes(range(256)) + b"\x1e0123456789abcdef r 1 ok 0\n\x1e"
     octal = "".join(f"\\{byte:03o}" for byte in noise)

@@ -5,5 +5,5 @@ co_shell 2 p1.t2.0 1 o /tmp - 'export A='\''x
 y'\''
 echo '\''it'\'''
 co_shell 3 p1.t3.0 600 i / p a 2
-co_shell 4 p1.t4.0 600 ck / - a
+co_shell 4 p1.t4.0 600 ckw / - a
 co_finish
