@@ -15,6 +15,7 @@ from typing import Literal, Protocol, Self
 from coreops.engine.limits import default_forks
 from coreops.engine.program import Program, Wait
 from coreops.engine.session import HostSession
+from coreops.engine.turns import Turns
 from coreops.errors import CoreopsError, HostFailed, InterruptedRun, UnreachableError
 from coreops.events import Emit, HostFinished, HostUnreachable
 from coreops.model import Record, Target
@@ -69,35 +70,31 @@ class Engine:
         self._transports: dict[str, Transport] = {}
         self._sessions: dict[str, HostSession] = {}
         self._lock = threading.Lock()
-        self._moved = threading.Condition()
+        self._turns = Turns()
         self._forget = True
 
-    def drive(
-        self, programs: Mapping[str, Program], *, until: Callable[[Mapping[str, HostOutcome]], bool] | None = None
-    ) -> dict[str, HostOutcome]:
+    def drive(self, programs: Mapping[str, Program]) -> dict[str, HostOutcome]:
         """Run every host's program to its end; return how each ended, in the order given.
 
-        until: asked whenever a host ended badly; True stops the others after their current step.
+        A program that failed fatally stops the others after their current step.
         """
         outcomes: dict[str, HostOutcome] = {}
         window = threading.Semaphore(self.forks)
         stop = threading.Event()
         threads: list[threading.Thread] = []
+        crowded = len(programs) > self.forks
 
         def work(host: str, program: Program) -> None:
             try:
-                outcome = self._drive_host(host, program, window, outcomes)
-                outcomes[host] = outcome
-                fatal = program.failed_fatally or (until is not None and outcome.state != "done" and until(outcomes))
-                if fatal and not stop.is_set():
+                outcomes[host] = self._drive_host(host, program, window, outcomes, crowded)
+                if program.failed_fatally and not stop.is_set():
                     stop.set()
                     self._each(HostSession.stop)
             finally:
-                if len(programs) > self.forks:
+                if crowded:
                     self._end_session(host)
                 window.release()
-                with self._moved:
-                    self._moved.notify_all()
+                self._turns.move(host)
 
         for host, program in programs.items():
             window.acquire()
@@ -118,11 +115,13 @@ class Engine:
     def stop(self) -> None:
         """Finish the current step on every host, then end. Never raises."""
         self.interrupted = True
+        self._turns.end()
         self._each(HostSession.stop)
 
     def abort(self) -> None:
         """Kill what runs on every host. Never raises."""
         self.interrupted = self.aborted = True
+        self._turns.end()
         self._each(HostSession.abort)
 
     def close(self) -> None:
@@ -143,14 +142,19 @@ class Engine:
         self.close()
 
     def _drive_host(
-        self, host: str, program: Program, window: threading.Semaphore, outcomes: Mapping[str, HostOutcome]
+        self,
+        host: str,
+        program: Program,
+        window: threading.Semaphore,
+        outcomes: Mapping[str, HostOutcome],
+        crowded: bool,
     ) -> HostOutcome:
         session = self._session(host)
         before = session.exchanges
         state: HostState = "done"
         error: CoreopsError | None = None
         try:
-            self._run_program(host, session, program, window, outcomes)
+            self._run_program(host, session, program, window, outcomes, crowded)
             if program.failure is not None:
                 state, error = "failed", HostFailed(program.failure, where=host)
         except UnreachableError as caught:
@@ -162,8 +166,9 @@ class Engine:
             state, error = "failed", caught
         if self.aborted and state != "done":
             state, error = "interrupted", InterruptedRun("killed by the operator", where=host, why=str(error))
-        if state in ("unreachable", "interrupted"):
+        if state != "done" and program.failure is None:
             program.abandon()
+        self._turns.move(host)
         exchanges = session.exchanges - before
         counts = getattr(program, "counts", None) or {}
         said = str(error) if error is not None else ""
@@ -177,14 +182,25 @@ class Engine:
         program: Program,
         window: threading.Semaphore,
         outcomes: Mapping[str, HostOutcome],
+        crowded: bool,
     ) -> None:
         if self._journal is not None:
             program = self._journal.replay(host, program)
-        while (segment := program.next()) is not None:
+        wait: Wait | None = None
+        while True:
+            since = self._turns.now
+            segment = program.next()
+            if segment != wait or segment is None:
+                self._turns.move(host, segment.hosts if isinstance(segment, Wait) else ())
+            if segment is None:
+                return
             if isinstance(segment, Wait):
+                wait = segment
+                if crowded:  # others need its place among the open connections
+                    session.close(forget=False)
                 window.release()
                 try:
-                    self._wait(host, segment, program, outcomes)
+                    self._wait(host, wait, since, outcomes)
                 finally:
                     window.acquire()
                 continue
@@ -195,19 +211,17 @@ class Engine:
                 if self._journal is not None:
                     self._journal.record(host, record, secret=record.step in secret)
                 program.feed(record)
-                with self._moved:
-                    self._moved.notify_all()
             if program.failure is not None:
                 return
 
-    def _wait(self, host: str, wait: Wait, program: Program, outcomes: Mapping[str, HostOutcome]) -> None:
-        """Until the hosts waited for have moved; fails when all of them have ended."""
-        with self._moved:
-            if all(other in outcomes for other in wait.hosts):
-                raise HostFailed(
-                    f"waits for {', '.join(sorted(wait.hosts))}, which ended without it", where=host, why=wait.why
-                )
-            self._moved.wait(timeout=1.0)
+    def _wait(self, host: str, wait: Wait, since: int, outcomes: Mapping[str, HostOutcome]) -> None:
+        """Until a host waited for has moved after ``since``; fails when all of them have ended."""
+        ended = all(other in outcomes for other in wait.hosts)
+        if ended and not self._turns.moved(host, wait.hosts, since):
+            raise HostFailed(
+                f"waits for {', '.join(sorted(wait.hosts))}, which ended without it", where=host, why=wait.why
+            )
+        self._turns.sleep(host, wait.hosts, since)
         if self.interrupted:
             raise InterruptedRun("stopped by the operator", where=host)
 

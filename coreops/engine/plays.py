@@ -64,7 +64,7 @@ def run_plays(engine: Engine, plays: Sequence[Play], emit: Emit) -> PlaysOutcome
                 continue
             emit(PlayStarted(play.name, hosts, number, len(batches)))
             programs = {host: play.program(host, hosts) for host in hosts}
-            ended = engine.drive(programs, until=(lambda _: True) if play.any_errors_fatal else None)
+            ended = engine.drive(programs)
             outcome.hosts.update(ended)
             outcome.interrupted = engine.interrupted
             fatal = any(program.failed_fatally for program in programs.values())
@@ -78,7 +78,7 @@ _DONE = HostOutcome("done")
 
 
 def _why_stop(play: Play, size: int, ended: Mapping[str, HostOutcome], fatal: bool) -> str:
-    bad = sum(outcome.state != "done" for outcome in ended.values())
+    bad = sum(outcome.state in ("failed", "unreachable") for outcome in ended.values())
     if not bad:
         return ""
     if play.any_errors_fatal or fatal:

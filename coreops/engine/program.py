@@ -13,10 +13,14 @@ from coreops.model import Record, Segment
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to send until another host of the play has got further (``hosts``: which ones)."""
+    """Nothing to send until another host of the play has got further (``hosts``: which ones).
+
+    turn: differs from that of the wait before when the program has moved in between.
+    """
 
     hosts: frozenset[str]
     why: str
+    turn: int = 0
 
 
 class Program(Protocol):

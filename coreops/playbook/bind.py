@@ -85,6 +85,7 @@ def _bind_play(
         module=setup,
         title="gather facts",
         arguments=parse(setup, {}, play.position),
+        any_errors_fatal=play.any_errors_fatal,
     )
     return BoundPlay(play, hosts, inventory, settings, variables=variables, tasks=tasks, facts_task=facts)
 

@@ -19,6 +19,7 @@ from coreops.playbook.hostvars import HostVars, OtherHost
 from coreops.playbook.load_task import check_handler
 from coreops.playbook.plays import Play, Task
 from coreops.playbook.program import HostProgram
+from coreops.playbook.strategy import STRATEGIES, Free
 from coreops.playbook.values import Value, texts
 from coreops.playbook.vars import CONNECTION, HostState, Scope, View
 
@@ -88,6 +89,7 @@ class BoundPlay:
         self.diff = settings.diff
         self.timeout = settings.timeout
         self.verbosity = settings.verbosity
+        self.pace = Free()
         self._batch: tuple[str, ...] = ()
         self._others: dict[str, OtherHost] = {}
 
@@ -127,6 +129,11 @@ class BoundPlay:
             self._batch = batch_hosts
             for other in self.settings.states.keys() - set(batch_hosts):
                 self.settings.states[other].finished = True
+            self.pace = STRATEGIES[self.strategy](
+                gather=bool(self.play.gather_facts),
+                any_errors_fatal=self.any_errors_fatal,
+                max_fail_percentage=self.max_fail_percentage,
+            )
         state = self.state(host)
         own = self.view(host, state, self._magic, {})
         hostvars = HostVars(self.inventory.hosts, self._other, own)
@@ -227,14 +234,16 @@ class BoundPlay:
         if found is None:
             state = self.state(host)
             view = self.view(host, state, self._magic, {})
-            found = self._others[host] = OtherHost(view, state, self.dynamic, lambda: not state.finished)
+            found = self._others[host] = OtherHost(view, state, self.dynamic, lambda: self.pace.waits(host))
         return found
 
     def scan_view(self, host: str, state: HostState, dynamic: frozenset[str]) -> View:
         """A view for looking ahead: other hosts' values are all unknown yet, and nothing done with it lasts."""
 
         def other(name: str) -> OtherHost:
-            return OtherHost(self.view(name, HostState(), self._magic, {}), HostState(), dynamic, lambda: True)
+            unfinished = HostState()
+            unfinished.finished = False
+            return OtherHost(self.view(name, HostState(), self._magic, {}), unfinished, dynamic, lambda: False)
 
         hostvars = HostVars(self.inventory.hosts, other, self.view(host, state, self._magic, {}))
         magic = {**self._magic, "hostvars": _always(hostvars), "ansible_play_batch": _always(list(self.hosts))}

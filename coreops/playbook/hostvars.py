@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from coreops.errors import did_you_mean
+from coreops.errors import InputError, did_you_mean
 from coreops.playbook.pending import WaitReference
 from coreops.playbook.vars import CONNECTION, FACTS, HostState, Scope, View
 
@@ -39,21 +39,26 @@ class HostVars(Mapping[str, "OtherHost | Scope"]):
 
 
 class OtherHost(Mapping[str, Any]):
-    """The variables of one host, as others see them. dynamic: names that tasks of this play may yet give it."""
+    """The variables of one host, as others see them. dynamic: names that tasks of this play may yet give it.
 
-    def __init__(self, view: View, state: HostState, dynamic: frozenset[str], busy: Callable[[], bool]) -> None:
+    stuck: the host can give nothing more before the one who looks has moved.
+    """
+
+    def __init__(self, view: View, state: HostState, dynamic: frozenset[str], stuck: Callable[[], bool]) -> None:
         self._view = view
         self._state = state
         self._dynamic = dynamic
-        self._busy = busy
+        self._stuck = stuck
 
     def __getitem__(self, name: str) -> Any:
         view, state = self._view, self._state
         if name in view.extra or name in view.magic:
             return Scope(view)[name]
+        # First whether anything is still to come, then what is there: the other host goes on meanwhile.
+        awaited = name in self._dynamic and not state.finished and not self._stuck()
         if name in state.published:
             return state.published[name]
-        if name in self._dynamic and self._busy():
+        if awaited:
             raise WaitReference(view.host, name)
         if name in ("ansible_facts", "facts"):
             return self._facts(name)
@@ -62,8 +67,9 @@ class OtherHost(Mapping[str, Any]):
         return self._facts(name)[name.removeprefix("ansible_")]
 
     def _facts(self, name: str) -> Mapping[str, Any]:
+        awaited = not self._state.finished
         if self._state.published_facts is None:
-            if self._busy():
+            if awaited:
                 self._state.want_facts = True
                 raise WaitReference(self._view.host, FACTS)
             raise KeyError(name)
@@ -86,3 +92,18 @@ class OtherHost(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"variables of {self._view.host}"
+
+
+def refuse_circle(host: str, reference: WaitReference, state: Callable[[str], HostState]) -> None:
+    """Raise InputError when the host that is looked at waits, itself or through others, for this one."""
+    chain = [host]
+    wait: tuple[str, str] | None = (reference.host, reference.name)
+    while wait is not None and state(wait[0]).awaits(wait[1]):
+        chain.append(wait[0])
+        if len(chain) != len(set(chain)):
+            raise InputError(
+                f"hosts wait for each other: {' -> '.join(chain)}",
+                why=f"{host} needs {reference.what}",
+                next="split the play in two, so that the values are there before they are used",
+            )
+        wait = state(wait[0]).wait

@@ -19,7 +19,6 @@ TASK = SHARED | _words(
 HANDLER = TASK | {"listen"}
 LOOP_CONTROL = frozenset({"loop_var", "index_var", "label"})
 META = frozenset({"flush_handlers", "end_host", "end_play", "noop"})
-STRATEGIES = frozenset({"free", "linear"})
 IMPORT = frozenset({"import_playbook", "name", "tags"})
 
 LATER_SHARED = _words(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from coreops.errors import InputError
+from coreops.errors import InputError, did_you_mean
 from coreops.playbook import keywords, reading
 from coreops.playbook.load_task import Defaults, Registry, load_task, shared
 from coreops.playbook.plays import Placed, Play, Playbook, Task
 from coreops.playbook.source import Node, read_yaml
+from coreops.playbook.strategy import STRATEGIES
 from coreops.playbook.values import has_template
 
 _SECTIONS = ("pre_tasks", "tasks", "post_tasks")
@@ -181,6 +182,10 @@ def _percentage(node: Node | None) -> float | None:
 def _strategy(node: Node) -> str:
     name = reading.text(node, "strategy")
     short = name.removeprefix("ansible.builtin.")
-    if short not in keywords.STRATEGIES:
-        raise node.error(f"unknown strategy {name!r}", next=f"known: {', '.join(sorted(keywords.STRATEGIES))}")
+    if short not in STRATEGIES:
+        raise node.error(
+            f"unknown strategy {name!r}",
+            why=did_you_mean(short, STRATEGIES),
+            next=f"known: {', '.join(sorted(STRATEGIES))}",
+        )
     return short

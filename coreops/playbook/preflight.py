@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coreops.errors import CoreopsError, InputError
+from coreops.errors import InputError
 from coreops.playbook import work
 from coreops.playbook.bound import BoundPlay
 from coreops.playbook.pending import Pending, PendingReference, Signal
 from coreops.playbook.plays import Task
-from coreops.playbook.values import is_undefined, undefined
+from coreops.playbook.prepare import prepare
 from coreops.playbook.vars import HostState, Scope, View
+from coreops.playbook.work import Run, Unit
 
 
 class _Stop(Exception):
@@ -77,7 +78,6 @@ def _may_hold(task: Task, scope: Scope) -> bool:
 
 def _look(play: BoundPlay, task: Task, scope: Scope) -> None:
     assert task.module is not None
-    learns = task.module.name == "set_fact"
     try:
         items = work.loop_items(task, scope)
     except Signal:
@@ -88,23 +88,13 @@ def _look(play: BoundPlay, task: Task, scope: Scope) -> None:
             return
         raise
     for index, item in enumerate(items):
-        local = {task.loop_var: item} if task.loop is not None else {}
-        if task.index_var:
-            local[task.index_var] = index
         try:
-            _item(play, task, scope.child(local) if local else scope)
+            with work.located(task.position, scope):
+                _item(play, task, work.item_scope(task, scope, index, item))
         except Signal:
             _forget(task, scope)
-            if not learns and task.module.name in ("assert", "fail"):
+            if task.module.name in ("assert", "fail"):
                 return
-        except CoreopsError as error:
-            if error.where is None:
-                error.where = str(task.position)
-            raise
-        except Exception as error:
-            if not is_undefined(error):
-                raise
-            raise undefined(error, task.position, scope) from None  # type: ignore[arg-type]
 
 
 def _item(play: BoundPlay, task: Task, scope: Scope) -> None:
@@ -112,15 +102,11 @@ def _item(play: BoundPlay, task: Task, scope: Scope) -> None:
     assert module is not None
     if work.holds(task.when, scope) is not None:
         return
-    run = work.Run(task, "scan", task.title, scope, [None], [None], None)
-    args = work.arguments(task, scope)
-    context = work.context(
-        run, scope, "scan", base=play.base, check=play.check, diff=play.diff, timeout=play.timeout, verbosity=0
-    )
-    if module.steps(args, context):
+    unit = Unit(Run(task, "scan", task.title, scope, [None], [None], None), 0, scope)
+    if prepare(unit, play, become=True) or unit.context is None:
         return
-    result = module.result(args, context, ())
-    if result.failed and module.name in ("assert", "fail"):
+    result = module.result(unit.args, unit.context, ())
+    if result.failed and not unit.ignore and module.name in ("assert", "fail"):
         raise _Stop
     if module.name == "set_fact":
         scope.view.state.known.update(result.data.get("ansible_facts", {}))

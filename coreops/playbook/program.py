@@ -10,15 +10,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from coreops.engine.program import Wait
-from coreops.errors import CoreopsError, InputError
+from coreops.errors import InputError, InterruptedRun
 from coreops.events import TaskFinished
 from coreops.model import Record, Segment, Step, TaskResult
 from coreops.playbook import judging, results, work
+from coreops.playbook.hostvars import refuse_circle
 from coreops.playbook.ledger import Ledger
 from coreops.playbook.pending import CheckUnknown, Pending, PendingReference, Signal, WaitReference
 from coreops.playbook.plays import Task
 from coreops.playbook.prepare import prepare
-from coreops.playbook.values import is_undefined, undefined
+from coreops.playbook.strategy import Behind
 from coreops.playbook.vars import HostState, Scope, View
 from coreops.playbook.walk import Mark, Walk
 from coreops.playbook.work import Run, Unit
@@ -32,13 +33,14 @@ class Cut(Signal):
 
 
 class HostProgram:
-    """See the module's docstring. ``failed_fatally``: the task that failed said any_errors_fatal."""
+    """See the module's docstring."""
 
     def __init__(self, play: BoundPlay, host: str, view: View) -> None:
         self.host = host
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
-        self.failed_fatally = False
+        self._fatal = False
         self._play = play
+        self._pace = play.pace
         self._view = view
         self._state: HostState = view.state
         self._walk = Walk(play.tasks, play.handlers)
@@ -54,13 +56,19 @@ class HostProgram:
         self._gather = bool(play.play.gather_facts)
         self._become = view.state.known.get("ansible_become", play.become_of(host))
         self._state.finished = False
+        self._pace.enter(host)
 
     @property
     def failure(self) -> str | None:
         return self._failure
 
+    @property
+    def failed_fatally(self) -> bool:
+        return self._fatal and self._pace.over
+
     def abandon(self) -> None:
         """The host will get no further (unreachable, stopped): nobody shall wait for it."""
+        self._fail(self._units[0].run.task if self._units else self._current())
         self._state.finished = True
 
     def next(self) -> Segment | Wait | None:
@@ -69,10 +77,14 @@ class HostProgram:
         self._settle()
         if self._failure is None:
             try:
-                return self._collect()
+                found = self._collect()
             except InputError as error:
                 self._refuse(error)
+            else:
+                if found is not None:
+                    return found
         self._state.finished = True
+        self._pace.leave(self.host)
         return None
 
     def feed(self, record: Record) -> None:
@@ -86,7 +98,6 @@ class HostProgram:
     def _settle(self) -> None:
         """Everything sent has been answered: others may see it, and nothing before this is ever taken back."""
         self._ledger.settle()
-        self._state.wait = None
 
     def _collect(self) -> Segment | Wait | None:
         self._steps, self._key = [], None
@@ -106,8 +117,11 @@ class HostProgram:
         except WaitReference as reference:
             if not self._steps:
                 return self._wait(reference)
+        except Behind as behind:
+            return Wait(frozenset({behind.host}), "strategy: linear keeps hosts at the same task", self._seq)
         if not self._steps:
             return None
+        self._state.wait = None
         user, check, diff = self._key or self._own_key()
         self._segments += 1
         return Segment(f"p{self._play.index}.s{self._segments}", tuple(self._steps), user, check, diff)
@@ -116,19 +130,10 @@ class HostProgram:
         return (None, self._play.check, self._play.diff)
 
     def _wait(self, reference: WaitReference) -> Wait:
-        chain = [self.host]
-        wait: tuple[str, str] | None = (reference.host, reference.name)
-        while wait is not None and self._play.state(wait[0]).awaits(wait[1]):
-            chain.append(wait[0])
-            if len(chain) != len(set(chain)):
-                raise InputError(
-                    f"hosts wait for each other: {' -> '.join(chain)}",
-                    why=f"{self.host} needs {reference.what}",
-                    next="split the play in two, so that the values are there before they are used",
-                )
-            wait = self._play.state(wait[0]).wait
+        self._settle()
+        refuse_circle(self.host, reference, self._play.state)
         self._state.wait = (reference.host, reference.name)
-        return Wait(frozenset({reference.host}), f"{reference.what} is not known yet")
+        return Wait(frozenset({reference.host}), f"{reference.what} is not known yet", self._seq)
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
@@ -157,7 +162,8 @@ class HostProgram:
             task = self._open_task()
             if task is None:
                 return False
-            self._run = self._open(task)
+            scope, id = Scope(self._view, None, task.vars), self._walk.id_of(task, self._play.index)
+            self._run = work.open_run(task, scope, id, self._walk.after(task))
         run = self._run
         unit = self._begin(run)
         if unit.steps and self._key is not None and self._key != unit.key:
@@ -179,6 +185,8 @@ class HostProgram:
             if self._play.ended:
                 return None
             task = self._walk.look()
+            if task is not None:
+                self._keep_pace(task)
             if task is None or not task.meta:
                 return task
             busy = any(unit.run.task.notify for unit in self._units)
@@ -197,18 +205,19 @@ class HostProgram:
                 self._play.ended = self._play.ended or task.meta == "end_play"
                 self._walk.end()
 
-    def _open(self, task: Task) -> Run:
-        scope = Scope(self._view, None, task.vars)
-        id = self._walk.id_of(task, self._play.index)
-        try:
-            items = work.loop_items(task, scope)
-        except CheckUnknown:
-            items = [None]
-        except InputError:
-            if not task.when or work.holds(task.when, scope) is None:
-                raise
-            items = [None]
-        return Run(task, id, work.title_of(task, scope), scope, items, [None] * len(items), self._walk.after(task))
+    def _keep_pace(self, task: Task) -> None:
+        """Begin a task (or a handler, or a meta task) only when the others of the batch may."""
+        place = self._walk.place(task)
+        if not self._pace.arrived(self.host, place):
+            if self._units:
+                raise Cut
+            self._settle()
+            self._seq += 1
+            self._pace.arrive(self.host, place)
+        self._pace.wait(self.host)
+        if (why := self._pace.why_stop(self.host)) is not None:
+            self._walk.end()
+            raise InterruptedRun(f"stopped before task {task.title!r}", where=self.host, why=why)
 
     # -- beginning -------------------------------------------------------------------------------------------------
 
@@ -216,35 +225,21 @@ class HostProgram:
         task, index = run.task, run.next
         if not run.items:
             return Unit(run, 0, run.scope, result=results.skipped("the loop has no items"))
-        scope = run.scope
-        if run.loops:
-            local = {task.loop_var: run.items[index]}
-            if task.index_var:
-                local[task.index_var] = index
-            scope = scope.child(local)
+        scope = work.item_scope(task, run.scope, index, run.items[index])
         unit = Unit(run, index, scope)
         try:
-            if task.when and (reason := work.holds(task.when, scope)) is not None:
-                unit.result = results.skipped(f"when: {reason}", reason)
-            elif run.loops and run.items == [None]:
-                work.loop_items(task, scope)
-            if unit.result is None:
-                self._prepare(unit)
+            with work.located(task.position, scope):
+                if task.when and (reason := work.holds(task.when, scope)) is not None:
+                    unit.result = results.skipped(f"when: {reason}", reason)
+                elif run.loops and run.items == [None]:
+                    work.loop_items(task, scope)
+                if unit.result is None:
+                    self._prepare(unit)
         except CheckUnknown as unknown:
             what = unknown.what
             unit.result = results.skipped(f"check mode: needs {what}, which was not run")
             for name in task.args if task.module is not None and task.module.name == "set_fact" else ():
                 self._ledger.write(self._seq + 1, name, Pending(lambda: CheckUnknown(what)))
-        except CoreopsError as error:
-            if error.where is None:
-                error.where = str(task.position)
-            raise
-        except Signal:
-            raise
-        except Exception as error:
-            if not is_undefined(error):
-                raise
-            raise undefined(error, task.position, scope) from None  # type: ignore[arg-type]
         return unit
 
     def _prepare(self, unit: Unit) -> None:
@@ -253,7 +248,7 @@ class HostProgram:
         steps = prepare(unit, self._play, self._become)
         if steps or unit.context is None:
             return
-        unit.result = self._judge(unit, module.result(unit.args, unit.context, ()))
+        unit.result = judging.judge(unit, module.result(unit.args, unit.context, ()), check=self._play.check)
         if unit.result.failed and not unit.ignore and self._units:
             raise Cut
 
@@ -306,7 +301,8 @@ class HostProgram:
                     if records
                     else TaskResult(failed=True, message="the wait before this attempt failed")
                 )
-                unit.result, again = judging.retry(unit, self._judge(unit, raw), check=self._play.check)
+                judged = judging.judge(unit, raw, check=self._play.check)
+                unit.result, again = judging.retry(unit, judged, check=self._play.check)
                 if again:
                     unit.run.attempt += 1
                     self._return_to((unit.before[0], unit.run, unit.item))
@@ -315,9 +311,6 @@ class HostProgram:
                 unit.run.attempt = 0
                 self._learn(unit, unit.result)
             self._finish(unit, unit.result)
-
-    def _judge(self, unit: Unit, result: TaskResult) -> TaskResult:
-        return judging.judge(unit, result, check=self._play.check)
 
     def _learn(self, unit: Unit, result: TaskResult) -> None:
         """Take over set_fact's variables and setup's facts."""
@@ -344,16 +337,7 @@ class HostProgram:
             self._ledger.take_back(unit.seq)
 
     def _report(self, unit: Unit, result: TaskResult) -> None:
-        task, item = unit.run.task, ""
-        if unit.run.loops and unit.run.items:
-            item = str(unit.run.items[unit.item])
-            if task.label is not None:
-                try:
-                    item = str(work.setting(task.label, unit.scope, item))
-                except (Signal, InputError):
-                    item = str(unit.run.items[unit.item])
-            if result.secret:
-                item = f"item {unit.item + 1}"
+        item = work.label_of(unit, secret=result.secret)
         seconds = sum(record.seconds for record in unit.records)
         ignored = result.failed and unit.ignore
         shown = results.shown(result)
@@ -374,14 +358,22 @@ class HostProgram:
         failed = next((result for result in done if result.failed), None)
         if failed is not None and not unit.ignore:
             self.counts["failed"] += 1
-            self.failed_fatally = task.any_errors_fatal
             message = results.HIDDEN if failed.secret else failed.message or "failed"
             self._failure = self._failure or f"{task.position}: task {run.title!r} failed: {message}"
+            self._fail(task)
         elif all(result.skipped for result in done):
             self.counts["skipped"] += 1
         elif task is not self._play.facts_task:
             self.counts["ok"] += 1
             self.counts["changed"] += any(result.changed for result in done)
+
+    def _current(self) -> Task | None:
+        return self._run.task if self._run else self._walk.look()
+
+    def _fail(self, task: Task | None) -> None:
+        """The host takes no further part, because of this task."""
+        self._fatal = self._fatal or (task is not None and task.any_errors_fatal)
+        self._pace.leave(self.host, failed=True, fatal=self._fatal)
 
     def _refuse(self, error: InputError) -> None:
         """A mistake in the playbook that only this host shows; what was collected is not sent."""
@@ -391,7 +383,8 @@ class HostProgram:
         self._failure = str(error)
         self.counts["failed"] += 1
         result = TaskResult(failed=True, message=str(error), data={"msg": str(error)})
-        task = self._run.task if self._run else self._walk.look()
+        task = self._current()
+        self._fail(task)
         if task is not None:
             id = self._walk.id_of(task, self._play.index)
             self._play.emit(TaskFinished(self.host, id, task.title, result))

@@ -67,6 +67,10 @@ class Walk:
             return replace(self.mark, ran=(self.mark.ran or frozenset()) | {task.index})
         return replace(self.mark, index=self.mark.index + 1)
 
+    def place(self, task: Task) -> tuple[int, int]:
+        """Where the task stands, comparable between hosts: its index, and below a flush the handler's."""
+        return (self.mark.index, task.index if task.handler else -1)
+
     def id_of(self, task: Task, play: int) -> str:
         """An id that is the same in every run of this playbook, and unique within one."""
         if not task.handler:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from coreops.model import FileStep, Position, Record, ShellStep, Step, TaskResul
 from coreops.modules.arguments import parse
 from coreops.modules.base import Arguments, Context
 from coreops.playbook import conditions
-from coreops.playbook.pending import OMIT, Signal
+from coreops.playbook.pending import OMIT, CheckUnknown, Signal
 from coreops.playbook.plays import Placed, Task
 from coreops.playbook.values import Text, has_template, is_undefined, render, undefined
 from coreops.playbook.vars import Scope
@@ -108,6 +109,41 @@ def loop_items(task: Task, scope: Scope) -> list[Any]:
     return list(found)
 
 
+def open_run(task: Task, scope: Scope, id: str, after: Any) -> Run:
+    """Begin a task. The items of a loop that cannot be known now stay open; its condition may yet skip it."""
+    try:
+        items = loop_items(task, scope)
+    except CheckUnknown:
+        items = [None]
+    except InputError:
+        if not task.when or holds(task.when, scope) is None:
+            raise
+        items = [None]
+    return Run(task, id, title_of(task, scope), scope, items, [None] * len(items), after)
+
+
+def item_scope(task: Task, scope: Scope, index: int, item: Any) -> Scope:
+    """What one item of a task's loop sees."""
+    if task.loop is None:
+        return scope
+    return scope.child({task.loop_var: item, **({task.index_var: index} if task.index_var else {})})
+
+
+@contextmanager
+def located(position: Position, scope: Scope) -> Iterator[None]:
+    """Give errors the task's place, and make undefined variables errors."""
+    try:
+        yield
+    except CoreopsError as error:
+        if error.where is None:
+            error.where = str(position)
+        raise
+    except Exception as error:
+        if isinstance(error, Signal) or not is_undefined(error):
+            raise
+        raise undefined(error, position, scope) from None  # type: ignore[arg-type]
+
+
 def title_of(task: Task, scope: Scope) -> str:
     """The task's name; templates that are not known yet stay as they are written."""
     if task.name is None or task.name.static:
@@ -120,6 +156,19 @@ def title_of(task: Task, scope: Scope) -> str:
         if is_undefined(error):
             return task.title
         raise
+
+
+def label_of(unit: Unit, *, secret: bool) -> str:
+    """How reports name the item of a loop."""
+    if not unit.run.loops or not unit.run.items:
+        return ""
+    if secret:
+        return f"item {unit.item + 1}"
+    item = unit.run.items[unit.item]
+    try:
+        return str(setting(unit.run.task.label, unit.scope, item))
+    except (Signal, InputError):
+        return str(item)
 
 
 def environment(task: Task, scope: Scope) -> dict[str, str]:
