@@ -82,14 +82,13 @@ class BoundPlay:
         self.name = play.name or self.pattern
         self.any_errors_fatal = play.any_errors_fatal
         self.max_fail_percentage = play.max_fail_percentage
-        self.strategy = play.strategy
         self.base = play.base
         self.emit = settings.emit
         self.check = settings.check
         self.diff = settings.diff
         self.timeout = settings.timeout
         self.verbosity = settings.verbosity
-        self.pace = Free()
+        self.strategy = Free()
         self._batch: tuple[str, ...] = ()
         self._others: dict[str, OtherHost] = {}
 
@@ -129,7 +128,7 @@ class BoundPlay:
             self._batch = batch_hosts
             for other in self.settings.states.keys() - set(batch_hosts):
                 self.settings.states[other].finished = True
-            self.pace = STRATEGIES[self.strategy](
+            self.strategy = STRATEGIES[self.play.strategy](
                 gather=bool(self.play.gather_facts),
                 any_errors_fatal=self.any_errors_fatal,
                 max_fail_percentage=self.max_fail_percentage,
@@ -234,7 +233,7 @@ class BoundPlay:
         if found is None:
             state = self.state(host)
             view = self.view(host, state, self._magic, {})
-            found = self._others[host] = OtherHost(view, state, self.dynamic, lambda: self.pace.waits(host))
+            found = self._others[host] = OtherHost(view, state, self.dynamic, lambda: self.strategy.waits(host))
         return found
 
     def scan_view(self, host: str, state: HostState, dynamic: frozenset[str]) -> View:

@@ -81,7 +81,9 @@ class OtherHost(Mapping[str, Any]):
 
     def advice(self, name: str) -> str:
         """What to do about an undefined name."""
-        return did_you_mean(name, self) or "it must be in the inventory, or given to that host by a task before"
+        return did_you_mean(name, self) or (
+            "it must be in the inventory, or given to that host by a task before; did the host fail before that?"
+        )
 
     def __iter__(self) -> Iterator[str]:
         view = self._view

@@ -40,7 +40,7 @@ class HostProgram:
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
         self._fatal = False
         self._play = play
-        self._pace = play.pace
+        self._strategy = play.strategy
         self._view = view
         self._state: HostState = view.state
         self._walk = Walk(play.tasks, play.handlers)
@@ -56,7 +56,7 @@ class HostProgram:
         self._gather = bool(play.play.gather_facts)
         self._become = view.state.known.get("ansible_become", play.become_of(host))
         self._state.finished = False
-        self._pace.enter(host)
+        self._strategy.enter(host)
 
     @property
     def failure(self) -> str | None:
@@ -64,12 +64,12 @@ class HostProgram:
 
     @property
     def failed_fatally(self) -> bool:
-        return self._fatal and self._pace.over
+        return self._fatal and self._strategy.over
 
     def abandon(self) -> None:
         """The host will get no further (unreachable, stopped): nobody shall wait for it."""
-        self._fail(self._units[0].run.task if self._units else self._current())
-        self._state.finished = True
+        self._take_back_unanswered()
+        self._fail(self._current())
 
     def next(self) -> Segment | Wait | None:
         """Walk on and return the next segment, a Wait, or None at the end of the play."""
@@ -84,7 +84,7 @@ class HostProgram:
                 if found is not None:
                     return found
         self._state.finished = True
-        self._pace.leave(self.host)
+        self._strategy.leave(self.host)
         return None
 
     def feed(self, record: Record) -> None:
@@ -118,7 +118,8 @@ class HostProgram:
             if not self._steps:
                 return self._wait(reference)
         except Behind as behind:
-            return Wait(frozenset({behind.host}), "strategy: linear keeps hosts at the same task", self._seq)
+            if not self._steps:
+                return Wait(frozenset({behind.host}), "strategy: linear keeps hosts at the same task", self._seq)
         if not self._steps:
             return None
         self._state.wait = None
@@ -186,7 +187,7 @@ class HostProgram:
                 return None
             task = self._walk.look()
             if task is not None:
-                self._keep_pace(task)
+                self._keep_step(task)
             if task is None or not task.meta:
                 return task
             busy = any(unit.run.task.notify for unit in self._units)
@@ -205,17 +206,17 @@ class HostProgram:
                 self._play.ended = self._play.ended or task.meta == "end_play"
                 self._walk.end()
 
-    def _keep_pace(self, task: Task) -> None:
+    def _keep_step(self, task: Task) -> None:
         """Begin a task (or a handler, or a meta task) only when the others of the batch may."""
         place = self._walk.place(task)
-        if not self._pace.arrived(self.host, place):
+        if not self._strategy.arrived(self.host, place):
             if self._units:
                 raise Cut
             self._settle()
             self._seq += 1
-            self._pace.arrive(self.host, place)
-        self._pace.wait(self.host)
-        if (why := self._pace.why_stop(self.host)) is not None:
+            self._strategy.arrive(self.host, place)
+        self._strategy.wait(self.host)
+        if (why := self._strategy.why_stop(self.host)) is not None:
             self._walk.end()
             raise InterruptedRun(f"stopped before task {task.title!r}", where=self.host, why=why)
 
@@ -334,7 +335,11 @@ class HostProgram:
             self._close(unit)
         if unit.broken:
             self._return_to(unit.after)
+        failed = self._failure is not None and not self._state.finished
+        if unit.broken or failed:
             self._ledger.take_back(unit.seq)
+        if failed:
+            self._fail(task)
 
     def _report(self, unit: Unit, result: TaskResult) -> None:
         item = work.label_of(unit, secret=result.secret)
@@ -360,7 +365,6 @@ class HostProgram:
             self.counts["failed"] += 1
             message = results.HIDDEN if failed.secret else failed.message or "failed"
             self._failure = self._failure or f"{task.position}: task {run.title!r} failed: {message}"
-            self._fail(task)
         elif all(result.skipped for result in done):
             self.counts["skipped"] += 1
         elif task is not self._play.facts_task:
@@ -371,14 +375,15 @@ class HostProgram:
         return self._run.task if self._run else self._walk.look()
 
     def _fail(self, task: Task | None) -> None:
-        """The host takes no further part, because of this task."""
+        """The host takes no further part, because of this task; nobody shall wait for it."""
+        self._settle()
+        self._state.finished = True
         self._fatal = self._fatal or (task is not None and task.any_errors_fatal)
-        self._pace.leave(self.host, failed=True, fatal=self._fatal)
+        self._strategy.leave(self.host, failed=True, fatal=self._fatal)
 
     def _refuse(self, error: InputError) -> None:
         """A mistake in the playbook that only this host shows; what was collected is not sent."""
         self._take_back_unanswered()
-        self._settle()
         self._steps.clear()
         self._failure = str(error)
         self.counts["failed"] += 1
