@@ -27,12 +27,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Content that travels by its hash: either ``data`` (bytes in memory) or ``path`` (a file on the controller)."""
+    """Content that travels by its hash: either ``data`` (bytes in memory) or ``path`` (a file on the controller).
+
+    offset: where in the file the ``size`` bytes begin.
+    """
 
     sha256: str
     size: int
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
+    offset: int = 0
 
     @classmethod
     def of(cls, data: bytes) -> Blob:
@@ -87,7 +91,7 @@ class ShellStep:
     data. None: act always. act: exit 0 = changed, anything else = failed. None: probe only (a query).
     ``once``: act is not idempotent; the node remembers it, so a segment sent again after a lost connection reports
     the first outcome instead of acting twice. ``blobs``: asked for only when act is needed; act finds their paths in
-    $blob1, $blob2, ... ``env`` is exported for probe and act, never shown in argv. ``cwd``: the directory to run in.
+    $blob1, $blob2, ... ``stdin``: streamed into act, which must read all of it or fail; no copy is kept. ``env`` is exported for probe and act, never shown in argv. ``cwd``: the directory to run in.
     ``in_check``: act runs in check mode too. ``timeout``: seconds, for probe and act each. ``changes`` False: a
     successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment. ``secret``: what it says is
     for templates only, never for a journal or a log.
@@ -98,6 +102,7 @@ class ShellStep:
     probe: str | None = None
     act: str | None = None
     blobs: tuple[Blob, ...] = ()
+    stdin: Blob | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str = "/"
     once: bool = False

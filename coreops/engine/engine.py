@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from coreops.engine.limits import default_forks
+from coreops.engine.limits import Pace, default_forks
 from coreops.engine.program import Program, Wait
 from coreops.engine.session import HostSession
 from coreops.engine.turns import Turns
@@ -47,7 +47,7 @@ class Keeper(Protocol):
 
 
 class Engine:
-    """Connections to ``targets`` for the length of one run."""
+    """Connections to ``targets`` for the length of one run. limit_rate: bytes a second of content, for all together."""
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Engine:
         transport: Transport | None = None,
         forks: int | None = None,
         journal: Keeper | None = None,
+        limit_rate: int | None = None,
     ) -> None:
+        self._pace = Pace(limit_rate) if limit_rate else lambda size: None
         self.targets = dict(targets)
         self.forks = forks or default_forks()
         self.interrupted = False
@@ -233,8 +235,12 @@ class Engine:
                 transport = self._transport or self._transports.get(target.transport)
                 if transport is None:
                     transport = self._transports[target.transport] = transport_for(target.transport)
-                session = self._sessions[host] = HostSession(target, transport, self._run, self._emit)
+                session = self._sessions[host] = HostSession(target, transport, self._run, self._emit, self._pace)
             return session
+
+    def disconnect(self, host: str) -> None:
+        """Hang up on one host; the next ``drive`` connects anew. Nothing may be under way there."""
+        self._end_session(host)
 
     def _end_session(self, host: str) -> None:
         with self._lock:

@@ -43,7 +43,7 @@ def for_message(message: Message, segment: Segment) -> float:
 
 def _bytes(segment: Segment, index: int) -> int:
     step = segment.steps[index - 1]
-    blobs = step.blobs if isinstance(step, ShellStep) else (step.content,)
+    blobs = (*step.blobs, step.stdin) if isinstance(step, ShellStep) else (step.content,)
     return sum(blob.size for blob in blobs if blob is not None)
 
 

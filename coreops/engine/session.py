@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from coreops.engine import patience
@@ -42,7 +42,14 @@ kill -KILL "$pid"
 class HostSession:
     """The way to one host. Used by one thread at a time; ``stop`` and ``abort`` may come from another."""
 
-    def __init__(self, target: Target, transport: Transport, run: str, emit: Emit) -> None:
+    def __init__(
+        self,
+        target: Target,
+        transport: Transport,
+        run: str,
+        emit: Emit,
+        pace: Callable[[int], None] = lambda size: None,
+    ) -> None:
         self.target = target
         self.exchanges = 0
         self.answered = False
@@ -50,6 +57,7 @@ class HostSession:
         # Two names of one machine must not take each other's steps for their own.
         self._run = f"{run}-{hashlib.sha256(target.name.encode()).hexdigest()[:8]}"
         self._emit = emit
+        self._pace = pace
         self._connection: Connection | None = None
         self._reader = MarkReader("")
         self._nonce = ""
@@ -218,16 +226,20 @@ class HostSession:
                     )
                 continue
             for message in self._reader.feed(chunk.stream, chunk.data):
-                deadline = time.monotonic() + patience.for_message(message, segment)
                 yield message
                 if isinstance(message, Finished):
                     return
+                # Counted from here: what a Need asked for has been sent meanwhile, at whatever pace.
+                deadline = time.monotonic() + patience.for_message(message, segment)
 
     def _deliver(self, connection: Connection, wanted: list[tuple[int, Step]]) -> None:
         """Send what the node asked for. When it stops listening (disk full), what it said about that is still read."""
         files = [(i, step, step.content) for i, step in wanted if isinstance(step, FileStep) and step.content]
         raw: list[tuple[Step, Blob]] = [
-            (step, blob) for _, step in wanted if isinstance(step, ShellStep) for blob in step.blobs
+            (step, blob)
+            for _, step in wanted
+            if isinstance(step, ShellStep)
+            for blob in (step.blobs if step.stdin is None else (step.stdin,))
         ]
         try:
             if files:
@@ -241,11 +253,14 @@ class HostSession:
 
     def _send_blob(self, connection: Connection, step: Step, blob: Blob) -> None:
         if blob.path is None:
+            self._pace(blob.size)
             connection.send(blob.data or b"")
             return
         done = 0
         with blob.path.open("rb") as stream:
+            stream.seek(blob.offset)
             while done < blob.size and (chunk := stream.read(min(_CHUNK, blob.size - done))):
+                self._pace(len(chunk))
                 connection.send(chunk)
                 done += len(chunk)
                 if blob.size >= _PROGRESS_FROM:

@@ -146,6 +146,8 @@ def _literal(text: str) -> str:
 
 def _shell(index: int, step: ShellStep) -> str:
     export = "".join(f"export {name}={q(value)}\n" for name, value in step.env.items())
+    if step.stdin is not None and (step.blobs or step.once or step.act is None):
+        raise InputError("a step that reads a stream is an act, without other content, and may be sent again")
     flags = "".join(
         letter
         for letter, on in {
@@ -153,7 +155,8 @@ def _shell(index: int, step: ShellStep) -> str:
             "i": step.ignore_errors,
             "k": not step.changes,
             "o": step.once,
-            "w": bool(step.act) and not (step.env or step.blobs) and is_plain(step.act or ""),
+            "s": step.stdin is not None,
+            "w": bool(step.act) and not (step.env or step.blobs or step.stdin) and is_plain(step.act or ""),
         }.items()
         if on
     )

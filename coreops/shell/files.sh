@@ -124,7 +124,7 @@ co_why() {
 # co_files: bring the noted FileSteps into their state. Content is asked for only where it is missing, all at once, goes
 # to a temporary file in the same folder, is synced and hashed there, and then renamed.
 co_files() {
-  co_todo='' co_need='' co_temps='' co_rooms='' co_bytes=0
+  co_todo='' co_need='' co_temps='' co_rooms='' co_made='' co_bytes=0
   co_go || { co_batch='' && return 0; }
   co_survey
   for co_i in $co_batch; do
@@ -268,12 +268,10 @@ co_receive() {
   fi
   # Temporary files wait under their own names in a folder beside them, so that one mv can rename them all.
   co_room=$co_a.coreops.$$
-  if [ ! -d "$co_room" ]; then
-    eval "t_$co_i="
-    (umask 077 && mkdir -- "$co_room") || { [ -n "$co_y" ] || co_take "$co_z" /dev/null; return 1; }
-    eval "v_$co_i=\$co_room"
-    co_rooms="$co_rooms $co_i"
-  fi
+  case $co_nl$co_made in
+    *"$co_nl$co_room$co_nl"*) ;;
+    *) co_rooms_for || { [ -n "$co_y" ] || co_take "$co_z" /dev/null; eval "t_$co_i="; return 1; } ;;
+  esac
   co_a=$co_room/${co_p##*/}
   eval "t_$co_i=\$co_a"
   co_temps="$co_temps $co_i"
@@ -289,6 +287,28 @@ co_receive() {
   fi
   umask 022
   [ -z "$co_e" ] || { eval "e_$co_i=\"cannot write \$co_z bytes to \$co_p: is the disk full or read-only?\"" && return 1; }
+}
+
+# co_rooms_for: make co_room, and by the same mkdir those for the files after co_i whose folders are there already.
+co_rooms_for() {
+  set -- "$co_room"
+  eval "v_$co_i=\$co_room"
+  co_a=$co_room$co_nl co_b=$co_i co_past=''
+  for co_j in $co_todo; do
+    [ "$co_j" != "$co_i" ] || co_past=1
+    eval "co_t=\$co_past:\$k_$co_j:\$c_$co_j co_m=\${p_$co_j%/*}/"
+    [ "$co_t" = 1:file:1 ] && [ -d "$co_m" ] || continue
+    case $co_nl$co_made$co_a in *"$co_nl$co_m.coreops.$$$co_nl"*) continue ;; esac
+    set -- "$@" "$co_m.coreops.$$"
+    eval "v_$co_j=\$co_m.coreops.\$\$"
+    co_a=$co_a$co_m.coreops.$$$co_nl co_b="$co_b $co_j"
+  done
+  if ! (umask 077 && exec mkdir -- "$@" 2>/dev/null); then
+    rmdir -- "$@" 2>/dev/null
+    co_a=$co_room$co_nl co_b=$co_i
+    (umask 077 && exec mkdir -- "$co_room") || return
+  fi
+  co_made=$co_made$co_a co_rooms="$co_rooms $co_b"
 }
 
 # co_verify: what arrived is on the disk and is what was meant.

@@ -78,13 +78,15 @@ co_fatal() {
   exit 1
 }
 
-# co_phase I PHASE TIMEOUT CWD SCRIPT FLAGS: run one script by itself and stream what it says.
+# co_phase I PHASE TIMEOUT CWD SCRIPT FLAGS: run one script by itself and stream what it says. Flag s: an act that reads
+# its blob from the controller's stream, with no copy in between.
 # The script travels in the environment, which only its user can read; argv is for all to see. With w in FLAGS it is one
 # command of plain words, which its own argv shows anyway: no shell is started for it.
 co_phase() {
   co_mark b "$1" "$2"
   # shellcheck disable=SC2016,SC2086 # expanded by the inner shell; plain words by contract
   case $2$6 in
+    a*s*) co_s=$5 co_w=$4 timeout -k 5 "$3" sh -c 'co_x=$co_s; cd "$co_w" || exit 2; unset co_s co_w; eval "$co_x"' ;;
     a*w*) ({ cd "$4" || exit 2; } && exec timeout -k 5 "$3" $5) </dev/null ;;
     *) co_s=$5 co_w=$4 timeout -k 5 "$3" sh -c 'co_x=$co_s; cd "$co_w" || exit 2; unset co_s co_w; eval "$co_x"' </dev/null ;;
   esac
@@ -123,7 +125,8 @@ co_once() {
 }
 
 # co_shell I ID TIMEOUT FLAGS CWD PROBE ACT [BLOB SIZES]: one ShellStep. `-` stands for no probe, no act.
-# FLAGS: c acts in check mode, i ignore errors, k a successful act counts as ok, o once, w act is plain words.
+# FLAGS: c acts in check mode, i ignore errors, k a successful act counts as ok, o once, s act reads a stream,
+# w act is plain words.
 co_shell() {
   co_go || return 0
   co_i=$1 co_id=$2 co_t=$3 co_flags=$4 co_cwd=$5 co_probe=$6 co_act=$7
@@ -153,10 +156,17 @@ co_shell() {
     co_blobs "$@" || return 0
   fi
   case $co_flags in
+    *s*) co_mark n "$co_i" ;;
+  esac
+  case $co_flags in
     *o*) co_once "$co_i" "$co_id" "$co_t" "$co_cwd" "$co_env$co_act" ;;
     *) co_phase "$co_i" a "$co_t" "$co_cwd" "$co_env$co_act" "$co_flags" ;;
   esac
   [ $# -eq 0 ] || rm -f "$co_bd".*
+  case $co_rc$co_flags in
+    0*s*) ;;
+    *s*) co_failed "$co_i" "$co_rc" "$co_ign" && co_fatal ;; # nobody knows how much of the stream was read
+  esac
   case $co_rc$co_flags in
     0*k*) co_ok "$co_i" ;;
     0*) co_changed "$co_i" ;;
