@@ -364,7 +364,8 @@ def test_linear_waits_for_the_last_of_those_behind() -> None:
     with pytest.raises(Behind) as behind:
         step.wait("a")
     assert behind.value.host == "c"
-    assert step.waits("a") and not step.waits("b")
+    assert step.waits("a")
+    assert not step.waits("b")
     step.leave("c")
     step.arrive("b", (1, 0))
     step.wait("a")
