@@ -49,6 +49,7 @@ class HostSession:
         run: str,
         emit: Emit,
         pace: Callable[[int], None] = lambda size: None,
+        reconnect: float | None = None,
     ) -> None:
         self.target = target
         self.exchanges = 0
@@ -58,6 +59,7 @@ class HostSession:
         self._run = f"{run}-{hashlib.sha256(target.name.encode()).hexdigest()[:8]}"
         self._emit = emit
         self._pace = pace
+        self._reconnect = patience.RECONNECT if reconnect is None else reconnect
         self._connection: Connection | None = None
         self._reader = MarkReader("")
         self._nonce = ""
@@ -95,7 +97,7 @@ class HostSession:
                     raise  # a shell that never said a word gets a second chance, no third
                 if self.exchanges == 0:
                     raise
-                deadline = deadline or time.monotonic() + patience.RECONNECT
+                deadline = deadline or time.monotonic() + self._reconnect
                 if time.monotonic() > deadline:
                     raise
                 patience.pause(1.0)
@@ -199,7 +201,7 @@ class HostSession:
 
     def _text(self, segment: Segment) -> str:
         """The frame's sh, with the functions it needs when this shell does not have them yet."""
-        needed = ["prelude.sh", *(["files.sh"] if has_files(segment) else [])]
+        needed = ["prelude.sh", *(["files.sh", "contents.sh"] if has_files(segment) else [])]
         if segment.user is None:
             needed = [name for name in needed if name not in self._sent]
             self._sent.update(needed)

@@ -22,7 +22,7 @@ _TYPE_BITS = {"file": 0o100000, "directory": 0o040000}
 
 
 def compile_segment(segment: Segment) -> str:
-    """Return the sh text of a segment; prelude.sh (and files.sh when it has FileSteps) must be there already.
+    """Return the sh text of a segment; prelude.sh (with FileSteps also files.sh and contents.sh) must be there.
 
     Raises InputError for a value that no shell can carry (NUL) or a step that would be a disaster (removing ``/``).
     """
@@ -30,7 +30,7 @@ def compile_segment(segment: Segment) -> str:
 
 
 def has_files(segment: Segment) -> bool:
-    """Say whether the segment needs files.sh."""
+    """Say whether the segment needs files.sh and contents.sh."""
     return any(isinstance(step, FileStep) for step in segment.steps)
 
 

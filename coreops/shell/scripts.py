@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @cache
 def script(name: str) -> str:
-    """Return ``name`` (loader.sh, prelude.sh, files.sh) stripped of whole-line comments and indentation."""
+    """Return ``name`` (``prelude.sh`` and its like) stripped of whole-line comments and indentation."""
     lines = (line.strip() for line in files("coreops.shell").joinpath(name).read_text().splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
 

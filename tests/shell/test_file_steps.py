@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coreops.model import Blob, FileStep
+from coreops.model import Blob, FileStep, ShellStep
 from tests.support.shells import SHELLS, run_steps
 
 HOSTILE = "a b'\"$(touch x)`id`\n*?[x]\\ ü-"
@@ -149,6 +149,36 @@ def test_a_folder_that_cannot_be_made(shell, tmp_path):
     assert [record.state for record in program.records.values()] == ["changed", "failed"]
     assert program.records["1"].stderr.count(b"Not a directory") == 1
     assert outcome.state == "failed"
+
+
+@shells
+def test_a_folder_of_that_name_that_is_not_ours_is_not_used(shell, tmp_path):
+    """Temporary files of root's must not wait where somebody else could swap them."""
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    room = f"{tmp_path}/b/.coreops.$(cut -d ' ' -f 4 /proc/$PPID/stat)"  # the loader's process id
+    steps = [
+        ShellStep(id="0", title="trap", act=f"mkdir {room}; touch {room}/theirs"),
+        *(
+            FileStep(
+                id=f"{name}{number}",
+                title=name,
+                path=f"{tmp_path}/{name}/{number}",
+                kind="file",
+                content=Blob.of(b"x" if number else b"\0"),
+                ignore_errors=True,
+            )
+            for name in "abc"
+            for number in (0, 1)
+        ),
+    ]
+    program, _ = run_steps(steps, shell)
+    found = {id: record.state for id, record in program.records.items()}
+    changed = dict.fromkeys(("0", "a0", "a1", "c0", "c1"), "changed")
+    assert found == {**changed, "b0": "failed", "b1": "failed"}
+    assert b"File exists" in program.records["b0"].stderr
+    assert [path.name for path in (tmp_path / "b").rglob("*") if path.is_file()] == ["theirs"]
+    assert sorted(path.name for path in tmp_path.glob("[ac]/*")) == ["0", "0", "1", "1"]
 
 
 @shells
