@@ -1,11 +1,13 @@
-"""Imports paramiko without invoke, which takes as long as several connections and serves only ``Match exec``.
+"""Imports paramiko without what takes as long as several connections and is hardly used.
 
-A stand-in loads the real invoke when an ssh_config asks for it. Knows how paramiko uses invoke, and nothing else.
+invoke serves only ``Match exec``: a stand-in loads the real one when an ssh_config asks for it. importlib.metadata
+serves only ``__version__``, which the name of its folder of metadata says too. Knows no more of paramiko than that.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,16 +16,33 @@ def import_paramiko() -> None:
     """Import paramiko; a no-op when it, or invoke, is there already."""
     if "paramiko" in sys.modules or "invoke" in sys.modules:
         return
-    stand_in: Any = ModuleType("invoke")
-    stand_in.run = _run
-    sys.modules["invoke"] = stand_in
+    invoke: Any = ModuleType("invoke")
+    invoke.run = _run
+    stand_ins = {"invoke": invoke}
+    if "importlib.metadata" not in sys.modules:
+        metadata: Any = ModuleType("importlib.metadata")
+        metadata.version = _version
+        stand_ins[metadata.__name__] = metadata
+    sys.modules |= stand_ins
     try:
-        import paramiko.config  # noqa: F401 - it keeps the stand-in
+        import paramiko.config  # noqa: F401 - it keeps the stand-ins
     finally:
-        del sys.modules["invoke"]
+        for name in stand_ins:
+            if sys.modules.get(name) is stand_ins[name]:
+                del sys.modules[name]
 
 
 def _run(command: str, **options: Any) -> Any:
     import invoke
 
     return invoke.run(command, **options)
+
+
+def _version(package: str) -> str:
+    for folder in sys.path:
+        for found in Path(folder or ".").glob(f"{package}-*.dist-info"):
+            return found.name.removeprefix(f"{package}-").removesuffix(".dist-info")
+    del sys.modules["importlib.metadata"]
+    from importlib.metadata import version
+
+    return version(package)

@@ -6,7 +6,6 @@ The target's own settings win over ``ssh_args``, those over ssh_config. Only wha
 from __future__ import annotations
 
 import getpass
-import glob
 import shlex
 import threading
 from dataclasses import dataclass, replace
@@ -117,6 +116,8 @@ def _expand(path: Path, depth: int) -> str:
     for line in path.read_text("utf-8", "replace").splitlines():
         words = line.replace("=", " ", 1).split(None, 1)
         if len(words) == 2 and words[0].lower() == "include" and depth < 16:
+            import glob  # compiles as much as a connection takes
+
             for pattern in shlex.split(words[1]):
                 full = str(Path("~/.ssh").expanduser() / Path(pattern).expanduser())
                 lines += [_expand(Path(name), depth + 1) for name in sorted(glob.glob(full))]

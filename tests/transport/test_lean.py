@@ -10,6 +10,10 @@ import sys
 from coreops.transport import transport_for
 transport_for("paramiko")
 assert not {"invoke", "asyncio", "unittest.mock"} & sys.modules.keys(), "invoke was imported"
+assert "importlib.metadata" not in sys.modules
+import paramiko
+from importlib.metadata import version
+assert paramiko.__version__ == version("paramiko"), paramiko.__version__
 from paramiko import SSHConfig
 config = SSHConfig.from_text('Match exec "true"\\n  User yes\\nMatch exec "false"\\n  User no\\n')
 assert config.lookup("h")["user"] == "yes"
