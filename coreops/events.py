@@ -125,6 +125,49 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutPlanned(Event):
+    """A rollout is about to begin. hosts: in their order. version "": finish what is under way, begin nothing."""
+
+    run: str
+    version: str
+    hosts: tuple[str, ...]
+    round: int = 1
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NodePhase(Event):
+    """A node of a rollout has got to a phase (upgrade coordinator). slot, version: as last seen there; "": not yet."""
+
+    host: str
+    phase: str
+    slot: str = ""
+    version: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth(Event):
+    """How the etcd cluster answered during a rollout. leader "": none known."""
+
+    voters: int
+    healthy: int
+    leader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFinished(Event):
+    """A node's end in a rollout. state: the coordinator's word for it; ok: nothing is left to be done there."""
+
+    host: str
+    state: str
+    ok: bool
+    slot: str = ""
+    version: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
     run: str
     exit_code: int

@@ -47,7 +47,10 @@ class Keeper(Protocol):
 
 
 class Engine:
-    """Connections to ``targets`` for the length of one run. limit_rate: bytes a second of content, for all together."""
+    """Connections to ``targets`` for the length of one run.
+
+    limit_rate: bytes a second of content, for all together. reconnect: seconds to try again after a lost connection.
+    """
 
     def __init__(
         self,
@@ -59,7 +62,9 @@ class Engine:
         forks: int | None = None,
         journal: Keeper | None = None,
         limit_rate: int | None = None,
+        reconnect: float | None = None,
     ) -> None:
+        self._reconnect = reconnect
         self._pace = Pace(limit_rate) if limit_rate else lambda size: None
         self.targets = dict(targets)
         self.forks = forks or default_forks()
@@ -235,7 +240,9 @@ class Engine:
                 transport = self._transport or self._transports.get(target.transport)
                 if transport is None:
                     transport = self._transports[target.transport] = transport_for(target.transport)
-                session = self._sessions[host] = HostSession(target, transport, self._run, self._emit, self._pace)
+                session = self._sessions[host] = HostSession(
+                    target, transport, self._run, self._emit, self._pace, self._reconnect
+                )
             return session
 
     def disconnect(self, host: str) -> None:

@@ -1,0 +1,107 @@
+"""The way to the nodes of a rollout: one exchange at a time a node, one attempt each. Trying again is the
+coordinator's: it has to look first. Knows the engine; not what the steps mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from coreops.engine.engine import Engine
+from coreops.engine.program import Program, Wait
+from coreops.engine.steps import StepsProgram
+from coreops.errors import HostFailed
+from coreops.events import Emit, Event, Progress
+from coreops.model import Record, Segment, ShellStep, Target
+
+QUICK = 3.0
+"""Seconds a node that is expected back gets for each stage of a connection; the next attempt comes soon."""
+
+
+class StepFailed(HostFailed):
+    """A step failed on a node; ``record`` is what the node said."""
+
+    def __init__(self, what: str, record: Record, *, where: str) -> None:
+        super().__init__(what, where=where)
+        self.record = record
+
+
+class Watched:
+    """A program of others: keeps the record it failed with, and keeps it from stopping other nodes."""
+
+    failed_fatally = False
+
+    def __init__(self, inner: Program) -> None:
+        self._inner = inner
+        self.failed: Record | None = None
+
+    def next(self) -> Segment | Wait | None:
+        return self._inner.next()
+
+    def feed(self, record: Record) -> None:
+        if record.state in ("failed", "unknown"):
+            self.failed = record
+        self._inner.feed(record)
+
+    def abandon(self) -> None:
+        self._inner.abandon()
+
+    @property
+    def failure(self) -> str | None:
+        """As the program says."""
+        return self._inner.failure
+
+
+class Nodes:
+    """Connections to all nodes; those of two nodes may be used at the same time."""
+
+    def __init__(self, targets: Mapping[str, Target], emit: Emit, *, run: str, limit_rate: int | None = None) -> None:
+        self._targets = dict(targets)
+        self._emit = emit
+        self._engine = Engine(targets, self._pass_on, run=run, limit_rate=limit_rate, reconnect=0.0)
+        self._keep = len(self._targets) <= self._engine.forks
+
+    def run(self, node: str, program: Program) -> None:
+        """Drive one node through a program. Raises StepFailed or another CoreopsError."""
+        watched = Watched(program)
+        outcome = self._engine.drive({node: watched})[node]
+        if outcome.state != "done" or not self._keep:
+            self._engine.disconnect(node)
+        if outcome.error is None:
+            return
+        if watched.failed is not None and outcome.state == "failed":
+            raise StepFailed(program.failure or outcome.error.what, watched.failed, where=node) from outcome.error
+        raise outcome.error
+
+    def ask(self, node: str, steps: Sequence[ShellStep]) -> dict[str, Record]:
+        """One exchange; the records by step. Raises as ``run`` does; steps that may fail say ``ignore_errors``."""
+        program = StepsProgram(steps)
+        self.run(node, program)
+        return program.records
+
+    def hang_up(self, node: str) -> None:
+        """End the connection, also under an exchange of another thread."""
+        self._engine.disconnect(node)
+
+    def expect_back(self, node: str) -> None:
+        """The node reboots: what follows are new and quick attempts, until ``is_back``."""
+        target = self._targets[node]
+        self._engine.targets[node] = replace(target, connect_timeout=min(QUICK, target.connect_timeout))
+        self._engine.disconnect(node)
+
+    def is_back(self, node: str) -> None:
+        """It answered."""
+        self._engine.targets[node] = self._targets[node]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.close()
+
+    def abort(self) -> None:
+        """Kill what runs, leave."""
+        self._engine.abort()
+
+    def _pass_on(self, event: Event) -> None:
+        """Of the engine's events only transfers mean something here."""
+        if isinstance(event, Progress):
+            self._emit(event)
