@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coreops.inventory.aliases import Reader, Render
@@ -25,18 +25,17 @@ def duplicate_addresses(
     inventory: Inventory,
     hosts: Sequence[str] | None = None,
     *,
-    ignore_port: bool = False,
-    render: Render | None = None,
+    render: Callable[[str], Render] | None = None,
 ) -> tuple[SharedAddress, ...]:
-    """Return the addresses that several of ``hosts`` (default: all) share: on one SSH port, unless ``ignore_port``."""
+    """Return the addresses that several of ``hosts`` (default: all) share on one SSH port. render: how, for a host."""
     found: dict[tuple[str, int], list[tuple[str, Position]]] = {}
     for host in inventory.hosts if hosts is None else hosts:
-        reader = Reader(inventory, host, render)
+        reader = Reader(inventory, host, render(host) if render else None)
         setting, port = reader.get("address"), reader.get("port")
         address = _normal(str(setting.value) if setting else host)
         where = setting.position if setting else inventory.hosts[host].position
         number = int(port.value) if port and str(port.value).isdigit() else 22
-        found.setdefault((address, 0 if ignore_port else number), []).append((host, where))
+        found.setdefault((address, number), []).append((host, where))
     return tuple(
         SharedAddress(address, port, tuple(host for host, _ in users), tuple(where for _, where in users))
         for (address, port), users in found.items()

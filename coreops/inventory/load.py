@@ -9,7 +9,7 @@ from coreops.errors import InputError, did_you_mean
 from coreops.inventory.draft import Draft
 from coreops.inventory.files import cannot_read, expand_home, inventory_files, read_inventory
 from coreops.inventory.inventory import Inventory
-from coreops.inventory.sources import parser_for
+from coreops.inventory.sources import BY_SUFFIX, explained, parser_for
 from coreops.inventory.vars_files import read_vars_folder
 from coreops.model import Position
 
@@ -30,8 +30,13 @@ def load_inventory(source: Path | str) -> Inventory:
     files = list(inventory_files(path)) if path.is_dir() else [path]
     draft = Draft()
     for file in files:
-        text, name = read_inventory(file), str(file)
-        parser_for(file.suffix, text, name)(text, name, draft)
+        try:
+            text, name = read_inventory(file), str(file)
+            parser_for(file.suffix, text, name)(text, name, draft)
+        except InputError as error:
+            if file == path or file.suffix in BY_SUFFIX:
+                raise
+            raise explained(error, file.name) from None
     if not draft.hosts:
         raise InputError(
             "the inventory has no hosts",

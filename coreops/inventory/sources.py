@@ -44,6 +44,13 @@ def parser_for(suffix: str, text: str, file: str) -> Parser:
     return BY_SUFFIX.get(suffix) or sniff(text)
 
 
+def explained(error: InputError, name: str) -> InputError:
+    """What is wrong with a file that was only read because it lies in an inventory folder."""
+    hint = f"if {name} is no inventory, move it out of the folder, or give it a suffix that is passed over, like .bak"
+    why = error.why or "every file of an inventory folder is read as an inventory"
+    return InputError(error.what, where=error.where, why=why, next=f"{error.next}; {hint}" if error.next else hint)
+
+
 def sniff(text: str) -> Parser:
     """Judge by the first line that is neither empty nor a comment."""
     for line in text.splitlines():

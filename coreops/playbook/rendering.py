@@ -1,4 +1,7 @@
-"""Templates in what says how to reach a host (``ansible_host: "{{ name }}.example.net"``). Pure."""
+"""Templates in inventory variables that count before any play: how to reach a host, what it shall run. Pure.
+
+``ansible_host: "{{ name }}.example.net"``.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 
 def host_renderer(
     inventory: Inventory, host: str, extra_vars: Mapping[str, Any] | None = None
-) -> Callable[[str, Position], Any]:
-    """Return a function that templates a text with the host's variables. It raises InputError with the position."""
+) -> Callable[[Any, Position], Any]:
+    """Return a function that templates a value with the host's variables. It raises InputError with the position."""
     view = View(
         host,
         HostState(),
@@ -31,4 +34,4 @@ def host_renderer(
         },
         gather=False,
     )
-    return lambda text, position: render(prepare_plain(text), Scope(view), position)
+    return lambda value, position: render(prepare_plain(value), Scope(view), position)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from coreops.errors import InputError
-from coreops.inventory import Inventory, target
+from coreops.inventory import Inventory, duplicate_addresses, target
 from coreops.model import Target
+from coreops.playbook.rendering import host_renderer
 from coreops.store import cluster, lockfile, versions
 from coreops.store.cluster import Member
 from coreops.store.lockfile import Locked
@@ -41,12 +42,24 @@ def read(inventory: Inventory, source: Path, connection: Mapping[str, Any]) -> W
             next=f"put the hosts that are to run etcd (1, 3, 5 or 7) into a group {GROUP}",
         )
     hosts = inventory.members(GROUP)
-    targets = {host: target(inventory, host, become=True, **connection) for host in hosts}
+    fill = {host: host_renderer(inventory, host) for host in hosts}
+    targets = {host: target(inventory, host, become=True, render=fill[host], **connection) for host in hosts}
+    for shared in duplicate_addresses(inventory, hosts, render=fill.__getitem__):
+        raise InputError(
+            f"hosts {' and '.join(shared.hosts)} have one address",
+            where=shared.positions[-1],
+            why=f"{shared.hosts[0]} is at {shared.address} too: {shared.positions[0]}",
+            next="give each host its own address (ansible_host)",
+        )
 
     def origin(host: str, name: str) -> object:
         return next(iter(inventory.origin(host, name)), source)
 
-    members = tuple(cluster.member(host, inventory.vars(host), targets[host].address, origin) for host in hosts)
+    def own(host: str) -> dict[str, Any]:
+        settings = inventory.settings(host).items()
+        return {name: fill[host](each.value, each.position) for name, each in settings if name.startswith("etcd_")}
+
+    members = tuple(cluster.member(host, own(host), targets[host].address, origin) for host in hosts)
     cluster.check(members, source)
     path = lockfile.find(inventory.base)
     locked = lockfile.read(path)

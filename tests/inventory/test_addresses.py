@@ -21,10 +21,15 @@ def test_one_address_twice_is_found_however_it_is_written() -> None:
     )
 
 
-def test_ports_tell_machines_behind_one_address_apart_unless_told_otherwise() -> None:
+def test_ports_tell_machines_behind_one_address_apart() -> None:
     inventory = from_ini("a:2200 ansible_host=127.0.0.1\nb:2222 ansible_host=127.0.0.1\n")
     assert duplicate_addresses(inventory) == ()
-    (shared,) = duplicate_addresses(inventory, ignore_port=True)
+
+
+def test_templates_are_filled_in_for_each_host() -> None:
+    inventory = from_ini("a ansible_host='{{ x }}'\nb ansible_host='{{ x }}'\n")
+    assert duplicate_addresses(inventory, render=lambda host: lambda text, position: f"10.0.0.{host}") == ()
+    (shared,) = duplicate_addresses(inventory, render=lambda host: lambda text, position: "10.0.0.1")
     assert shared.hosts == ("a", "b")
 
 

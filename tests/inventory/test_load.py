@@ -49,6 +49,37 @@ def test_a_file_s_folder_is_the_base_and_its_vars_count(tmp_path: Path, monkeypa
     assert str(inventory.origin("n1", "x")[0]) == "inv/group_vars/a.yml:1:1"
 
 
+def test_archives_and_images_beside_an_inventory_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"hosts.yml": "all: {hosts: {n1: }}\n"})
+    for name in [
+        "etcd-v3.5.17-linux-amd64.tar.gz",
+        "a.tgz",
+        "b.zip",
+        "c.img",
+        "d.tar.zst",
+        "e.iso",
+        "f.rpm",
+        "g.retry",
+    ]:
+        (tmp_path / name).write_bytes(b"\x1f\x8b\x08\0\xff")
+    for name in ["a.tgz.sha256", "b.sha512sums", "c.asc", "notes.txt", "read.rst"]:
+        (tmp_path / name).write_text("not = an [inventory\n")
+    assert list(load_inventory(tmp_path).hosts) == ["n1"]
+
+
+def test_what_is_wrong_with_a_foreign_file_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"hosts.yml": "all: {hosts: {n1: }}\n", "etcd": "x"})
+    (tmp_path / "etcd").write_bytes(b"\xfe\xed\xfa")
+    said = refused(tmp_path)
+    assert f"{tmp_path}/etcd:1:1: not UTF-8 text" in said
+    assert "if etcd is no inventory, move it out of the folder" in said
+    (tmp_path / "etcd").write_text("these are words\n")
+    assert "every file of an inventory folder is read as an inventory" in refused(tmp_path)
+    assert "move it out of the folder" not in refused(tmp_path / "etcd")
+    write(tmp_path, {"etcd": "n2\n", "more.yml": "all: ["})
+    assert "move it out of the folder" not in refused(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "parser"),
     [
