@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,13 +20,26 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "bytes_up": ("bytes up", "{}"),
     "bytes_down": ("bytes down", "{}"),
     "rounds": ("rounds", "{}"),
+    "measured": ("measured", "{}"),
 }
+
+
+def merge(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """New rows in the place of those of the same comparison in the results file; what was not measured again stays."""
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    new = {row["comparison"] for row in rows}
+    merged: dict[str, list[Mapping[str, Any]]] = {}
+    for row in old:
+        merged.setdefault(row["comparison"], []).extend([] if row["comparison"] in new else [row])
+    for row in rows:
+        merged.setdefault(row["comparison"], []).append(row)
+    return [row for found in merged.values() for row in found]
 
 
 def table(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     """One table per kind of number; the rows of the plot are left out."""
     named = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    out = [f"Measured {about['date'][:10]} on {about['machine']}: {named}.\n"]
+    out = [f"On {about['machine']}: {named}.\n"]
     shown = [row for row in rows if row["comparison"] != "growth"]
     before: list[str] = []
     for row in shown:
