@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "errors": set(),
     "events": {"model"},
+    "gptprio": set(),
     "shell": SHARED,
     "modules": SHARED | {"shell"},
     "inventory": SHARED,
@@ -31,15 +32,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": SHARED | {"shell", "transport"},
     "report": SHARED,
     "cloudconfig": SHARED,
-    "providers": SHARED | {"shell.quote"},
+    "providers": SHARED | {"shell.quote", "gptprio"},
     "schedulers": SHARED | {"shell.quote", "engine", "modules"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport"},
     "upgrade": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers"},
+    "upgrade.slots": SHARED | {"shell.quote", "engine", "gptprio"},
 }
 PURE = (
     "model",
     "errors",
     "events",
+    "gptprio",
     "inventory",
     "playbook",
     "modules",
@@ -52,6 +55,7 @@ PURE = (
     "store.preflight",
     "store.quorum",
     "upgrade.coordinator",
+    "upgrade.slots",
 )
 # What does I/O beyond reading files, or waits. Prefixes of module names.
 IMPURE = (
