@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coreops.errors import InputError
-from coreops.playbook import load_playbook
+from coreops.playbook import keywords, load_playbook
 from coreops.playbook.source import parse_yaml
 
 TASKS = "- hosts: all\n  tasks:\n"
@@ -104,6 +104,26 @@ def test_mistakes(tmp_path: Path, case: str) -> None:
         load_playbook(path)
     assert caught.value.where == f"{path}{place}", str(caught.value)
     assert words in str(caught.value)
+
+
+def test_what_is_not_supported_yet_has_an_alternative(tmp_path: Path) -> None:
+    later = (keywords.LATER_PLAY, keywords.LATER_TASK, keywords.LATER_META, keywords.LATER_LOOP_CONTROL)
+    assert frozenset().union(*later) == keywords.INSTEAD.keys()
+    path = tmp_path / "p.yml"
+    for word in (
+        "block",
+        "rescue",
+        "include_tasks",
+        "ansible.builtin.import_role",
+        "delegate_to",
+        "run_once",
+        "with_dict",
+    ):
+        path.write_text(TASKS + f"    - {word}: x\n")
+        with pytest.raises(InputError, match="is not supported yet") as caught:
+            load_playbook(path)
+        assert caught.value.next
+        assert caught.value.where == f"{path}:3:7"
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
