@@ -15,7 +15,7 @@ def main() -> None:
     import sys
 
     # What importing makes is not garbage; looking for some takes a tenth of its time.
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(100_000, 50, 100)
     _want_no_plugins()
 
     from coreops.cli._dispatch import dispatch
