@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
+from coreops.modules import sh
 from coreops.modules.arguments import FileMode, Name
 from coreops.modules.base import Arguments
 
@@ -26,3 +29,13 @@ class Attributes(Arguments):
     def bits(self) -> int | None:
         """The mode as a FileStep takes it."""
         return None if self.mode is None else self.mode.exact
+
+    def holds(self, *, follow: bool = True) -> str:
+        """The sh function ``attributes_hold PATH``."""
+        return sh.holds(self.mode, self.owner, self.group, follow=follow)
+
+    def told(self) -> dict[str, Any]:
+        """What a result says of them."""
+        mode = None if self.bits is None else f"{self.bits:04o}"
+        wanted = (("mode", mode), ("owner", self.owner), ("group", self.group))
+        return {name: value for name, value in wanted if value}

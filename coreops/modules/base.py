@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from coreops.model import Position, Record, Step, TaskResult
+from coreops.model import Position, Record, ShellStep, Step, TaskResult
 
 
 class Arguments(BaseModel):
@@ -52,8 +52,21 @@ class Context:
     check: bool = False
     diff: bool = False
     timeout: float = 600.0
-    ignore_errors: bool = False
     verbosity: int = 0
+
+    def step(
+        self,
+        probe: str | None = None,
+        act: str | None = None,
+        *,
+        id: str | None = None,
+        timeout: float | None = None,
+        **more: Any,
+    ) -> ShellStep:
+        """A ShellStep of this task; what is not given is the task's."""
+        id = self.id if id is None else id
+        timeout = self.timeout if timeout is None else timeout
+        return ShellStep(id=id, title=self.title, probe=probe, act=act, timeout=timeout, **more)
 
 
 class Module(ABC, Generic[A]):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from coreops.errors import InputError
-from coreops.model import Blob, FileStep, Record, ShellStep, Step, TaskResult
+from coreops.model import Blob, FileStep, Record, Step, TaskResult
 from coreops.modules.arguments import FileMode, NodePath, Text
 from coreops.modules.base import Context, Module
 from coreops.modules.mode import parse_mode
@@ -85,13 +85,9 @@ class Copy(Module[CopyArguments]):
         if args.remote_src:
             probe, act = remote_scripts(args, args.src or "", args.dest, preserve=bool(args.preserve), force=args.force)
             return [
-                ShellStep(
-                    id=context.id,
-                    title=context.title,
+                context.step(
                     probe=probe,
                     act=act,
-                    timeout=context.timeout,
-                    ignore_errors=context.ignore_errors,
                 )
             ]
         if args.content is not None:
@@ -156,7 +152,6 @@ def _folder(args: CopyArguments, context: Context, path: str, number: int) -> Fi
         kind="directory",
         mode=args.directory_mode.exact if args.directory_mode else None,
         follow=True,
-        ignore_errors=context.ignore_errors,
     )
 
 
@@ -183,7 +178,6 @@ def _tree(args: CopyArguments, context: Context, source: Path) -> Iterator[Step]
                     path=at,
                     kind="link",
                     target=os.readlink(path),
-                    ignore_errors=context.ignore_errors,
                 )
             elif path.is_dir():
                 yield _folder(args, context, at, number)

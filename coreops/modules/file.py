@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from coreops.errors import InputError
-from coreops.model import FileStep, Record, ShellStep, Step, TaskResult
+from coreops.model import FileStep, Record, Step, TaskResult
 from coreops.modules import sh, tree
 from coreops.modules.arguments import NodePath, Text
 from coreops.modules.attributes import Attributes
@@ -80,24 +80,16 @@ class File(Module[FileArguments]):
             raise InputError("file: a link has no symbolic mode", where=context.position, next="leave mode out")
         probe, act = _scripts(args, path)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=probe,
                 act=act,
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 
     def result(self, args: FileArguments, context: Context, records: Sequence[Record]) -> TaskResult:
         key = "dest" if args.state in ("link", "hard") else "path"
         data: dict[str, Any] = {key: args.path.rstrip("/") or "/", "state": args.state or "file"}
-        if args.mode is not None and not args.symbolic:
-            data["mode"] = f"{args.bits:04o}"
-        data |= {
-            name: value for name, value in (("owner", args.owner), ("group", args.group), ("src", args.src)) if value
-        }
+        data |= args.told() | ({"src": args.src} if args.src else {})
         diff = ""
         if context.diff and records and is_changed(records):
             step = self.steps(args, context)[0]
@@ -120,7 +112,6 @@ def _file_step(args: FileArguments, context: Context, path: str) -> FileStep:
         group=None if link else args.group,
         follow=args.follow and kind in ("directory", "file"),
         force=args.force or not link,
-        ignore_errors=context.ignore_errors,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import NodePath, Text
 from coreops.modules.base import Context, Module
@@ -104,7 +104,7 @@ class GetUrl(Module[GetUrlArguments]):
         algorithm, _, wanted = (args.checksum or "").partition(":")
         listed = bool(_URL.fullmatch(wanted))
         values = {"dest": args.dest, "name": args.base_name(), "sum": "" if listed else wanted}
-        shared = sh.holds(args.mode, args.owner, args.group) + _SHARED
+        shared = args.holds() + _SHARED
         if algorithm:
             shared += _SUM.replace("@sum@", f"{algorithm}sum")
         if listed:
@@ -120,18 +120,13 @@ class GetUrl(Module[GetUrlArguments]):
         )
         have = 'wanted_sum && has_sum "$dest"' if algorithm else ("false" if args.force else ":")
         probe = sh.probe(sh.FAIL, shared, f'[ -e "$dest" ] && {have} || exit 1\nattributes_hold "$dest"\n', **values)
-        writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
         check = f'wanted_sum\nhas_sum "$tmp" || fail "{_WRONG}"\n' if algorithm else ""
-        act = sh.act(writing, shared, _ACT % (have, check), **values)
+        act = sh.act(args.writing(), shared, _ACT % (have, check), **values)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=probe,
                 act=act,
                 env=env,
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import accounts, sh
 from coreops.modules.arguments import Name
 from coreops.modules.base import Arguments, Context, Module
@@ -46,13 +46,9 @@ class Group(Module[GroupArguments]):
             probe = sh.probe(accounts.ENTRY, _PROBE, **values)
             act = sh.act(accounts.ENTRY, _ACT.replace("@add@", options).replace("@mod@", modify), **values)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=probe,
                 act=act,
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 

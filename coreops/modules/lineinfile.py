@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import NodePath, Text
 from coreops.modules.base import Context, Module
@@ -106,16 +106,11 @@ class LineInFile(Module[LineArguments]):
 
     def steps(self, args: LineArguments, context: Context) -> Sequence[Step]:
         place = args.place()
-        shared = sh.holds(args.mode, args.owner, args.group) + sh.FOLLOW + place.script()
-        writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
+        shared = args.holds() + sh.FOLLOW + place.script()
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=sh.probe(sh.FAIL, shared, _PROBE, dest=args.path, **place.values()),
-                act=sh.act(writing, shared, _ACT, dest=args.path, **place.values()),
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
+                act=sh.act(args.writing(), shared, _ACT, dest=args.path, **place.values()),
             )
         ]
 

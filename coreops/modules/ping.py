@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules.arguments import Text
 from coreops.modules.base import Arguments, Context, Module
 from coreops.modules.results import outcome
@@ -28,7 +28,7 @@ class Ping(Module[PingArguments]):
 """
 
     def steps(self, args: PingArguments, context: Context) -> Sequence[Step]:
-        return [ShellStep(id=context.id, title=context.title, probe=":\n", ignore_errors=context.ignore_errors)]
+        return [context.step(probe=":\n")]
 
     def result(self, args: PingArguments, context: Context, records: Sequence[Record]) -> TaskResult:
         return outcome(records, {"ping": args.data})

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from coreops.model import Blob, FileStep, Record, ShellStep, Step, TaskResult
+from coreops.model import Blob, FileStep, Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import Text
 from coreops.modules.attributes import Attributes
@@ -27,6 +27,10 @@ class Placing(Attributes):
         description="A command that must succeed before the file is put in its place; `%s` is the new file.",
     )
 
+    def writing(self) -> str:
+        """The sh functions that put a new file in its place."""
+        return sh.placing(self.mode, self.owner, self.group, validate=self.validate_, backup=self.backup)
+
 
 def place(
     context: Context, args: Placing, dest: str, blob: Blob, *, id: str, force: bool = True, follow: bool = False
@@ -45,24 +49,19 @@ def place(
                 group=args.group,
                 follow=follow,
                 force=force,
-                ignore_errors=context.ignore_errors,
             )
         ]
     follow_link = sh.FOLLOW if follow else ""
-    shared = sh.FAIL + sh.holds(args.mode, args.owner, args.group, follow=follow)
+    shared = sh.FAIL + args.holds(follow=follow)
     probe = sh.probe(shared, follow_link, _PROBE, dest=dest, sum=blob.sha256, force=str(force))
-    writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
     # Content that is right already is not written again: backup and validate are for new content.
-    act = sh.act(writing, follow_link, _ACT, dest=dest, sum=blob.sha256, force=str(force))
+    act = sh.act(args.writing(), follow_link, _ACT, dest=dest, sum=blob.sha256, force=str(force))
     return [
-        ShellStep(
+        context.step(
             id=id,
-            title=context.title,
             probe=probe,
             act=act,
             blobs=(blob,),
-            timeout=context.timeout,
-            ignore_errors=context.ignore_errors,
         )
     ]
 
@@ -71,9 +70,7 @@ def placed(
     context: Context, args: Placing, steps: Sequence[Step], records: Sequence[Record], data: dict[str, Any]
 ) -> TaskResult:
     """The result of ``place``."""
-    if args.bits is not None:
-        data["mode"] = f"{args.bits:04o}"
-    data |= {name: value for name, value in (("owner", args.owner), ("group", args.group)) if value}
+    data |= args.told()
     diffs = []
     for step, record in zip(steps, records, strict=False):
         if context.diff and is_changed([record]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from coreops.model import Reconnect, Record, ShellStep, Step, TaskResult
+from coreops.model import Reconnect, Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import Text
 from coreops.modules.base import Arguments, Context, Module
@@ -42,27 +42,23 @@ class Reboot(Module[RebootArguments]):
         after = args.test_command is not None or args.post_reboot_delay > 0
         values = {"msg": args.msg, "delay": str(args.pre_reboot_delay), "reboot": command}
         steps = [
-            ShellStep(
+            context.step(
                 id=f"{context.id}.0" if after else context.id,
-                title=context.title,
                 probe="cat /proc/sys/kernel/random/boot_id && exit 1\nexit 2\n",
                 act=sh.act(_ACT, **values),
                 once=True,
                 timeout=context.timeout + args.pre_reboot_delay,
-                ignore_errors=context.ignore_errors,
                 reconnect=Reconnect(args.reboot_timeout),
             )
         ]
         if after:
             test = {"test": args.test_command or ":", "delay": str(args.post_reboot_delay)}
             steps.append(
-                ShellStep(
+                context.step(
                     id=f"{context.id}.1",
-                    title=context.title,
                     act=sh.act(_TEST, **test),
                     changes=False,
                     timeout=args.reboot_timeout + args.post_reboot_delay,
-                    ignore_errors=context.ignore_errors,
                 )
             )
         return steps

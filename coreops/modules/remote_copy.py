@@ -10,10 +10,9 @@ def remote_scripts(args: Placing, src: str, dest: str, *, preserve: bool, force:
     """(probe, act). Symbolic links in a folder stay links; a link given as ``src`` is followed."""
     values = {"src": src.rstrip("/") or "/", "into": str(src.endswith("/")), "dest": dest, "force": str(force)}
     same_mode = _SAME_MODE if preserve else ""
-    shared = sh.holds(args.mode, args.owner, args.group) + _SHARED % same_mode
+    shared = args.holds() + _SHARED % same_mode
     probe = sh.probe(sh.FAIL, shared, _PROBE, _WALK, **values)
-    writing = sh.placing(args.mode, args.owner, args.group, validate=args.validate_, backup=args.backup)
-    act = sh.act(writing, shared, _ACT % (_SET_MODE if preserve else ""), _WALK, **values)
+    act = sh.act(args.writing(), shared, _ACT % (_SET_MODE if preserve else ""), _WALK, **values)
     return probe, act
 
 

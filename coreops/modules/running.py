@@ -98,17 +98,13 @@ def words(text: str) -> list[str]:
 def running_step(args: Running, context: Context, act: str, *blobs: Blob) -> ShellStep:
     """The step that runs ``act``. Without creates or removes nobody can tell whether it is needed: it runs once."""
     probe = _probe(args)
-    return ShellStep(
-        id=context.id,
-        title=context.title,
+    return context.step(
         probe=probe,
         act=act,
         blobs=blobs,
         env=context.env,
         cwd=args.chdir or "/",
         once=probe is None,
-        timeout=context.timeout,
-        ignore_errors=context.ignore_errors,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules.arguments import Words
 from coreops.modules.base import Arguments, Context, Module
 from coreops.modules.facts import PROBE, parse_facts
@@ -34,12 +34,9 @@ class Setup(Module[SetupArguments]):
 
     def steps(self, args: SetupArguments, context: Context) -> Sequence[Step]:
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=PROBE,
                 timeout=min(context.timeout, 60.0),
-                ignore_errors=context.ignore_errors,
             )
         ]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import NodePath
 from coreops.modules.base import Arguments, Context, Module
@@ -57,12 +57,8 @@ class Stat(Module[StatArguments]):
         sum_tool = f"{args.checksum_algorithm}sum" if args.get_checksum else ""
         script = _PROBE.replace("@stat@", "stat -L" if args.follow else "stat").replace("@sum@", sum_tool or ":")
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=sh.probe(sh.FAIL, script, **values),
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import Text
 from coreops.modules.base import Arguments, Context, Module
@@ -79,26 +79,20 @@ class Systemd(Module[SystemdArguments]):
         both = reload and args.name is not None
         if reload:
             steps.append(
-                ShellStep(
+                context.step(
                     id=f"{context.id}.0" if both else context.id,
-                    title=context.title,
                     act="exec systemctl daemon-reload\n",
                     changes=False,
-                    timeout=context.timeout,
-                    ignore_errors=context.ignore_errors,
                 )
             )
         if args.name is not None:
             probe, act = _scripts(args)
             steps.append(
-                ShellStep(
+                context.step(
                     id=f"{context.id}.1" if both else context.id,
-                    title=context.title,
                     probe=probe,
                     act=act,
                     once=args.state in ("restarted", "reloaded"),
-                    timeout=context.timeout,
-                    ignore_errors=context.ignore_errors,
                 )
             )
         return steps

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from coreops.errors import InputError
-from coreops.model import Blob, Record, ShellStep, Step, TaskResult
+from coreops.model import Blob, Record, Step, TaskResult
 from coreops.modules import sh, tree
 from coreops.modules.archive import Archive, Entry, read_archive, strip
 from coreops.modules.arguments import NodePath, Text, Words
@@ -127,14 +127,10 @@ class Unarchive(Module[UnarchiveArguments]):
         keep = "newer=1\n" if args.keep_newer else "newer=''\n"
         act = sh.act(sh.FAIL, shared, archive, keep, unpack, tree.apply(args, '"$tmp"'), MOVE, **values)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=probe,
                 act=act,
                 blobs=blobs,
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 

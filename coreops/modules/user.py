@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import accounts, sh
 from coreops.modules.arguments import Name, Names, NodePath, Text
 from coreops.modules.base import Arguments, Context, Module
@@ -83,14 +83,10 @@ class User(Module[UserArguments]):
         env = {} if args.password is None else {"coreops_password": args.password.get_secret_value()}
         probe, act = _absent(args) if args.state == "absent" else _present(args)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 probe=probe,
                 act=act,
                 env=env,
-                timeout=context.timeout,
-                ignore_errors=context.ignore_errors,
             )
         ]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from coreops.model import Record, ShellStep, Step, TaskResult
+from coreops.model import Record, Step, TaskResult
 from coreops.modules import sh
 from coreops.modules.arguments import NodePath, Text
 from coreops.modules.base import Arguments, Context, Module
@@ -71,13 +71,10 @@ class WaitFor(Module[WaitForArguments]):
     def steps(self, args: WaitForArguments, context: Context) -> Sequence[Step]:
         act, values = _script(args)
         return [
-            ShellStep(
-                id=context.id,
-                title=context.title,
+            context.step(
                 act=sh.act(sh.FAIL, act, **values),
                 changes=False,
                 timeout=args.delay + args.timeout + args.connect_timeout + 10,
-                ignore_errors=context.ignore_errors,
             )
         ]
 
