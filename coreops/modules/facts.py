@@ -216,14 +216,14 @@ def _read_only(mounts: Sequence[dict[str, Any]], path: str) -> bool:
 
 def _date(one: dict[str, str]) -> dict[str, Any]:
     words = one.get("date", "").split(" ")
-    if len(words) < 10:
+    if len(words) < 10 or not _is_number(words[0]):
         return {}
     epoch, offset, zone, year, month, day, hour, minute, second, weekday = words[:10]
     nanoseconds = one.get("ns", "")
     return {
         "epoch": epoch,
         "epoch_int": epoch,
-        "epoch_ns": int(nanoseconds) if nanoseconds.isdigit() and len(nanoseconds) > 15 else int(epoch) * 1_000_000_000,
+        "epoch_ns": int(nanoseconds) if _is_number(nanoseconds) and len(nanoseconds) > 15 else int(epoch) * 1_000_000_000,
         "tz": zone,
         "tz_offset": offset,
         "year": year,
@@ -236,6 +236,10 @@ def _date(one: dict[str, str]) -> dict[str, Any]:
         "time": f"{hour}:{minute}:{second}",
         "weekday": weekday,
     }
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _number(text: str) -> int | None:
