@@ -5,7 +5,7 @@ certificate, parses etcdctl's JSON. Knows no engine. Member ids are uint64; etcd
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class Status:
     version: str
     learner: bool = False
     raft_index: int = 0
+    raft_applied: int = 0
     revision: int = 0
     db_size: int = 0
     errors: tuple[str, ...] = ()
@@ -155,10 +156,15 @@ def parse_members(text: str) -> tuple[MemberInfo, ...]:
 
 def parse_status(text: str) -> Status | None:
     """Read ``endpoint status -w json`` of one endpoint; None when it did not answer. Raises ValueError."""
-    entries = _json(text, list)
-    if not entries:
-        return None
-    status = entries[0]["Status"]
+    return next(iter(parse_statuses(text)), None)
+
+
+def parse_statuses(text: str) -> tuple[Status, ...]:
+    """Read ``endpoint status -w json``: those endpoints that answered. Raises ValueError."""
+    return tuple(_status(entry["Status"]) for entry in _json(text, list))
+
+
+def _status(status: Mapping[str, Any]) -> Status:
     header = status["header"]
     return Status(
         cluster_id=int(header["cluster_id"]),
@@ -167,6 +173,7 @@ def parse_status(text: str) -> Status | None:
         version=str(status.get("version", "")),
         learner=bool(status.get("isLearner", False)),
         raft_index=int(status.get("raftIndex", 0)),
+        raft_applied=int(status.get("raftAppliedIndex", 0)),
         revision=int(header.get("revision", 0)),
         db_size=int(status.get("dbSize", 0)),
         errors=tuple(str(e) for e in status.get("errors", ())),

@@ -1,0 +1,88 @@
+"""The store as one of its members sees it: what to ask on the node, and the answers as a StoreView. Pure.
+
+Fails closed: when etcd does not answer, the voters are those the inventory wants, and none of them is healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from coreops.store import etcdctl
+from coreops.store.cluster import Member
+from coreops.store.etcdctl import MemberInfo, Status
+from coreops.upgrade.observation import StoreView
+
+BEHIND = 500
+"""Entries that a member may be behind its leader and still counts as caught up: answers are not of one moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """view, and what is wrong with the asked node's own member ("" when nothing is)."""
+
+    view: StoreView
+    wrong: str = ""
+
+
+def script(node: str, members: Sequence[Member]) -> str:
+    """Three questions to the whole cluster, through the node's own member first, then through any that answers."""
+    own = [f"https://127.0.0.1:{member.client_port}" for member in members if member.name == node]
+    endpoints = [*own, *(member.client_url for member in members if member.name != node)]
+    lines = []
+    for key, words in {
+        "members": ("member", "list"),
+        "status": ("endpoint", "status", "--cluster"),
+        "health": ("endpoint", "health", "--cluster"),
+    }.items():
+        command = etcdctl.line("-w", "json", *words, endpoints=endpoints, timeout=2)
+        lines.append(f'printf "{key} %s\\n" "$({command})"')
+    return "\n".join(lines) + "\n:\n"
+
+
+def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> Store:
+    """Read what ``script`` printed."""
+    try:
+        entries = etcdctl.parse_members(answers.get("members", ""))
+        statuses = {status.member_id: status for status in etcdctl.parse_statuses(answers.get("status") or "[]")}
+        health = etcdctl.parse_health(answers.get("health") or "[]")
+    except (ValueError, KeyError, TypeError):
+        return Store(StoreView(voters=frozenset(member.name for member in members)), "etcd does not answer")
+    names = {entry.id: _name(entry, members) for entry in entries}
+    leader = _leader(statuses.values())
+    voters = [entry for entry in entries if not entry.learner]
+    wrong = {names[entry.id]: _wrong(entry, statuses, health, leader) for entry in voters}
+    learners = {names[entry.id]: "its member of etcd is a learner" for entry in entries if entry.learner}
+    view = StoreView(
+        voters=frozenset(wrong),
+        healthy=frozenset(name for name, why in wrong.items() if not why),
+        leader=names.get(leader) if leader else None,
+    )
+    return Store(view, {**wrong, **learners}.get(node, "the cluster does not know its member of etcd"))
+
+
+def _name(entry: MemberInfo, members: Sequence[Member]) -> str:
+    for member in members:
+        if entry.name == member.name or (not entry.name and member.peer_url in entry.peer_urls):
+            return member.name
+    return f"member:{entry.id:x}"
+
+
+def _leader(statuses: Iterable[Status]) -> int:
+    """Whom the member that has got furthest follows; 0: nobody."""
+    furthest = max(statuses, key=lambda status: status.raft_index, default=None)
+    return furthest.leader if furthest else 0
+
+
+def _wrong(entry: MemberInfo, statuses: Mapping[int, Status], health: Mapping[str, bool], leader: int) -> str:
+    status = statuses.get(entry.id)
+    if status is None:
+        return "its member of etcd does not answer"
+    if status.errors:
+        return f"its member of etcd says {status.errors[0]:.120}"
+    if not any(health.get(url) for url in entry.client_urls):
+        return "its member of etcd is not healthy"
+    if not leader or status.leader != leader:
+        return "its member of etcd follows no leader, or another one"
+    behind = max(each.raft_index for each in statuses.values()) - status.raft_applied
+    return f"its member of etcd is {behind} entries behind" if behind > BEHIND else ""

@@ -1,0 +1,114 @@
+"""All gates of all nodes: a node's steps for one moment, and one Health out of their records.
+
+What always counts, gates or not: the node has finished starting; before, that no workload says "not now"; after, that
+no unit failed that had not before, and that the node's member of etcd serves and has caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from coreops.model import Record, ShellStep
+from coreops.store.cluster import Member
+from coreops.upgrade.gates import controller, etcd, probes
+from coreops.upgrade.gates.spec import Gate, Moment, Sample, Verdict
+from coreops.upgrade.observation import Health, StoreView
+
+VETOES = "/run/coreops/veto.d"
+HEALTH = "health"
+
+_SCRIPT = Path(__file__).with_name("health.sh")
+_WORST: tuple[Verdict, ...] = ("ok", "wait", "bad")
+_STATES: Mapping[str, Sample] = {
+    "running": Sample(),
+    "degraded": Sample(),
+    "initializing": Sample("wait", "the node is still starting"),
+    "starting": Sample("wait", "the node is still starting"),
+    "stopping": Sample("wait", "the node is shutting down"),
+}
+
+
+class GateSet:
+    """gates: what each node's own gates are. members: of the store; a node that is none is not asked about etcd.
+
+    ask: how the controller samples its own gates; tests put another one in.
+    """
+
+    def __init__(
+        self,
+        gates: Mapping[str, Sequence[Gate]],
+        members: Sequence[Member] = (),
+        *,
+        ask: Callable[[Gate], Sample] = controller.ask,
+        vetoes: str = VETOES,
+    ) -> None:
+        self._gates = gates
+        self._members = members
+        self._names = frozenset(member.name for member in members)
+        self._ask = ask
+        self._vetoes = vetoes
+
+    def steps(self, node: str, moment: Moment) -> list[ShellStep]:
+        """What to ask the node, all in one segment. Asking changes nothing."""
+        script = _SCRIPT.read_text(encoding="utf-8")
+        if node in self._names:
+            script += etcd.script(node, self._members)
+        health = ShellStep(
+            id=HEALTH,
+            title="look at the node's health",
+            probe=script,
+            env={"VETOES": self._vetoes},
+            timeout=60.0,
+            ignore_errors=True,
+        )
+        gates = enumerate(self._of(node, moment), 1)
+        return [health, *(probes.step(gate, f"gate{n}") for n, gate in gates if probes.on_node(gate))]
+
+    def judge(self, node: str, moment: Moment, records: Mapping[str, Record], baseline: Collection[str] = ()) -> Health:
+        """The verdict, with every reason. Samples the controller's gates. baseline: units that had failed before."""
+        samples, store = self._health(node, moment, records.get(HEALTH), baseline)
+        for number, gate in enumerate(self._of(node, moment), 1):
+            answer = records.get(f"gate{number}")
+            sample = probes.judge(gate, answer) if probes.on_node(gate) else self._ask(gate)
+            samples.append(Sample(sample.verdict, f"gate {gate.name}: {sample.reason}"))
+        verdict = _WORST[max((_WORST.index(sample.verdict) for sample in samples), default=0)]
+        reasons = [sample.reason for sample in samples if sample.verdict != "ok"]
+        return Health(verdict=verdict, reasons=tuple(reasons), store=store)
+
+    def _of(self, node: str, moment: Moment) -> list[Gate]:
+        return [gate for gate in self._gates.get(node, ()) if moment in gate.moments]
+
+    def _health(
+        self, node: str, moment: Moment, record: Record | None, baseline: Collection[str]
+    ) -> tuple[list[Sample], StoreView | None]:
+        lines: dict[str, list[str]] = {}
+        for text in (record.stdout if record else b"").decode("utf-8", errors="replace").splitlines():
+            key, _, value = text.partition(" ")
+            lines.setdefault(key, []).append(value.strip())
+        store = None
+        samples: list[Sample] = []
+        if node in self._names:
+            found = etcd.read(node, self._members, {key: values[-1] for key, values in lines.items()})
+            store = found.view
+            if found.wrong and (moment == "after" or not found.view.healthy):
+                samples.append(Sample("bad", found.wrong))
+        if record is None or record.state != "ok":
+            why = probes.last_line(record.stderr) if record else ""
+            return [Sample("bad", f"the node could not be asked for its health{': ' + why if why else ''}")], store
+        state = (lines.get("state") or [""])[-1]
+        samples.append(_STATES.get(state) or Sample("bad", f"systemd says {state or 'nothing'}"))
+        if moment == "before":
+            for veto in lines.get("veto", ()):
+                name, _, why = veto.partition("\t")
+                samples.append(
+                    Sample("wait", f"vetoed by {_printable(name)}" + (f": {_printable(why)}" if why else ""))
+                )
+        else:
+            new = sorted(set(lines.get("failed", ())) - set(baseline))
+            samples += [Sample("bad", f"{unit} has failed") for unit in new]
+        return samples, store
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text).strip()
