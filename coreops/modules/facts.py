@@ -220,10 +220,11 @@ def _date(one: dict[str, str]) -> dict[str, Any]:
         return {}
     epoch, offset, zone, year, month, day, hour, minute, second, weekday = words[:10]
     nanoseconds = one.get("ns", "")
+    fine = _is_number(nanoseconds) and len(nanoseconds) > 15
     return {
         "epoch": epoch,
         "epoch_int": epoch,
-        "epoch_ns": int(nanoseconds) if _is_number(nanoseconds) and len(nanoseconds) > 15 else int(epoch) * 1_000_000_000,
+        "epoch_ns": int(nanoseconds) if fine else int(epoch) * 1_000_000_000,
         "tz": zone,
         "tz_offset": offset,
         "year": year,
