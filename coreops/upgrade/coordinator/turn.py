@@ -1,0 +1,58 @@
+"""One node's way through a rollout: where it stands, what is left to do, what is being waited for. Data only."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from coreops.upgrade.coordinator.outcome import Outcome
+from coreops.upgrade.coordinator.place import Place
+from coreops.upgrade.observation import Observation
+from coreops.upgrade.protocol import Action
+
+
+@dataclass(slots=True)
+class Turn:
+    """rank: place in the plan's order. left: actions still to do, the present one first. then: how it ends behind them.
+    serial: of the command that is under way, 0 for none. since: when the present action was first asked for; until:
+    when patience with it ends. token: of the node's lease, 0 without. boot_id: the boot the next action is meant for;
+    left_boot: the boot that a reboot was ordered in, "" when none was. half_done: something of us is on the node.
+    well_since, samples: the unbroken row of good health samples. began: when the lease was taken.
+    """
+
+    node: str
+    rank: int
+    place: Place | None = None
+    left: deque[Action] = field(default_factory=deque)
+    then: Outcome | None = None
+    serial: int = 0
+    since: float = 0.0
+    until: float = 0.0
+    token: int = 0
+    boot_id: str = ""
+    left_boot: str = ""
+    machine_id: str = ""
+    seen: Observation | None = None
+    half_done: bool = False
+    returning: bool = False
+    well_since: float = -1.0
+    samples: int = 0
+    began: float = 0.0
+    outcome: Outcome | None = None
+    why: str = ""
+
+    @property
+    def action(self) -> Action | None:
+        """What is being done, or comes next."""
+        return self.left[0] if self.left else None
+
+    @property
+    def phase(self) -> str:
+        """One word for people: the outcome, the action, or that it waits for its turn."""
+        if self.outcome is not None:
+            return self.outcome.value
+        if self.action is None:
+            return "ready"
+        if self.action is Action.SURVEY and self.returning:
+            return "return"
+        return self.action.value.replace("_", " ")
