@@ -264,7 +264,7 @@ class Coordinator:
     def _sampled(self, turn: Turn, health: Health) -> None:
         """A gate opens at one good sample; a check wants an unbroken row of them, for as long as the soak."""
         now, policy = self.situation.now, self.plan.policy
-        if health.store is not None:
+        if health.store is not None or self.situation.nodes[turn.node].member:
             self.situation.store = health.store
         if turn.left[0] is Action.GATE:
             self._at_gate(turn, health)
@@ -421,7 +421,7 @@ class Coordinator:
     def _no(self, node: str, *, at_gate: bool = False, leaving: bool = True) -> tuple[Rule | None, str]:
         """The first rule that keeps a node from going down, and its words."""
         for rule in self._book.rules:
-            if (not at_gate or rule.at_gate) and (leaving or rule.at_gate == "wait"):
+            if (rule.at_gate if at_gate else rule.scope) and (leaving or rule.at_gate == "wait"):
                 no = rule.ask(self.situation, node)
                 if no:
                     return rule, no

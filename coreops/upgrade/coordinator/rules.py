@@ -19,7 +19,8 @@ from coreops.upgrade.plan import NodePlan, Plan
 @dataclass(slots=True)
 class Situation:
     """What the rules look at. busy: nodes that are down, may be down, or are about to be: node -> why. drained: those
-    of them whose work has been moved away already. turn: how long a node's turn takes, in seconds.
+    of them whose work has been moved away already. store: as the last gate or check found it. turn: how long a node's
+    turn takes, in seconds.
     """
 
     plan: Plan
@@ -64,14 +65,15 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """scope: whom a "no" concerns: the whole rollout, all nodes of the zone, or this node. at_gate: what a "no" does at
-    a gate: the node leaves its turn for now, or waits there and asks again; "" is not asked there.
+    """scope: whom a "no" concerns before a turn begins: the whole rollout, all nodes of the zone, this node; "" is not
+    asked then. at_gate: what a "no" does at a gate: the node leaves its turn for now, or waits and asks again; "" is
+    not asked there.
     """
 
     name: str
-    scope: Literal["rollout", "zone", "node"]
+    scope: Literal["rollout", "zone", "node", ""]
     ask: Callable[[Situation, str], str]
-    at_gate: Literal["", "leave", "wait"] = ""
+    at_gate: Literal["leave", "wait", ""] = ""
 
 
 def stopped(s: Situation, node: str) -> str:
@@ -131,8 +133,10 @@ def keeps_quorum(s: Situation, node: str) -> str:
 
 
 def leader_last(s: Situation, node: str) -> str:
-    """The leader of the store goes when all other members are done. One that is drained already is not made to wait."""
-    if s.store is None or s.store.leader != node or node in s.drained:
+    """The leader of the store goes when all other members are done. A canary, or one that is drained already, is not
+    made to wait: it hands the leadership over.
+    """
+    if s.store is None or s.store.leader != node or node in s.drained or node in s.canaries_left:
         return ""
     others = s.members_left - {node}
     return f"leads the store, so it goes after {', '.join(sorted(others))}" if others else ""
@@ -145,7 +149,7 @@ RULES: tuple[Rule, ...] = (
     Rule("canary", "zone", one_canary),
     Rule("zone", "zone", one_zone),
     Rule("leader_last", "node", leader_last, at_gate="leave"),
-    Rule("quorum", "node", keeps_quorum, at_gate="wait"),
+    Rule("quorum", "", keeps_quorum, at_gate="wait"),
 )
 
 
