@@ -7,25 +7,17 @@ a return from a reboot and a ``resume`` after a crash are one mechanism. No stat
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping
 
 from coreops.upgrade import window
-from coreops.upgrade.coordinator.outcome import DOWN, FAILURES, WELL, Outcome
-from coreops.upgrade.coordinator.paths import (
-    AGAIN,
-    CALL_OFF,
-    HOOKS,
-    LET_GO,
-    LOOK,
-    NEVER_FATAL,
-    PATIENCE,
-    WITHOUT_BOOT,
-    Path,
-)
+from coreops.upgrade.coordinator import paths
+from coreops.upgrade.coordinator.line import Line, held_at_gate, objection
+from coreops.upgrade.coordinator.outbox import Outbox
+from coreops.upgrade.coordinator.outcome import DOWN, FAILURES, Outcome, exit_code
+from coreops.upgrade.coordinator.paths import Path
 from coreops.upgrade.coordinator.place import BACKWARDS, Place, place
 from coreops.upgrade.coordinator.rulebook import RULEBOOK, Rulebook
-from coreops.upgrade.coordinator.rules import Rule, Situation
+from coreops.upgrade.coordinator.rules import Situation
 from coreops.upgrade.coordinator.turn import Turn
 from coreops.upgrade.observation import Health, Observation
 from coreops.upgrade.plan import Plan
@@ -44,11 +36,8 @@ class Coordinator:
         self.situation = Situation(plan, nodes, plan.policy.turn)
         self._book = rulebook
         self._rollout = Turn(ROLLOUT, -1)
-        self._ready: dict[str, list[tuple[int, str]]] = {node.zone: [] for node in plan.nodes}
-        self._waiting: dict[int, Turn] = {}
-        self._deadlines: list[tuple[float, int]] = []
-        self._serial = 0
-        self._out: list[Do] = []
+        self._line = Line(self.situation, rulebook.rules)
+        self._outbox = Outbox()
 
     # Asked from outside
 
@@ -61,36 +50,39 @@ class Coordinator:
             for node in self.turns:
                 self.situation.take(node, "not looked at yet")
         self._walk(self._rollout, Path((Action.LEASE,)))
-        return self._flush()
+        return self._outbox.flush()
 
     def handle(self, happening: Happening, now: float, wall: float) -> list[Do]:
         """Take one happening; return what is to be done now."""
         self.situation.now, self.situation.wall = now, wall
         match happening:
             case Did(serial=serial) | Failed(serial=serial):
-                turn = self._waiting.get(serial)
+                turn = self._outbox.answered(serial)
                 if turn is not None:
-                    self._forget(turn)
                     self._answer(turn, happening)
             case Tick():
-                self._expire()
+                for turn in self._outbox.expired(now):
+                    self._failed(turn, f"no answer for {now - turn.since:.0f} s", "unreachable")
             case Stop(why):
                 self._stop(why)
             case LeaseLost(node, why):
                 self._lease_lost(node, why)
-        self._judge()
-        self._admit()
+        for stops in self._book.stops:
+            if reason := stops(self.situation):
+                self._stop(reason)
+        for turn in self._line.leave():
+            self.situation.take(turn.node, "its turn has begun")
+            self._walk(turn, self._book.paths[Place.READY])
         self._finish()
-        return self._flush()
+        return self._outbox.flush()
 
     def wake(self) -> float | None:
         """When patience with something ends, or the window opens (monotonic seconds). None: nothing to wait for."""
-        while self._deadlines and self._deadlines[0][1] not in self._waiting:
-            heapq.heappop(self._deadlines)
-        if self._deadlines:
-            return self._deadlines[0][0]
+        deadline = self._outbox.next_deadline()
+        if deadline is not None or self.over:
+            return deadline
         s = self.situation
-        return None if self.over else s.now + max(1.0, window.opens_at(self.plan.policy.windows, s.wall) - s.wall)
+        return s.now + max(1.0, window.opens_at(self.plan.policy.windows, s.wall) - s.wall)
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
@@ -100,14 +92,7 @@ class Coordinator:
     @property
     def exit_code(self) -> int:
         """DESIGN's exit codes, for a rollout that is over."""
-        ends = set(self.outcomes.values())
-        if ends & {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.LOST}:
-            return 1
-        if Outcome.UNREACHABLE in ends:
-            return 3
-        if self.refused or Outcome.BLOCKED in ends:
-            return 4
-        return 0 if ends <= WELL else 5
+        return exit_code(set(self.outcomes.values()), bool(self.refused))
 
     def why(self, node: str) -> str:
         """What a node has come to, or what it is waited for, in a sentence."""
@@ -116,19 +101,15 @@ class Coordinator:
         if turn.outcome is not None:
             return f"{turn.phase}{heard}"
         if turn.action is None:
-            _, no = self._no(node)
+            _, no = objection(self._book.rules, self.situation, node)
             return f"ready: {no}" if no else "ready: goes next"
         return f"{turn.phase} for {now - turn.since:.0f} s, patience ends in {turn.until - now:.0f} s{heard}"
 
     # Commands out
 
-    def _flush(self) -> list[Do]:
-        out, self._out = self._out, []
-        return out
-
     def _walk(self, turn: Turn, path: Path) -> None:
         """Leave whatever was being done, and take this path from its beginning."""
-        self._forget(turn)
+        self._outbox.forget(turn)
         turn.left.clear()
         turn.left.extend(path.actions)
         turn.then = path.then
@@ -152,14 +133,14 @@ class Coordinator:
             self._set_out(turn)
 
     def _needless(self, turn: Turn, action: Action) -> bool:
-        if action in HOOKS:
+        if action in paths.HOOKS:
             return action.value not in self.plan.policy.hooks
         return (action is Action.LEASE and turn.token != 0) or (action is Action.RELEASE and turn.token == 0)
 
     def _begin(self, turn: Turn) -> None:
         """The first try of an action: patience with it begins here."""
         action, policy = turn.left[0], self.plan.policy
-        name = "back" if turn.returning and action is Action.SURVEY else PATIENCE.get(action, "act")
+        name = "back" if turn.returning and action is Action.SURVEY else paths.PATIENCE.get(action, "act")
         turn.since = self.situation.now
         turn.until = turn.since + float(getattr(policy.patience, name)) + (action is Action.CHECK) * policy.soak
         turn.well_since, turn.samples = -1.0, 0
@@ -169,12 +150,7 @@ class Coordinator:
 
     def _send(self, turn: Turn, at: float) -> None:
         action = turn.left[0]
-        boot_id = "" if action in WITHOUT_BOOT else turn.boot_id
-        self._serial += 1
-        turn.serial = self._serial
-        self._waiting[turn.serial] = turn
-        heapq.heappush(self._deadlines, (turn.until, turn.serial))
-        self._out.append(Do(turn.node, action, turn.serial, at, turn.token, boot_id, self._detail(turn, action)))
+        self._outbox.send(turn, at, "" if action in paths.WITHOUT_BOOT else turn.boot_id, self._detail(turn, action))
 
     def _detail(self, turn: Turn, action: Action) -> str:
         if action is Action.MOVE_LEADER:
@@ -183,11 +159,6 @@ class Coordinator:
             came_from = turn.seen.passive_version if turn.seen else ""
             return came_from if turn.place is Place.PROVE else self.plan.version
         return ""
-
-    def _forget(self, turn: Turn) -> None:
-        """Whatever is answered to the last command is no longer of interest."""
-        self._waiting.pop(turn.serial, None)
-        turn.serial = 0
 
     # Answers in
 
@@ -247,15 +218,15 @@ class Coordinator:
     def _set_out(self, turn: Turn) -> None:
         """Take the path that begins at the node's place, or stand in line for it."""
         assert turn.place is not None
-        path = self._book.paths[turn.place]
+        s, path = self.situation, self._book.paths[turn.place]
         if turn.place is Place.READY and not (turn.half_done or turn.token):
             turn.left.clear()
-            self.situation.free(turn.node)
-            heapq.heappush(self._ready[self.situation.nodes[turn.node].zone], (turn.rank, turn.node))
-        elif turn.place is Place.READY and self._no(turn.node, at_gate=True)[1]:
-            self._walk(turn, Path((Action.LEASE, *CALL_OFF.actions)))
-        elif turn.place is Place.STAGE and self.situation.stopped and not turn.half_done:
-            self._end(turn, Outcome.NOT_REACHED, self.situation.stopped)
+            s.free(turn.node)
+            self._line.join(turn)
+        elif turn.place is Place.READY and held_at_gate(self._book.rules, s, turn.node)[0]:
+            self._walk(turn, Path((Action.LEASE, *paths.CALL_OFF.actions)))
+        elif turn.place is Place.STAGE and s.stopped and not turn.half_done:
+            self._end(turn, Outcome.NOT_REACHED, s.stopped)
         elif turn.place is Place.PROVE and self.plan.deny_source:
             self._walk(turn, Path((Action.LEASE, Action.DENY, *path.actions[1:]), path.then))
         else:
@@ -282,10 +253,10 @@ class Coordinator:
     def _at_gate(self, turn: Turn, health: Health) -> None:
         """May it go down now? On the way back to the old slot only the store has a say."""
         s, back = self.situation, turn.place is Place.GO_BACK
-        rule, no = self._no(turn.node, at_gate=True, leaving=not back)
-        if no and rule is not None and rule.at_gate == "leave":
+        leave, no = held_at_gate(self._book.rules, s, turn.node, going_back=back)
+        if leave:
             turn.why = no
-            self._walk(turn, CALL_OFF if turn.half_done else LET_GO)
+            self._walk(turn, paths.CALL_OFF if turn.half_done else paths.LET_GO)
         elif no or (health.verdict != "ok" and not back):
             self._again(turn, no or "; ".join(health.reasons) or health.verdict, "failed")
         elif self._book.moves_leader and s.store and s.store.leader == turn.node and self._heir(turn.node):
@@ -313,11 +284,11 @@ class Coordinator:
             self._end(turn, Outcome.LOST if turn.half_done or turn.token else Outcome.UNREACHABLE, why)
         elif kind == "rebooted":
             turn.returning = True
-            self._walk(turn, LOOK)
+            self._walk(turn, paths.LOOK)
         elif action is Action.REBOOT and kind == "unreachable":
             turn.left_boot, turn.returning = turn.boot_id, True
             self._next(turn)
-        elif (kind == "unreachable" and action is not Action.ON_FAILURE) or action in AGAIN:
+        elif (kind == "unreachable" and action is not Action.ON_FAILURE) or action in paths.AGAIN:
             self._again(turn, why, kind)
         else:
             self._gave_up(turn, why, kind)
@@ -336,19 +307,15 @@ class Coordinator:
         """An action failed for good. What follows depends on what the node has been through."""
         action, holds = turn.left[0], turn.half_done or turn.token != 0
         turn.why = f"{action.value.replace('_', ' ')}: {why}"
-        if action in NEVER_FATAL:
+        if action in paths.NEVER_FATAL:
             self._next(turn)
             return
         self.situation.failed.setdefault(turn.node, turn.why)
         if action is Action.SURVEY and kind == "failed" and not holds:
             self._end(turn, Outcome.BLOCKED)
             return
-        key = action
-        if action is Action.SURVEY and kind == "failed":
-            key = Action.REBOOT
-        elif action in (Action.GATE, Action.MOVE_LEADER) and turn.half_done:
-            key = Action.DRAIN
-        fallback = self._book.fallbacks[key]
+        told = kind == "failed"
+        fallback = self._book.fallbacks[paths.blamed(action, told=told, half_done=turn.half_done)]
         if turn.place in BACKWARDS or (fallback.path is None and holds):
             self._end(turn, Outcome.LOST)
         elif fallback.path is None:
@@ -357,15 +324,6 @@ class Coordinator:
             turn.place = Place.GO_BACK if fallback.outcome is Outcome.ROLLED_BACK else turn.place
             turn.left_boot, turn.returning = "", False
             self._walk(turn, Path(fallback.path.actions, fallback.outcome))
-
-    def _expire(self) -> None:
-        """Patience is over with whatever has not been answered by now."""
-        while self._deadlines and self._deadlines[0][0] <= self.situation.now:
-            turn = self._waiting.get(heapq.heappop(self._deadlines)[1])
-            if turn is not None:
-                self._forget(turn)
-                waited = self.situation.now - turn.since
-                self._failed(turn, f"no answer for {waited:.0f} s", "unreachable")
 
     def _lease_lost(self, node: str, why: str) -> None:
         """Somebody else is, or may be, in charge: hands off."""
@@ -376,7 +334,7 @@ class Coordinator:
                 begun = turn.half_done or turn.token != 0
                 self._end(turn, Outcome.LOST if begun else Outcome.NOT_REACHED, why)
         if everybody:
-            self._forget(self._rollout)
+            self._outbox.forget(self._rollout)
             self._rollout.token, self.refused, self.over = 0, why, True
 
     # The rollout as a whole
@@ -390,7 +348,7 @@ class Coordinator:
             self.refused = f"{self.plan.version} is denied: it was rolled back before"
             self.situation.stopped = self.refused
         for turn in self.turns.values():
-            self._walk(turn, LOOK)
+            self._walk(turn, paths.LOOK)
 
     def _rollout_failed(self, why: str, kind: FailureKind) -> None:
         at = self.situation.now + self.plan.policy.patience.interval
@@ -406,7 +364,7 @@ class Coordinator:
     def _end(self, turn: Turn, outcome: Outcome, why: str = "") -> None:
         """A node has come to its end."""
         s, node = self.situation, turn.node
-        self._forget(turn)
+        self._outbox.forget(turn)
         turn.left.clear()
         turn.outcome, turn.why, turn.since = outcome, why or turn.why, s.now
         s.members_left.discard(node)
@@ -418,21 +376,6 @@ class Coordinator:
         else:
             s.free(node)
 
-    def _no(self, node: str, *, at_gate: bool = False, leaving: bool = True) -> tuple[Rule | None, str]:
-        """The first rule that keeps a node from going down, and its words."""
-        for rule in self._book.rules:
-            if (rule.at_gate if at_gate else rule.scope) and (leaving or rule.at_gate == "wait"):
-                no = rule.ask(self.situation, node)
-                if no:
-                    return rule, no
-        return None, ""
-
-    def _judge(self) -> None:
-        for stops in self._book.stops:
-            why = stops(self.situation)
-            if why:
-                self._stop(why)
-
     def _stop(self, why: str) -> None:
         """Nothing new begins. Who has a turn is called off at the next gate, or goes on when it has rebooted."""
         if self.situation.stopped:
@@ -442,34 +385,13 @@ class Coordinator:
             if turn.outcome is None and turn.action in (None, Action.STAGE) and not (turn.half_done or turn.token):
                 self._end(turn, Outcome.NOT_REACHED, why)
 
-    def _admit(self) -> None:
-        """Begin the turns that may begin, in the plan's order."""
-        for queue in self._ready.values():
-            waits = []
-            while queue:
-                turn = self.turns[queue[0][1]]
-                if turn.outcome is not None:
-                    heapq.heappop(queue)
-                    continue
-                rule, _ = self._no(turn.node)
-                if rule is not None and rule.scope != "node":
-                    break
-                item = heapq.heappop(queue)
-                if rule is not None:
-                    waits.append(item)
-                    continue
-                self.situation.take(turn.node, "its turn has begun")
-                self._walk(turn, self._book.paths[Place.READY])
-            for item in waits:
-                heapq.heappush(queue, item)
-
     def _finish(self) -> None:
         """When nothing is under way and nothing may begin, the rollout is over."""
-        if self._waiting or self.over:
+        if self._outbox or self.over:
             return
         left = [turn for turn in self.turns.values() if turn.outcome is None]
         if left:
-            rule, no = self._no(left[0].node)
+            rule, no = objection(self._book.rules, self.situation, left[0].node)
             if rule is not None and rule.name == "window" and self.plan.policy.wait_for_window:
                 return
             if not self.situation.stopped and not any(turn.outcome is Outcome.DONE for turn in self.turns.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -33,3 +34,14 @@ FAILURES = frozenset({Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.LOST, Outcome
 """What the failure budget counts."""
 DOWN = frozenset({Outcome.LOST, Outcome.UNREACHABLE})
 """What counts as unavailable for good."""
+
+
+def exit_code(ends: Collection[Outcome], refused: bool) -> int:
+    """DESIGN's exit codes. refused: the rollout as a whole was not begun, for safety."""
+    if not {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.LOST}.isdisjoint(ends):
+        return 1
+    if Outcome.UNREACHABLE in ends:
+        return 3
+    if refused or Outcome.BLOCKED in ends:
+        return 4
+    return 0 if WELL.issuperset(ends) else 5

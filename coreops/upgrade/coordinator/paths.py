@@ -81,6 +81,16 @@ FALLBACKS: Mapping[Action, Fallback] = {
 }
 """Before the drain: nothing happened. After it: put everything back. After the reboot: back to the old slot."""
 
+
+def blamed(action: Action, *, told: bool, half_done: bool) -> Action:
+    """Whose fallback applies. told: the node itself said no, rather than nothing."""
+    if action is Action.SURVEY and told:
+        return Action.REBOOT  # it answers, from the boot that it was told to leave
+    if action in (Action.GATE, Action.MOVE_LEADER) and half_done:
+        return Action.DRAIN
+    return action
+
+
 NEVER_FATAL = frozenset({Action.ON_FAILURE, Action.RELEASE})
 """Their failure changes nothing about the node: it is told, and the path goes on."""
 
