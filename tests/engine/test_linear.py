@@ -17,7 +17,7 @@ from coreops.events import Event, TaskFinished
 from coreops.inventory import load_inventory
 from coreops.model import Target
 from coreops.playbook import bind, load_playbook
-from coreops.transport.fake import FakeTransport, Fault
+from coreops.transport.fake import FakeConnection, FakeTransport, Fault
 from tests.support.shells import new_run
 from tests.support.sshd import Sshd, sshd  # noqa: F401
 
@@ -35,6 +35,17 @@ PLAYBOOK = """\
   tasks:
     - shell: echo later {{ inventory_hostname }} >>@log@
 """
+
+
+class Counting(FakeTransport):
+    """Knows how many connections were open at a time."""
+
+    most = 0
+
+    def open(self, target: Target, command: str) -> FakeConnection:
+        made = super().open(target, command)
+        self.most = max(self.most, sum(one.inner.alive(0) for one in list(self.opened)))
+        return made
 
 
 class World:
@@ -76,7 +87,7 @@ class World:
         watch: Callable[[Engine, Event], None] = lambda engine, event: None,
     ) -> PlaysOutcome:
         inventory = load_inventory(self.folder / "hosts.ini")
-        transport = None if targets else FakeTransport(self.folder / "hosts", faults)
+        transport = self.transport = None if targets else Counting(self.folder / "hosts", faults)
         wanted = targets or {host: Target(host, host, transport="fake") for host in inventory.hosts}
 
         def emit(event: Event) -> None:
@@ -141,6 +152,8 @@ def test_more_hosts_than_the_window_holds(tmp_path: Path) -> None:
     world = World(tmp_path, "n[1:5]\n")
     outcome = world.run(forks=2)
     assert outcome.exit_code == ExitCode.DONE
+    assert world.transport
+    assert world.transport.most <= 2
     world.check_order()
     assert len(world.lines("end")) == 15
 
