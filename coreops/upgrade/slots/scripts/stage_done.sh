@@ -1,0 +1,34 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # variables come from slots.sh and from the environment
+# Reads back what was written, from the disk itself; puts the kernel in its place; notes what the slot holds.
+# Environment, besides staging.sh's: FRAMES (how many) USR_SHA256 KERNEL_SHA256.
+begin_staging
+! is_staged "$SHA256" || exit 0
+take_lock
+[ "$(frames_done)" -eq "$FRAMES" ] || fail "the image is not all there: $(frames_done) of $FRAMES frames are written; begin again"
+
+# read_back FILE SIZE SHA256
+read_back() {
+  blockdev --flushbufs "$1" 2>/dev/null || dd if="$1" iflag=nocache count=0 2>/dev/null
+  found=$(dd if="$1" bs=1048576 count="$2" iflag=count_bytes,fullblock 2>/dev/null | sha256sum)
+  [ "${found%% *}" = "$3" ] && return
+  forget "$folder/staging"
+  fail "what was read back from $1 is not what was sent (SHA-256 ${found%% *}, not $3): the disk may be failing, or something else writes to it"
+}
+read_back "$dev_of_passive" "$USR_SIZE" "$USR_SHA256"
+found=$(version_in "$dev_of_passive") # nothing, when the running kernel cannot read the new file system
+[ -z "$found" ] || [ "$found" = "$VERSION" ] || {
+  forget "$folder/staging"
+  fail "the image says it is $found inside, the channel says $VERSION: publish it again under its own version"
+}
+if [ "$KERNEL_SIZE" -gt 0 ]; then
+  # It may have been renamed already when this is done a second time.
+  if [ -e "$kernel.new" ]; then
+    read_back "$kernel.new" "$KERNEL_SIZE" "$KERNEL_SHA256"
+    mv -f "$kernel.new" "$kernel" && persist "$kernel" "${kernel%/*}"
+  fi
+  read_back "$kernel" "$KERNEL_SIZE" "$KERNEL_SHA256"
+fi
+echo "$SHA256 $label_of_passive $(head_of "$dev_of_passive") $VERSION" | keep "$folder/staged" \
+  || fail "cannot write $folder/staged: is the disk full?"
+forget "$folder/staging"

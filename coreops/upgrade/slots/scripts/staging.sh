@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # variables come from slots.sh and from the environment
+# What the steps of a transfer share. Environment: SHA256 (of the image file) VERSION CODEC FRAME USR_SIZE KERNEL_SIZE.
+# $folder/staging says how far it is, "SHA256 SLOT FRAMES .": so many frames are on the disk; the dot ends it.
+
+# begin_staging: both slots are as they must be for the passive one to be written.
+begin_staging() {
+  find_slots
+  require_passive
+  require_good_booted
+  case $(ticket_says stage):$(ticket_says slot) in
+    good:* | ':' | activated:"$label_of_booted") ;;
+    *) fail "an upgrade of this node is under way (its ticket says: $(ticket_says stage)): finish it first (coreops resume)" ;;
+  esac
+  [ "$size_of_passive" -ge "$USR_SIZE" ] \
+    || fail "the release does not fit: it needs $USR_SIZE bytes, the passive slot $label_of_passive has $size_of_passive"
+  find_kernel
+}
+
+# find_kernel: sets kernel, the file that GRUB boots together with the passive slot; it knows the slots by their UUIDs.
+find_kernel() {
+  kernel=''
+  for each in /boot/flatcar /boot/coreos; do
+    [ -d "$each" ] || continue
+    eval "uuid=\$uuid_$passive"
+    case $uuid:$label_of_passive in
+      7130[Cc]94[Aa]-* | *:USR-A) kernel=$each/vmlinuz-a ;;
+      [Ee]03[Dd][Dd]35[Cc]-* | *:USR-B) kernel=$each/vmlinuz-b ;;
+    esac
+    break
+  done
+  if [ "$KERNEL_SIZE" -gt 0 ]; then
+    [ -n "$kernel" ] || fail "the image carries a kernel, but this node boots none from /boot/flatcar or /boot/coreos"
+    old=$(stat -c %s "$kernel.new" 2>/dev/null) || old=0
+    free=$(df -Pk "${kernel%/*}" | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\).*/\1/p')
+    [ $((free + old / 1024)) -gt $((KERNEL_SIZE / 1024)) ] \
+      || fail "${kernel%/*} has $free KiB left, the release's kernel needs $((KERNEL_SIZE / 1024)) KiB: free some"
+  elif [ -n "$kernel" ] && [ -e "${kernel%?}a" ]; then
+    fail "this node boots its kernel from ${kernel%/*}, and the image has none: publish it with --kernel"
+  fi
+}
+
+# frames_done: how many frames of this image are safely in the passive slot.
+frames_done() {
+  sha='' slot='' frames='' dot=''
+  [ ! -r "$folder/staging" ] || read -r sha slot frames dot <"$folder/staging"
+  if [ "$sha $slot $dot" = "$SHA256 $label_of_passive ." ]; then echo "$frames"; else echo 0; fi
+}
+
+# take_lock: one writer at a time. The last one may hang in a connection that is lost: then it is ended, with all it runs.
+take_lock() {
+  read -r line </proc/$$/stat
+  # shellcheck disable=SC2086 # words: state, parent, process group
+  set -- ${line##*) }
+  own=$3
+  exec 9>>"$folder/staging.lock" || fail "cannot write to $folder: is the disk full?"
+  if ! flock -n 9; then
+    read -r other <"$folder/staging.holder"
+    [ -z "$other" ] || [ "$other" = "$own" ] || kill -KILL -- "-$other" 2>/dev/null
+    flock -w 10 9 || fail "another transfer to this node is under way and cannot be ended: look at its processes"
+  fi
+  echo "$own" >"$folder/staging.holder"
+}
