@@ -209,7 +209,7 @@ class Coordinator:
         turn.left_boot, turn.returning = "", False
         turn.half_done = seen.drained or seen.ticket is not None
         (s.drained.add if seen.drained else s.drained.discard)(turn.node)
-        if turn.half_done or turn.token:
+        if turn.holds:
             s.take(turn.node, turn.why)
         else:
             s.free(turn.node)
@@ -219,7 +219,7 @@ class Coordinator:
         """Take the path that begins at the node's place, or stand in line for it."""
         assert turn.place is not None
         s, path = self.situation, self._book.paths[turn.place]
-        if turn.place is Place.READY and not (turn.half_done or turn.token):
+        if turn.place is Place.READY and not turn.holds:
             turn.left.clear()
             s.free(turn.node)
             self._line.join(turn)
@@ -236,7 +236,7 @@ class Coordinator:
         """A gate opens at one good sample; a check wants an unbroken row of them, for as long as the soak."""
         now, policy = self.situation.now, self.plan.policy
         if health.store is not None or self.situation.nodes[turn.node].member:
-            self.situation.store = health.store
+            self.situation.store = health.store or self.situation.silent_store()
         if turn.left[0] is Action.GATE:
             self._at_gate(turn, health)
         elif health.verdict != "ok":
@@ -281,7 +281,7 @@ class Coordinator:
         elif kind == "fenced":
             self._lease_lost(turn.node, why)
         elif kind == "identity":
-            self._end(turn, Outcome.LOST if turn.half_done or turn.token else Outcome.UNREACHABLE, why)
+            self._end(turn, Outcome.LOST if turn.holds else Outcome.UNREACHABLE, why)
         elif kind == "rebooted":
             turn.returning = True
             self._walk(turn, paths.LOOK)
@@ -305,18 +305,18 @@ class Coordinator:
 
     def _gave_up(self, turn: Turn, why: str, kind: FailureKind) -> None:
         """An action failed for good. What follows depends on what the node has been through."""
-        action, holds = turn.left[0], turn.half_done or turn.token != 0
+        action = turn.left[0]
         turn.why = f"{action.value.replace('_', ' ')}: {why}"
         if action in paths.NEVER_FATAL:
             self._next(turn)
             return
         self.situation.failed.setdefault(turn.node, turn.why)
-        if action is Action.SURVEY and kind == "failed" and not holds:
+        if action is Action.SURVEY and kind == "failed" and not turn.holds:
             self._end(turn, Outcome.BLOCKED)
             return
         told = kind == "failed"
         fallback = self._book.fallbacks[paths.blamed(action, told=told, half_done=turn.half_done)]
-        if turn.place in BACKWARDS or (fallback.path is None and holds):
+        if turn.place in BACKWARDS or (fallback.path is None and turn.holds):
             self._end(turn, Outcome.LOST)
         elif fallback.path is None:
             self._end(turn, fallback.outcome)
@@ -328,11 +328,12 @@ class Coordinator:
     def _lease_lost(self, node: str, why: str) -> None:
         """Somebody else is, or may be, in charge: hands off."""
         everybody = node == ROLLOUT
+        if not everybody and not self.turns[node].token:
+            return
         self._stop(f"the lease of {'the rollout' if everybody else node} was lost: {why}")
         for turn in self.turns.values() if everybody else (self.turns[node],):
             if turn.outcome is None:
-                begun = turn.half_done or turn.token != 0
-                self._end(turn, Outcome.LOST if begun else Outcome.NOT_REACHED, why)
+                self._end(turn, Outcome.LOST if turn.holds else Outcome.NOT_REACHED, why)
         if everybody:
             self._outbox.forget(self._rollout)
             self._rollout.token, self.refused, self.over = 0, why, True
@@ -382,7 +383,7 @@ class Coordinator:
             return
         self.situation.stopped = why
         for turn in self.turns.values():
-            if turn.outcome is None and turn.action in (None, Action.STAGE) and not (turn.half_done or turn.token):
+            if turn.outcome is None and turn.action in (None, Action.STAGE) and not turn.holds:
                 self._end(turn, Outcome.NOT_REACHED, why)
 
     def _finish(self) -> None:

@@ -18,9 +18,9 @@ def objection(rules: Sequence[Rule], s: Situation, node: str) -> tuple[Rule | No
 
 
 def held_at_gate(rules: Sequence[Rule], s: Situation, node: str, *, going_back: bool = False) -> tuple[bool, str]:
-    """Is the node sent away from a gate, or made to wait (in which words)? None is sent away on its way back."""
+    """Is the node sent away from a gate, or made to wait, and in which words?"""
     for rule in rules:
-        if rule.at_gate == "wait" or (rule.at_gate and not going_back):
+        if rule.at_gate and (rule.backwards or not going_back):
             no = rule.ask(s, node)
             if no:
                 return rule.at_gate == "leave", no

@@ -47,6 +47,11 @@ class Situation:
         self.turn = max(self.turn, seconds) if self.turns else seconds
         self.turns += 1
 
+    def silent_store(self) -> StoreView:
+        """What is known of a store that does not answer: its voters, and that none is known to be well."""
+        members = frozenset(name for name, node in self.nodes.items() if node.member)
+        return StoreView(voters=self.store.voters if self.store else members)
+
     def take(self, node: str, why: str) -> None:
         """Count a node as not available."""
         if node not in self.busy:
@@ -67,13 +72,14 @@ class Situation:
 class Rule:
     """scope: whom a "no" concerns before a turn begins: the whole rollout, all nodes of the zone, this node; "" is not
     asked then. at_gate: what a "no" does at a gate: the node leaves its turn for now, or waits and asks again; "" is
-    not asked there.
+    not asked there. backwards: asked at the gate of a node that is sent back to its old slot, too.
     """
 
     name: str
     scope: Literal["rollout", "zone", "node", ""]
     ask: Callable[[Situation, str], str]
     at_gate: Literal["leave", "wait", ""] = ""
+    backwards: bool = False
 
 
 def stopped(s: Situation, node: str) -> str:
@@ -118,12 +124,19 @@ def one_zone(s: Situation, node: str) -> str:
     return f"another zone is being worked on: {', '.join(sorted(others))}" if others else ""
 
 
-def keeps_quorum(s: Situation, node: str) -> str:
-    """The store keeps its quorum without this node, and without those that are down or about to be."""
+def store_serves(s: Situation, node: str) -> str:
+    """The store has its quorum now. (On the way back this may be what is being mended.)"""
     if not s.nodes[node].member:
         return ""
-    if s.store is None or not s.store.voters:
-        return "the store has not answered"
+    if s.store is None or not quorum.has_quorum(s.store.voters, s.store.healthy):
+        return "the store has no quorum, or did not answer"
+    return ""
+
+
+def keeps_quorum(s: Situation, node: str) -> str:
+    """The store keeps its quorum without this node, and without those that are down or about to be."""
+    if not s.nodes[node].member or s.store is None:
+        return ""
     healthy = s.store.healthy - (s.busy.keys() - {node})
     if s.store.voters == {node}:
         return "" if s.plan.policy.allow_downtime else "it is the only member of the store: that would be downtime"
@@ -149,7 +162,8 @@ RULES: tuple[Rule, ...] = (
     Rule("canary", "zone", one_canary),
     Rule("zone", "zone", one_zone),
     Rule("leader_last", "node", leader_last, at_gate="leave"),
-    Rule("quorum", "", keeps_quorum, at_gate="wait"),
+    Rule("store_serves", "", store_serves, at_gate="wait"),
+    Rule("quorum", "", keeps_quorum, at_gate="wait", backwards=True),
 )
 
 

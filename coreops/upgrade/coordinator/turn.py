@@ -47,6 +47,11 @@ class Turn:
         return self.left[0] if self.left else None
 
     @property
+    def holds(self) -> bool:
+        """Would somebody else find something of us there?"""
+        return self.half_done or self.token != 0
+
+    @property
     def phase(self) -> str:
         """One word for people: the outcome, the action, or that it waits for its turn."""
         if self.outcome is not None:
