@@ -86,7 +86,7 @@ def test_hashes_made_by_ssh_keygen(tmp_path: Path) -> None:
     file = tmp_path / "known"
     file.write_text(host_line("[n1]:2222", "ssh-ed25519", b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32) + "\n")
     subprocess.run(["ssh-keygen", "-H", "-f", str(file)], check=True, capture_output=True)
-    assert "n1" not in file.read_text()
+    assert "[n1]" not in file.read_text()  # "n1" may well be a part of a key
     assert len(known_hosts(file).of("[n1]:2222")) == 1
 
 
