@@ -81,8 +81,8 @@ class Coordinator:
         deadline = self._outbox.next_deadline()
         if deadline is not None or self.over:
             return deadline
-        s = self.situation
-        return s.now + max(1.0, window.opens_at(self.plan.policy.windows, s.wall) - s.wall)
+        wait = window.opens_at(self.plan.policy.windows, self.situation.wall) - self.situation.wall
+        return self.situation.now + max(1.0, wait)
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
@@ -101,8 +101,7 @@ class Coordinator:
         if turn.outcome is not None:
             return f"{turn.phase}{heard}"
         if turn.action is None:
-            _, no = objection(self._book.rules, self.situation, node)
-            return f"ready: {no}" if no else "ready: goes next"
+            return f"ready: {objection(self._book.rules, self.situation, node)[1] or 'goes next'}"
         return f"{turn.phase} for {now - turn.since:.0f} s, patience ends in {turn.until - now:.0f} s{heard}"
 
     # Commands out
@@ -274,7 +273,7 @@ class Coordinator:
     # Failures
 
     def _failed(self, turn: Turn, why: str, kind: FailureKind) -> None:
-        """Not done. Some failures pass, some say that the node is elsewhere than was thought; the rest is final."""
+        """Not done. Some failures pass, some say that the node is not where it was thought to be; the rest is final."""
         action = turn.left[0]
         if turn is self._rollout:
             self._rollout_failed(why, kind)
@@ -314,8 +313,7 @@ class Coordinator:
         if action is Action.SURVEY and kind == "failed" and not turn.holds:
             self._end(turn, Outcome.BLOCKED)
             return
-        told = kind == "failed"
-        fallback = self._book.fallbacks[paths.blamed(action, told=told, half_done=turn.half_done)]
+        fallback = self._book.fallbacks[paths.blamed(action, told=kind == "failed", half_done=turn.half_done)]
         if turn.place in BACKWARDS or (fallback.path is None and turn.holds):
             self._end(turn, Outcome.LOST)
         elif fallback.path is None:
