@@ -9,9 +9,10 @@ from typing import Any
 
 import tools
 import workload
-from delay_proxy import DelayProxy
 from measure import Cost, median, ratio, run
 from world import World
+
+from tests.transport.delay_proxy import DelayProxy
 
 WINDOW = 256  # coreops's default window, and the floor's number of threads
 RTT = 0.05
@@ -133,7 +134,7 @@ def round_trips(world: World, rounds: int) -> list[Row]:
         for _ in range(rounds):
             world.clean()
             for counts in found.values():
-                with DelayProxy(hosts[0].address, world.port, RTT) as proxy:
+                with DelayProxy((hosts[0].address, world.port), RTT, listen=hosts[0].address) as proxy:
                     world.trust(proxy.port)
                     written = workload.write(world, hosts, port=proxy.port)
                     about = world.write_hosts(hosts, port=proxy.port)
