@@ -9,6 +9,8 @@ from typing import Final
 
 COMMANDS: Final[dict[str, str]] = {
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
+    "status": "Show every node: version, slots, what is staged, what is under way.",
+    "audit": "Name every host that is behind its channel, or that nobody can reach.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",

@@ -28,8 +28,10 @@ def plain(value: Any) -> Any:
             return {f.name: plain(getattr(public(value), f.name)) for f in fields(value)}
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
+        case list() | tuple():
             return [plain(item) for item in value]
+        case set() | frozenset():
+            return sorted((plain(item) for item in value), key=str)
         case _ if is_dataclass(value) and not isinstance(value, type):
             return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
         case _:

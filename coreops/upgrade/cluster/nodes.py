@@ -10,7 +10,7 @@ from dataclasses import replace
 from coreops.engine.engine import Engine
 from coreops.engine.program import Program, Wait
 from coreops.engine.steps import StepsProgram
-from coreops.errors import HostFailed
+from coreops.errors import CoreopsError, HostFailed
 from coreops.events import Emit, Event, Progress
 from coreops.model import Record, Segment, ShellStep, Target
 
@@ -78,6 +78,18 @@ class Nodes:
         program = StepsProgram(steps)
         self.run(node, program)
         return program.records
+
+    def ask_all(self, steps: Mapping[str, Sequence[ShellStep]]) -> dict[str, dict[str, Record] | CoreopsError]:
+        """Ask several nodes at the same time; records also when a step failed, an error where there is no answer."""
+        programs = {
+            node: StepsProgram([replace(step, ignore_errors=True) for step in own]) for node, own in steps.items()
+        }
+        found: dict[str, dict[str, Record] | CoreopsError] = {}
+        for node, outcome in self._engine.drive(programs).items():
+            found[node] = outcome.error or programs[node].records
+            if outcome.error is not None:
+                self._engine.disconnect(node)
+        return found
 
     def hang_up(self, node: str) -> None:
         """End the connection, also under an exchange of another thread."""

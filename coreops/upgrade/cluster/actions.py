@@ -1,0 +1,197 @@
+"""What each action of the protocol is on a real node: a table from action to function, each one exchange or two. An
+error is raised, never returned; what was done is read back by those who made the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from coreops.errors import CoreopsError, HostFailed
+from coreops.events import Notice
+from coreops.model import ShellStep
+from coreops.store import etcdctl
+from coreops.upgrade.cluster import looks
+from coreops.upgrade.cluster.world import World
+from coreops.upgrade.guard import Guard
+from coreops.upgrade.observation import Observation, Ticket
+from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do
+
+Carry = Callable[[World, Do, str], Did]
+
+
+def _survey(world: World, do: Do, note: str) -> Did:
+    seen = looks.look(world.nodes, world.driver, do.node)
+    world.seen[do.node] = seen
+    world.nodes.is_back(do.node)
+    return Did(do.node, do.serial, seen=seen)
+
+
+def _stage(world: World, do: Do, note: str) -> Did:
+    if world.release is None or world.image is None:
+        raise HostFailed("there is no image to stage", where=do.node)
+    world.nodes.run(do.node, world.driver.stage(world.release, world.image, _guard(do)))
+    world.seen[do.node] = replace(world.seen[do.node], staged=world.release.sha256)
+    return Did(do.node, do.serial)
+
+
+def _lease(world: World, do: Do, note: str) -> Did:
+    seen = world.seen.get(do.node)
+    lease = world.ledger.acquire(
+        do.node,
+        reason=f"upgrade to {world.version}" if world.version else "finish what is under way",
+        boot_id=seen.boot_id if seen else "",
+        takes_over=world.takes_over,
+    )
+    denied = frozenset(one.version for one in world.ledger.denied()) if do.node == ROLLOUT else frozenset[str]()
+    return Did(do.node, do.serial, token=lease.token, denied=denied)
+
+
+def _release(world: World, do: Do, note: str) -> Did:
+    world.ledger.release(do.node)
+    return Did(do.node, do.serial)
+
+
+def _deny(world: World, do: Do, note: str) -> Did:
+    world.ledger.deny(do.detail, do.node, note or "failed there")
+    return Did(do.node, do.serial)
+
+
+def _gate(world: World, do: Do, note: str) -> Did:
+    records = world.nodes.ask(do.node, world.gates.steps(do.node, "before"))
+    return Did(do.node, do.serial, health=world.gates.judge(do.node, "before", records))
+
+
+def _check(world: World, do: Do, note: str) -> Did:
+    records = world.nodes.ask(do.node, world.gates.steps(do.node, "after"))
+    return Did(do.node, do.serial, health=world.gates.judge(do.node, "after", records, _baseline(world, do.node)))
+
+
+def _move_leader(world: World, do: Do, note: str) -> Did:
+    urls = [member.client_url for member in world.members.values()]
+    question = etcdctl.line("-w", "json", "member", "list", endpoints=urls)
+    listed = world.nodes.ask(do.node, [ShellStep(id="members", title="list the members", probe=question)])["members"]
+    known = etcdctl.parse_members(listed.stdout.decode(errors="replace"))
+    to = next((entry.id for entry in known if entry.name == do.detail), None)
+    if to is None:
+        raise HostFailed(f"the store has no member {do.detail}", where=do.node)
+    world.nodes.ask(do.node, [etcdctl.move_leader("move", to, urls)])
+    return Did(do.node, do.serial)
+
+
+def _drain(world: World, do: Do, note: str) -> Did:
+    _noted(world, do)
+    drain, guard = world.drains[do.node], _guard(do)
+    world.nodes.ask(do.node, [*drain.cordon(guard), *drain.drain(guard, world.patience.drain)])
+    return Did(do.node, do.serial)
+
+
+def _activate(world: World, do: Do, note: str) -> Did:
+    _noted(world, do)
+    ticket = _ticket(world, do)
+    world.nodes.ask(do.node, [world.driver.activate(ticket, _guard(do))])
+    world.seen[do.node] = replace(world.seen[do.node], ticket=ticket)
+    return Did(do.node, do.serial)
+
+
+def _reboot(world: World, do: Do, note: str) -> Did:
+    _noted(world, do)
+    try:
+        world.nodes.ask(do.node, [world.driver.reboot(_guard(do))])
+    finally:  # also when the answer was lost: perhaps it reboots
+        world.nodes.expect_back(do.node)
+    return Did(do.node, do.serial)
+
+
+def _mark_good(world: World, do: Do, note: str) -> Did:
+    world.nodes.ask(do.node, [world.driver.mark_good(_guard(do))])
+    return Did(do.node, do.serial)
+
+
+def _revert(world: World, do: Do, note: str) -> Did:
+    world.nodes.ask(do.node, [world.driver.revert(_guard(do))])
+    return Did(do.node, do.serial)
+
+
+def _roll_back(world: World, do: Do, note: str) -> Did:
+    _noted(world, do)
+    world.nodes.ask(do.node, [world.driver.roll_back(_guard(do))])
+    return Did(do.node, do.serial)
+
+
+def _undrain(world: World, do: Do, note: str) -> Did:
+    drain, guard = world.drains[do.node], _guard(do)
+    world.nodes.ask(do.node, [*drain.uncordon(guard, world.patience.drain), world.driver.finish(guard)])
+    return Did(do.node, do.serial)
+
+
+def _hook(world: World, do: Do, note: str) -> Did:
+    seen = world.seen.get(do.node)
+    program = world.hooks.program(
+        do.action.value,
+        do.node,
+        {
+            "upgrade_version": world.version,
+            "upgrade_from": seen.version if seen else "",
+            "upgrade_slot": seen.slot if seen else "",
+        },
+    )
+    if program is not None:
+        world.nodes.run(do.node, program)
+    return Did(do.node, do.serial)
+
+
+ACTIONS: Mapping[Action, Carry] = {
+    Action.SURVEY: _survey,
+    Action.STAGE: _stage,
+    Action.LEASE: _lease,
+    Action.GATE: _gate,
+    Action.CHECK: _check,
+    Action.MOVE_LEADER: _move_leader,
+    Action.BEFORE_DRAIN: _hook,
+    Action.DRAIN: _drain,
+    Action.BEFORE_REBOOT: _hook,
+    Action.ACTIVATE: _activate,
+    Action.REBOOT: _reboot,
+    Action.AFTER_REBOOT: _hook,
+    Action.MARK_GOOD: _mark_good,
+    Action.REVERT: _revert,
+    Action.ROLL_BACK: _roll_back,
+    Action.ON_FAILURE: _hook,
+    Action.UNDRAIN: _undrain,
+    Action.DENY: _deny,
+    Action.RELEASE: _release,
+}
+
+
+def _guard(do: Do) -> Guard:
+    return Guard(do.boot_id, do.token)
+
+
+def _baseline(world: World, node: str) -> tuple[str, ...]:
+    """What had failed before the turn: the ticket remembers it through the reboot."""
+    seen = world.seen.get(node)
+    if seen is None:
+        return ()
+    return seen.ticket.failed_units if seen.ticket else seen.failed_units
+
+
+def _ticket(world: World, do: Do) -> Ticket:
+    seen: Observation = world.seen[do.node]
+    return Ticket(
+        run=world.run,
+        version=world.version,
+        sha256=world.release.sha256 if world.release else "",
+        slot=seen.passive,
+        boot_id=seen.boot_id,
+        stage="activated",
+        failed_units=_baseline(world, do.node),
+    )
+
+
+def _noted(world: World, do: Do) -> None:
+    """Say in the lease what comes, for those who find it when this controller has died."""
+    try:
+        world.ledger.note(do.node, do.action.value)
+    except CoreopsError as error:
+        world.emit(Notice(f"the lease could not be marked with {do.action.value}: {error.what}", do.node))

@@ -1,0 +1,145 @@
+"""One rollout: hears what happened, lets the coordinator decide, writes down what is to be done, does it. Holds no rule
+of its own; time, queue and log meet the pure coordinator here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from coreops.errors import InterruptedRun
+from coreops.events import Emit, NodeFinished, NodePhase, Notice, StoreHealth
+from coreops.upgrade.coordinator import Coordinator
+from coreops.upgrade.coordinator.outcome import WELL
+from coreops.upgrade.observation import Observation, StoreView
+from coreops.upgrade.protocol import ROLLOUT, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
+from coreops.upgrade.runs import Log
+
+POLL = 0.5
+"""Seconds after which the loop looks whether it was asked to end."""
+
+
+class Sends(Protocol):
+    """What a rollout needs of a cluster, real or simulated."""
+
+    answers: SimpleQueue[Happening | Exception]
+
+    def send(self, do: Do, note: str = "") -> None:
+        """Carry it out; the answer goes into ``answers``."""
+
+    @property
+    def seen(self) -> Mapping[str, Observation]:
+        """What each node was last seen to be."""
+
+
+class Rollout:
+    """Runs a coordinator to its end."""
+
+    def __init__(self, coordinator: Coordinator, cluster: Sends, log: Log, emit: Emit) -> None:
+        self._coordinator = coordinator
+        self._cluster = cluster
+        self._log = log
+        self._emit = emit
+        self._waiting: list[tuple[float, int, Do]] = []
+        self._phases: dict[str, str] = {}
+        self._store: StoreView | None = None
+        self._stopped = False
+
+    def stop(self, why: str) -> None:
+        """Begin nothing new, finish what is under way. May be called from a signal handler."""
+        self._cluster.answers.put(Stop(why))
+
+    def leave(self, why: str) -> None:
+        """End at once; nodes stay as they are, ``resume`` goes on. May be called from a signal handler."""
+        self._cluster.answers.put(InterruptedRun(why, next="coreops resume goes on from here"))
+
+    def run(self) -> int:
+        """Return the exit code. Raises InterruptedRun after ``leave``."""
+        coordinator = self._coordinator
+        self._do(coordinator.begin(time.monotonic(), time.time()))
+        while not coordinator.over:
+            happening = self._next()
+            if isinstance(happening, Stop):
+                self._stopped = True
+                self._emit(Notice(f"{happening.why}: finishing what is under way, beginning nothing new"))
+            if not isinstance(happening, Tick):
+                self._log.write({type(happening).__name__.lower(): happening})
+            self._do(coordinator.handle(happening, time.monotonic(), time.time()))
+            self._show(happening)
+        self._finish()
+        return int(coordinator.exit_code)
+
+    def _next(self) -> Happening:
+        """The next thing that happens; a Tick when the coordinator, or a Do that had to wait, wants one."""
+        while True:
+            now = time.monotonic()
+            if self._waiting and self._waiting[0][0] <= now:
+                self._send_due(now)
+            if not self._stopped and self._log.asked_to_stop():
+                return Stop("coreops abort")
+            wake = self._coordinator.wake()
+            if wake is not None and wake <= now and self._cluster.answers.empty():
+                return Tick()
+            moments = [now + POLL, *([wake] if wake is not None else []), *(at for at, _, _ in self._waiting[:1])]
+            try:
+                found = self._cluster.answers.get(timeout=max(0.0, min(moments) - now))
+            except Empty:
+                continue
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    def _do(self, todo: list[Do]) -> None:
+        """Write it all down, then send what is due; the log knows of everything that may have been done."""
+        if not todo:
+            return
+        self._log.write(*({"do": do} for do in todo), sync=True)
+        for do in todo:
+            heapq.heappush(self._waiting, (do.at, do.serial, do))
+            self._note(do.node)
+        self._send_due(time.monotonic())
+
+    def _send_due(self, now: float) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            _, _, do = heapq.heappop(self._waiting)
+            self._cluster.send(do, "" if do.node == ROLLOUT else self._coordinator.why(do.node))
+
+    def _show(self, happening: Happening) -> None:
+        if isinstance(happening, Did | Failed | LeaseLost):
+            self._note(happening.node, happening.why if isinstance(happening, Failed | LeaseLost) else "")
+        else:
+            for node in self._coordinator.phases:
+                self._note(node)
+        if isinstance(happening, Did) and happening.health and happening.health.store:
+            self._note_store(happening.health.store)
+        self._log.tell(self._state)
+
+    def _note(self, node: str, said: str = "") -> None:
+        """Tell of a phase that is new, or of a failure in it."""
+        phase = self._coordinator.phases.get(node)
+        if phase is None or (self._phases.get(node) == str(phase) and not said):
+            return
+        self._phases[node] = str(phase)
+        seen = self._cluster.seen.get(node)
+        slot, version = (seen.slot, seen.version) if seen else ("", "")
+        self._emit(NodePhase(node, str(phase), slot, version, said))
+
+    def _note_store(self, store: StoreView) -> None:
+        if store != self._store:
+            self._store = store
+            self._emit(StoreHealth(len(store.voters), len(store.healthy & store.voters), store.leader or ""))
+
+    def _state(self) -> dict[str, object]:
+        nodes = {n: {"phase": str(p), "why": self._coordinator.why(n)} for n, p in self._coordinator.phases.items()}
+        return {"over": self._coordinator.over, "nodes": nodes}
+
+    def _finish(self) -> None:
+        for node, outcome in self._coordinator.outcomes.items():
+            seen = self._cluster.seen.get(node)
+            slot, version = (seen.slot, seen.version) if seen else ("", "")
+            why = self._coordinator.why(node)
+            self._emit(NodeFinished(node, str(outcome), outcome in WELL, slot, version, why))
+        self._log.tell(self._state, now=True)
