@@ -11,6 +11,8 @@ COMMANDS: Final[dict[str, str]] = {
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
     "status": "Show every node: version, slots, what is staged, what is under way.",
     "audit": "Name every host that is behind its channel, or that nobody can reach.",
+    "locks": "Show who holds the leases of nodes, and take one away by force.",
+    "deny": "Show, add and clear versions that must not be installed.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",

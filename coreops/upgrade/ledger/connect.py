@@ -1,5 +1,5 @@
-"""Which ledger a cluster has: etcd where the inventory has a store, markers on all its hosts otherwise. Reads variables,
-opens nothing: the ways to the hosts are handed in.
+"""Which ledger a cluster has: etcd where the inventory has a store, markers on all its hosts otherwise. Reads
+variables, opens nothing: the ways to the hosts are handed in.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from coreops.upgrade.ledger.protocol import Busy, Lease
 from coreops.upgrade.protocol import ROLLOUT
 from tests.upgrade.ledger.conftest import HOSTS, Cluster
 
-HOSTILE = "it's \"so\"\n$(touch /tmp/x) `x` ü \\n -- %s \x1b[31m 🚀"
+HOSTILE = 'it\'s "so"\n$(touch /tmp/x) `x` ü \\n -- %s \x1b[31m 🚀'
 
 
 def test_one_holder_at_a_time(cluster: Cluster) -> None:
@@ -74,7 +74,7 @@ def test_a_silent_run_is_taken_over_by_name_only(cluster: Cluster, node: str) ->
     dead, other = cluster.controller("run-1"), cluster.controller("run-2")
     old = dead.acquire(node, reason="r")
     dead.note(node, "reboot")
-    with pytest.raises(Busy, match="still gives signs of life|stop it|alive"):
+    with pytest.raises(Busy, match="still gives signs of life"):
         other.acquire(node, reason="resume", takes_over=frozenset({"run-1"}))
     cluster.silence(dead)
     with pytest.raises(Busy, match="silent for"):
