@@ -160,3 +160,28 @@ def test_started_steps_are_announced_while_they_run():
     events: list = []
     run_steps([ShellStep(id="1", title="look", act="true")], emit=events.append)
     assert [event.title for event in events if isinstance(event, StepStarted)] == ["look"]
+
+
+@pytest.mark.parametrize("become", [False, True])
+def test_under_sudo_the_command_line_stays_short_because_sudo_logs_it(become, tmp_path):
+    commands = []
+
+    class Recording(ShellTransport):
+        def open(self, target, command):
+            commands.append(command)
+            return super().open(target, command)
+
+    steps = [
+        ShellStep(id="s", title="s", act="id -u"),
+        FileStep(id="f", title="f", path=f"{tmp_path}/f", kind="file", content=Blob.of(b"x")),
+    ]
+    transport, target = Recording(), Target("h", "h", become=become)
+    with Engine({"h": target}, lambda event: None, run=new_run(), transport=transport) as engine:
+        for state in ("changed", "ok"):
+            program = StepsProgram(steps)
+            assert engine.drive({"h": program})["h"].state == "done"
+            assert program.records["f"].state == state
+    transport.close()
+    assert len(commands) == 1
+    assert ("co_phase()" in commands[0]) is not become
+    assert len(commands[0]) < (2000 if become else 8000)
