@@ -111,7 +111,7 @@ class Rollout:
         if isinstance(happening, Did | Failed | LeaseLost):
             self._note(happening.node, happening.why if isinstance(happening, Failed | LeaseLost) else "")
         else:
-            for node in self._coordinator.phases:
+            for node in self._coordinator.turns:
                 self._note(node)
         if isinstance(happening, Did) and happening.health and happening.health.store:
             self._note_store(happening.health.store)
@@ -119,13 +119,13 @@ class Rollout:
 
     def _note(self, node: str, said: str = "") -> None:
         """Tell of a phase that is new, or of a failure in it."""
-        phase = self._coordinator.phases.get(node)
-        if phase is None or (self._phases.get(node) == str(phase) and not said):
+        turn = self._coordinator.turns.get(node)
+        if turn is None or (self._phases.get(node) == turn.phase and not said):
             return
-        self._phases[node] = str(phase)
+        self._phases[node] = turn.phase
         seen = self._cluster.seen.get(node)
         slot, version = (seen.slot, seen.version) if seen else ("", "")
-        self._emit(NodePhase(node, str(phase), slot, version, said))
+        self._emit(NodePhase(node, turn.phase, slot, version, said))
 
     def _note_store(self, store: StoreView) -> None:
         if store != self._store:
@@ -133,13 +133,14 @@ class Rollout:
             self._emit(StoreHealth(len(store.voters), len(store.healthy & store.voters), store.leader or ""))
 
     def _state(self) -> dict[str, object]:
-        nodes = {n: {"phase": str(p), "why": self._coordinator.why(n)} for n, p in self._coordinator.phases.items()}
+        turns = self._coordinator.turns
+        nodes = {node: {"phase": turn.phase, "why": self._coordinator.why(node)} for node, turn in turns.items()}
         return {"over": self._coordinator.over, "nodes": nodes}
 
     def _finish(self) -> None:
         for node, outcome in self._coordinator.outcomes.items():
             seen = self._cluster.seen.get(node)
             slot, version = (seen.slot, seen.version) if seen else ("", "")
-            why = self._coordinator.why(node)
-            self._emit(NodeFinished(node, str(outcome), outcome in WELL, slot, version, why))
+            turn = self._coordinator.turns[node]
+            self._emit(NodeFinished(node, outcome.value, outcome in WELL, slot, version, turn.why))
         self._log.tell(self._state, now=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 
 from coreops.errors import CoreopsError, UnreachableError
@@ -16,6 +16,7 @@ from coreops.upgrade.cluster.nodes import StepFailed
 from coreops.upgrade.cluster.world import World
 from coreops.upgrade.guard import failure_kind
 from coreops.upgrade.ledger.protocol import Busy
+from coreops.upgrade.observation import Observation
 from coreops.upgrade.protocol import ROLLOUT, Action, Do, Failed, FailureKind, Happening, LeaseLost
 
 RENEW = 10.0
@@ -43,17 +44,21 @@ class Cluster:
         if behind and do.node != ROLLOUT:
             self.world.nodes.hang_up(do.node)
 
+    @property
+    def seen(self) -> Mapping[str, Observation]:
+        """What each node was last seen to be."""
+        return self.world.seen
+
     def keep_alive(self) -> None:
         """Begin to renew the leases until ``close``."""
         self._heart = threading.Thread(target=self._beat, name="coreops-leases", daemon=True)
         self._heart.start()
 
     def close(self) -> None:
-        """Hang up everywhere."""
+        """No more signs of life from here; what is still under way on nodes is not waited for."""
         self._ended.set()
         if self._heart is not None:
             self._heart.join(timeout=RENEW)
-        self.world.close()
 
     def _carry_out(self, do: Do, note: str) -> None:
         try:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from coreops.events import Emit
 from coreops.store.cluster import Member
-from coreops.upgrade.cluster.asking import Asking
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.drain.protocol import Drain
 from coreops.upgrade.gates.gateset import GateSet
@@ -27,7 +26,6 @@ class World:
     run: str
     version: str
     nodes: Nodes
-    asking: Asking
     driver: SlotDriver
     gates: GateSet
     drains: Mapping[str, Drain]
@@ -40,8 +38,3 @@ class World:
     image: Path | None = None
     takes_over: frozenset[str] = frozenset()
     seen: dict[str, Observation] = field(default_factory=dict)
-
-    def close(self) -> None:
-        """Hang up everywhere."""
-        self.nodes.close()
-        self.asking.close()

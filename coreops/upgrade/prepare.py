@@ -1,0 +1,194 @@
+"""Before anything is touched: read all input, look at all nodes, make the plans, and refuse what must not be begun.
+
+``read`` opens no connection to a node; ``plan`` decides on what was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coreops.errors import InputError, RefusedError, counted
+from coreops.store import quorum
+from coreops.upgrade import fleet as fleets
+from coreops.upgrade import rounds as cut
+from coreops.upgrade import settings as wanted
+from coreops.upgrade.cluster.looks import Look, store_of
+from coreops.upgrade.fleet import Fleet
+from coreops.upgrade.hooks import Hooks
+from coreops.upgrade.observation import Observation, StoreView
+from coreops.upgrade.order import Standing, order
+from coreops.upgrade.plan import Plan, Policy
+from coreops.upgrade.release import Release
+from coreops.upgrade.request import Request
+from coreops.upgrade.rounds import Round
+from coreops.upgrade.settings import Settings
+
+if TYPE_CHECKING:
+    from coreops.upgrade.channel.reader import Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """All that was read. repository None: no image travels."""
+
+    request: Request
+    fleet: Fleet
+    settings: Settings
+    hooks: Hooks
+    repository: Repository | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One round with its plan."""
+
+    plan: Plan
+    release: Release | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a rollout is going to do. untouched: host -> why."""
+
+    wishes: Wishes
+    looks: Mapping[str, Look]
+    store: StoreView | None
+    stages: tuple[Stage, ...]
+    untouched: Mapping[str, str]
+
+    @property
+    def seen(self) -> dict[str, Observation]:
+        """The hosts that answered."""
+        return {host: look.seen for host, look in self.looks.items() if look.seen is not None}
+
+
+def read(request: Request, hooks: Path) -> Wishes:
+    """Read inventory, settings, hooks and channel. Raises InputError, RefusedError; nothing was touched."""
+    fleet = fleets.read(Path(request.inventory), request.limit, request.connection)
+    settings = wanted.read(fleet.inventory, fleet.hosts, request.flags)
+    repository = None if request.kind == "rollback" else _repository(settings)
+    if repository is not None and not request.version:
+        _known_channel(repository, settings)
+    return Wishes(
+        request=request,
+        fleet=fleet,
+        settings=settings,
+        hooks=Hooks.load(hooks, fleet.inventory),
+        repository=repository,
+    )
+
+
+def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[str, str]) -> Prepared:
+    """Make the plans. denied: version -> why. Raises InputError, RefusedError."""
+    request, fleet = wishes.request, wishes.fleet
+    hosts = [host for host in fleet.chosen if host not in wishes.settings.excluded]
+    seen = {host: looks[host].seen for host in hosts}
+    found = {host: one for host, one in seen.items() if one is not None}
+    untouched = {host: "not within --limit" for host in fleet.hosts if host not in fleet.chosen}
+    untouched |= {host: why for host, why in wishes.settings.excluded.items() if host in fleet.chosen}
+    if not found and hosts:
+        raise next(look.error for host in hosts if (look := looks[host]).error is not None)
+    store = store_of(looks)
+    if request.kind == "rollback":
+        made, without = cut.rollbacks(hosts, found)
+        untouched |= without
+    else:
+        made = _upgrades(wishes, hosts, found, denied)
+    policy = _policy(wishes, hosts, found)
+    stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store), release=one.release) for one in made)
+    return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
+
+
+def _repository(settings: Settings) -> Repository:
+    from coreops.upgrade.channel.reader import open_channel
+
+    if not settings.repository:
+        raise InputError(
+            "no channel repository is named",
+            where="--repository",
+            next="set upgrade_repository in the inventory, or pass --repository URL or FOLDER",
+        )
+    if settings.root is None:
+        raise InputError(
+            "no root of trust is pinned",
+            where="--root",
+            why="without it nobody can tell a release from a forgery",
+            next="set upgrade_root in the inventory to the path of the repository's first root.json, or pass --root",
+        )
+    return open_channel(settings.repository, settings.root)
+
+
+def _known_channel(repository: Repository, settings: Settings) -> None:
+    boards = repository.boards()
+    known = {name for board in boards for name in repository.channels(board)}
+    if settings.channel not in known:
+        repository.release(settings.channel, boards[0] if boards else "")
+
+
+def _upgrades(
+    wishes: Wishes, hosts: Sequence[str], seen: Mapping[str, Observation], denied: Mapping[str, str]
+) -> tuple[Round, ...]:
+    repository, request = wishes.repository, wishes.request
+    assert repository is not None
+
+    def target(board: str) -> Release:
+        if request.version:
+            return repository.version(request.version, board)
+        return repository.release(wishes.settings.channel, board)
+
+    made = cut.upgrades(hosts, seen, target, repository.releases(), allow_downgrade=request.allow_downgrade)
+    for one in made:
+        if one.version in denied and not request.start_none:
+            raise RefusedError(
+                f"{one.version} is denied: it failed before",
+                why=denied[one.version],
+                next=f"publish a better release, or: coreops deny clear {one.version}",
+            )
+    return made
+
+
+def _policy(wishes: Wishes, hosts: Sequence[str], seen: Mapping[str, Observation]) -> Policy:
+    policy, members = wishes.settings.policy, wishes.fleet.members
+    voters = [host for host in hosts if host in members]
+    if len(members) == 1 and voters and not policy.allow_downtime and not wishes.request.start_none:
+        raise RefusedError(
+            f"{voters[0]} is the only member of the store: its reboot is downtime",
+            why="a store of one member has nobody to take over",
+            next="make it a store of three members, or accept the downtime with --allow-downtime",
+        )
+    most = quorum.tolerance(len(members))
+    if voters and len(voters) == len(hosts) and policy.max_unavailable > max(1, most):
+        raise RefusedError(
+            f"--max-unavailable {policy.max_unavailable} is more than the store's quorum allows",
+            why=f"all nodes are members of the store: {len(members)} members survive {counted(most, 'failure')}",
+            next=f"use --max-unavailable {max(1, most)}",
+        )
+    return replace(policy, hooks=wishes.hooks.present)
+
+
+def _plan(wishes: Wishes, run: str, one: Round, policy: Policy, store: StoreView | None) -> Plan:
+    fleet, request = wishes.fleet, wishes.request
+    leader = store.leader if store else None
+    standing = [
+        Standing(
+            name=host,
+            zone=fleet.zone(host),
+            member=host in fleet.members,
+            leader=host == leader,
+            chosen=host in wishes.settings.canaries,
+        )
+        for host in one.hosts
+    ]
+    return Plan(
+        run=run,
+        version=one.version,
+        sha256=one.release.sha256 if one.release else "",
+        nodes=order(standing, policy.canaries),
+        policy=policy,
+        takes_over=frozenset(request.takes_over),
+        start_none=request.start_none,
+        deny_source=request.kind == "rollback",
+    )
