@@ -286,7 +286,7 @@ class Book:
                     if (cell := each.cells.get(key)) is not None
                 ]
                 if not wishes:
-                    break
+                    raise InputError(f"{name!r} is gone already", next="look again: somebody else was here")
                 if all(outcome.done for outcome in self._any(self._places.swap(wishes))):
                     break
             else:

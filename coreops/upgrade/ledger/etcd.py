@@ -67,8 +67,7 @@ class Etcd:
         return {_PLACE: Seen(cells, alive)}
 
     def beat(self, run: str, session: str) -> None:
-        if self._heartbeat and self._kept_alive():
-            return
+        # A new etcd lease each time, the old one runs out: etcdctl's keep-alive waits for ever when etcd is away.
         self._heartbeat = f"{int(self._one('lease', 'grant', str(TTL))['ID']):x}"
         value = format.dump({"v": 1, "run": run, "session": session})
         key = format.ROOT + format.key(format.HEARTBEATS, run)
@@ -78,10 +77,6 @@ class Etcd:
         if self._heartbeat:
             self._run(self._step("lease", "revoke", self._heartbeat), but=_GONE)
             self._heartbeat = ""
-
-    def _kept_alive(self) -> bool:
-        answers = self._run(self._step("lease", "keep-alive", "--once", self._heartbeat), but=_GONE)
-        return bool(answers) and int(answers[0].get("TTL") or 0) > 0
 
     def _one(self, *words: str) -> dict[str, Any]:
         return self._run(self._step(*words))[0]
@@ -101,7 +96,7 @@ class Etcd:
             title=f"ask etcd ({words[0]})",
             act=script,
             changes=False,
-            timeout=30.0,
+            timeout=20.0,
             ignore_errors=True,
         )
 
@@ -152,5 +147,6 @@ def _cells(answer: Mapping[str, Any]) -> dict[str, Cell]:
     for pair in answer.get("kvs", ()):
         key = base64.b64decode(pair["key"]).decode("utf-8", "replace").removeprefix(format.ROOT)
         value = base64.b64decode(pair.get("value", "")).decode("utf-8", "replace")
-        cells[key] = Cell(value, int(pair["mod_revision"]))
+        if key == format.key(key.partition("/")[0], format.name(key)):  # else somebody else's
+            cells[key] = Cell(value, int(pair["mod_revision"]))
     return cells

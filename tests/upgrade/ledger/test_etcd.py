@@ -1,0 +1,104 @@
+"""What only etcd can do to the ledger: losing quorum, answers that are no answers, heartbeats that run out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from coreops.errors import UnreachableError
+from coreops.model import Record, ShellStep
+from coreops.upgrade.ledger.book import Book
+from coreops.upgrade.ledger.etcd import Etcd
+from tests.support.ledger import holder
+from tests.upgrade.ledger.conftest import LocalEtcd
+
+
+def book(etcd: LocalEtcd, run: str) -> Book:
+    return Book(Etcd(etcd.ask, [etcd.url]), holder(run))
+
+
+def test_the_format_is_what_the_page_says(etcd: LocalEtcd) -> None:
+    one = book(etcd, "run-1")
+    lease = one.acquire("n 1", reason="upgrade to 1.1.0", boot_id="b-1")
+    raw = etcd.ctl("get", "--print-value-only", "/coreops/upgrade/v1/leases/n%201").stdout
+    assert json.loads(raw) == {
+        "v": 1, "node": "n 1", "run": "run-1", "owner": "ci@ci-4", "home": "", "session": lease.session,
+        "boot_id": "b-1", "reason": "upgrade to 1.1.0", "since": lease.since, "renewed": lease.since, "phase": "",
+        "pid": 4711,
+    }  # fmt: skip
+    stands = json.loads(etcd.ctl("get", "/coreops/upgrade/v1/leases/n%201", "-w", "json").stdout)["kvs"][0]
+    assert stands["mod_revision"] == lease.token
+    beat = json.loads(etcd.ctl("get", "/coreops/upgrade/v1/heartbeats/run-1", "-w", "json").stdout)["kvs"][0]
+    assert beat["lease"]
+    one.renew()
+    raw = etcd.ctl("get", "--print-value-only", "/coreops/upgrade/v1/leases/n%201").stdout
+    assert json.loads(raw)["token"] == lease.token
+
+
+def test_a_heartbeat_that_ran_out_is_begun_again(etcd: LocalEtcd) -> None:
+    one, two = book(etcd, "run-1"), book(etcd, "run-2")
+    one.acquire("n1", reason="r")
+    beat = json.loads(etcd.ctl("get", "/coreops/upgrade/v1/heartbeats/run-1", "-w", "json").stdout)["kvs"][0]
+    assert etcd.ctl("lease", "revoke", f"{beat['lease']:x}").returncode == 0
+    assert [lease.alive for lease in two.held()] == [False]
+    assert one.renew() == ()
+    assert [lease.alive for lease in two.held()] == [True]
+    one.close()
+    one.close()
+    assert [lease.alive for lease in two.held()] == [False]
+
+
+def test_a_store_that_stops_in_the_middle_is_an_error_and_then_goes_on(etcd: LocalEtcd) -> None:
+    one = book(etcd, "run-1")
+    token = one.acquire("n1", reason="r").token
+    etcd.stop()
+    for ask in (one.renew, one.held, lambda: one.release("n1"), lambda: one.acquire("n2", reason="r")):
+        with pytest.raises(UnreachableError, match="etcd gave no answer"):
+            ask()
+    etcd.start()
+    assert one.renew() == ()
+    assert [(lease.node, lease.token) for lease in one.held()] == [("n1", token)]
+    one.release("n1")
+    assert one.held() == ()
+
+
+@pytest.mark.parametrize("word", ["put", "del"])
+def test_a_step_that_ran_twice_is_recognised(etcd: LocalEtcd, word: str) -> None:
+    """The first answer was lost with its node; the next one was asked the same."""
+
+    def twice(steps: Sequence[ShellStep]) -> Mapping[str, Record]:
+        if f"\n{word} " in (steps[0].act or ""):
+            etcd.ask(steps)
+        return etcd.ask(steps)
+
+    one = Book(Etcd(twice, [etcd.url]), holder("run-1"))
+    token = one.acquire("n1", reason="r").token
+    one.note("n1", "drain")
+    assert one.renew() == ()
+    [lease] = one.held()
+    assert (lease.token, lease.phase) == (token, "drain")
+    one.release("n1")
+    assert one.held() == ()
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"{]", b"no JSON\n", b"\xff"])
+def test_an_answer_that_is_none_is_an_error(answer: bytes) -> None:
+    def ask(steps: Sequence[ShellStep]) -> Mapping[str, Record]:
+        return {step.id: Record(step.id, "changed", stdout=answer) for step in steps}
+
+    with pytest.raises(UnreachableError, match="etcd gave no answer"):
+        Book(Etcd(ask, ["https://127.0.0.1:1"]), holder("run-1")).held()
+
+
+def test_foreign_keys_below_ours_do_no_harm(etcd: LocalEtcd) -> None:
+    etcd.ctl("put", "/coreops/upgrade/v1/leases/x/y", "not ours")
+    etcd.ctl("put", "/coreops/upgrade/v1/denied/2.0.0", "not ours")
+    one = book(etcd, "run-1")
+    etcd.ctl("put", "/coreops/upgrade/v1/leases/x", "not ours")
+    assert [(lease.node, lease.run) for lease in one.held()] == [("x", "")]
+    assert [denial.version for denial in one.denied()] == ["2.0.0"]
+    one.force_release("x", "rubbish")
+    one.clear_denial("2.0.0")
+    assert (one.denied(), len(one.audit())) == ((), 2)
