@@ -138,7 +138,7 @@ def _read(
     """Every field read, or its default. Raises InputError for one that is missing or not usable."""
     found: dict[str, Any] = {}
     for key, (reader, default) in readers.items():
-        shown = f"{word}.{key}" if word else key
+        shown = f"{word}.{key}" if word not in ("", key) else key
         if key not in value:
             if default is _NEEDED:
                 raise InputError(f"{label}: {shown} is missing", where=where)
