@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, str]] = {
     "audit": "Name every host that is behind its channel, or that nobody can reach.",
     "locks": "Show who holds the leases of nodes, and take one away by force.",
     "deny": "Show, add and clear versions that must not be installed.",
+    "channel": "Publish releases in signed channels; look at, verify and serve them.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
