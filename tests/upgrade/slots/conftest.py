@@ -1,0 +1,30 @@
+"""Machines for the slot tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.upgrade.slots.conformance")
+
+from tests.upgrade.slots.machine import Machine, why_not  # noqa: E402
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
+    """Make machines; they are switched off and their loop devices given back afterwards."""
+    if reason := why_not():
+        pytest.skip(reason)
+    made: list[Machine] = []
+
+    def make(**options: str) -> Machine:
+        folder = tmp_path / f"machine{len(made)}"
+        folder.mkdir()
+        made.append(Machine(folder, **options))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.close()
