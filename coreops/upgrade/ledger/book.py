@@ -323,7 +323,7 @@ class Book:
         return replace(lease, alive=alive, silent=silent)
 
     def _may_take(self, lease: Lease, takes_over: frozenset[str]) -> bool:
-        return lease.format <= FORMAT and lease.run in takes_over and not lease.alive
+        return bool(lease.run) and lease.format <= FORMAT and lease.run in takes_over and not lease.alive
 
     def _is_leftover(self, key: str, lease: Lease, seen: Mapping[str, Seen]) -> bool:
         """Is this what a silent holder left at a place that was away when it gave the rest back?

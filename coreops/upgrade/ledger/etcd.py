@@ -25,6 +25,7 @@ Ask = Callable[[Sequence[ShellStep]], Mapping[str, Record]]
 """Runs steps on a store node that answers; all of them may run twice. Raises UnreachableError when there is none."""
 
 _PLACE = "etcd"
+_DEADLINE = 10.0  # etcdctl ends what it asks after 5 s, but transactions never
 _GONE = "requested lease not found"
 
 
@@ -67,7 +68,7 @@ class Etcd:
         return {_PLACE: Seen(cells, alive)}
 
     def beat(self, run: str, session: str) -> None:
-        # A new etcd lease each time, the old one runs out: etcdctl's keep-alive waits for ever when etcd is away.
+        # A new etcd lease each time, the old one runs out: so it does not matter whether that one still lived.
         self._heartbeat = f"{int(self._one('lease', 'grant', str(TTL))['ID']):x}"
         value = format.dump({"v": 1, "run": run, "session": session})
         key = format.ROOT + format.key(format.HEARTBEATS, run)
@@ -96,7 +97,7 @@ class Etcd:
             title=f"ask etcd ({words[0]})",
             act=script,
             changes=False,
-            timeout=20.0,
+            timeout=_DEADLINE,
             ignore_errors=True,
         )
 

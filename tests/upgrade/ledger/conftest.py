@@ -27,22 +27,24 @@ from tests.support.shells import SHELLS
 HOSTS = ("n1", "n2", '-rf it\'s $(n) "ü"\n/..')
 
 
-def run_step(step: ShellStep, script: str, shell: Sequence[str] = ("sh",)) -> Record:
-    """What the engine would do with a step."""
+def run_step(step: ShellStep, script: str, shell: Sequence[str] = ("sh",), most: float = 60.0) -> Record:
+    """What the engine would do with a step, deadline included."""
     env = {"PATH": os.environ["PATH"], **step.env}
-    done = subprocess.run([*shell, "-c", script], env=env, capture_output=True, timeout=60, check=False)
+    line = ["timeout", str(min(most, step.timeout)), *shell, "-c", script]
+    done = subprocess.run(line, env=env, capture_output=True, check=False)
     return Record(step.id, "failed" if done.returncode else "ok", done.returncode, done.stdout, done.stderr)
 
 
 @dataclass
 class LocalEtcd:
-    """A single member without TLS. ``wrap``: what tests do to an answer."""
+    """A single member without TLS. ``patience``: seconds for a step."""
 
     folder: Path
     bin: Path
     url: str
     process: subprocess.Popen[bytes] | None = None
     peer: str = ""
+    patience: float = 60.0
 
     def start(self) -> None:
         words = [f"--data-dir={self.folder / 'data'}", f"--listen-client-urls={self.url}", "--unsafe-no-fsync"]
@@ -65,7 +67,7 @@ class LocalEtcd:
         )
 
     def ask(self, steps: Sequence[ShellStep]) -> dict[str, Record]:
-        return {step.id: run_step(step, self._here(step.act or "")) for step in steps}
+        return {step.id: run_step(step, self._here(step.act or ""), most=self.patience) for step in steps}
 
     def _here(self, script: str) -> str:
         script = script.replace(etcdctl.PROGRAM, str(self.bin / "etcdctl")).replace("--command-timeout=5s", "")

@@ -54,9 +54,11 @@ def test_a_store_that_stops_in_the_middle_is_an_error_and_then_goes_on(etcd: Loc
     one = book(etcd, "run-1")
     token = one.acquire("n1", reason="r").token
     etcd.stop()
+    etcd.patience = 0.5
     for ask in (one.renew, one.held, lambda: one.release("n1"), lambda: one.acquire("n2", reason="r")):
         with pytest.raises(UnreachableError, match="etcd gave no answer"):
             ask()
+    etcd.patience = 60.0
     etcd.start()
     assert one.renew() == ()
     assert [(lease.node, lease.token) for lease in one.held()] == [("n1", token)]
