@@ -32,6 +32,8 @@ class Asking:
             for host in tuple(self._order):
                 records, error = self._ask({host: steps})[host]
                 if error is None:
+                    if any(record.state == "failed" for record in records.values()):
+                        self._order.append(self._order.pop(self._order.index(host)))  # the next question goes elsewhere
                     return records
                 errors[host] = error
                 self._order.remove(host)

@@ -26,7 +26,9 @@ Ask = Callable[[Sequence[ShellStep]], Mapping[str, Record]]
 
 _PLACE = "etcd"
 _DEADLINE = 10.0  # etcdctl ends what it asks after 5 s, but transactions never
-_GONE = "requested lease not found"
+_GONE = b"requested lease not found"
+_TRIES = 3
+_DONE = ("ok", "changed")
 
 
 class Etcd:
@@ -44,7 +46,7 @@ class Etcd:
     def swap(self, wishes: Sequence[tuple[str, Swap]]) -> Sequence[Swapped | CoreopsError]:
         steps = [self._step("txn", stdin=_transaction(swap)) for _, swap in wishes]
         try:
-            records = self._ask(steps)
+            records = self._asked(steps)
         except CoreopsError as error:
             return [error] * len(steps)
         outcomes: list[Swapped | CoreopsError] = []
@@ -60,7 +62,7 @@ class Etcd:
         folders = [folder, format.HEARTBEATS] if folder == format.LEASES else [folder]
         steps = [self._step("get", "--prefix", f"{format.ROOT}{each}/") for each in folders]
         try:
-            records = self._ask(steps)
+            records = self._asked(steps)
             cells, *beats = [_cells(self._answers(records.get(step.id))[0]) for step in steps]
         except CoreopsError as error:
             return {_PLACE: error}
@@ -76,18 +78,23 @@ class Etcd:
 
     def quiet(self) -> None:
         if self._heartbeat:
-            self._run(self._step("lease", "revoke", self._heartbeat), but=_GONE)
+            step = self._step("lease", "revoke", self._heartbeat)
+            record = self._ask([step]).get(step.id)
+            if record is None or _GONE not in record.stderr:
+                self._answers(record)
             self._heartbeat = ""
 
     def _one(self, *words: str) -> dict[str, Any]:
-        return self._run(self._step(*words))[0]
+        step = self._step(*words)
+        return self._answers(self._asked([step]).get(step.id))[0]
 
-    def _run(self, step: ShellStep, but: str = "") -> list[dict[str, Any]]:
-        """The answers of one step; [] when it failed with the words ``but``."""
-        record = self._ask([step]).get(step.id)
-        if but and record is not None and record.state == "failed" and but.encode() in record.stderr:
-            return []
-        return self._answers(record)
+    def _asked(self, steps: Sequence[ShellStep]) -> Mapping[str, Record]:
+        """Ask, and again when etcd did not answer: what was said while a leader is being elected is lost."""
+        for _ in range(_TRIES - 1):
+            records = self._ask(steps)
+            if all(step.id in records and records[step.id].state in _DONE for step in steps):
+                return records
+        return self._ask(steps)
 
     def _step(self, *words: str, stdin: str = "") -> ShellStep:
         line = etcdctl.line("-w", "json", *words, endpoints=self._endpoints)
@@ -104,7 +111,7 @@ class Etcd:
     @staticmethod
     def _answers(record: Record | None) -> list[dict[str, Any]]:
         said = "" if record is None else record.stderr.decode(errors="replace").strip()
-        if record is not None and record.state in ("ok", "changed"):
+        if record is not None and record.state in _DONE:
             try:
                 found = [json.loads(line) for line in record.stdout.splitlines() if line.startswith(b"{")]
             except ValueError:
