@@ -9,6 +9,11 @@ from typing import Final
 
 COMMANDS: Final[dict[str, str]] = {
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
+    "upgrade": "Take every node to the newest release of its channel, node by node.",
+    "rollback": "Take nodes back to the release in their other slot.",
+    "resume": "Go on with a rollout that was interrupted, or whose controller died.",
+    "abort": "End a rollout: finish what is under way safely, begin nothing new.",
+    "why": "Say in a paragraph what a node is waited for, or how it ended.",
     "status": "Show every node: version, slots, what is staged, what is under way.",
     "audit": "Name every host that is behind its channel, or that nobody can reach.",
     "locks": "Show who holds the leases of nodes, and take one away by force.",

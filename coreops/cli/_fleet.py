@@ -20,11 +20,20 @@ def connection(user: str | None, key: Path | None, transport: str, accept_new: b
 
     return {
         "user": user,
-        "identity_files": [key] if key else [],
+        "identity_files": [str(key.resolve())] if key else [],
         "transport": _transport(transport),
         "accept_new": accept_new,
         "become_password": _ask_password() if ask else None,
     }
+
+
+def source(inventory: Path | None) -> Path:
+    """The inventory that was named. Raises InputError when none was."""
+    from coreops.errors import InputError
+
+    if inventory is None:
+        raise InputError("no inventory is named", next="pass -i INVENTORY, or set COREOPS_INVENTORY")
+    return inventory
 
 
 @contextmanager

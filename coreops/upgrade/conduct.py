@@ -75,7 +75,7 @@ class Conduct:
         """All rounds, as long as they end well. Return the exit code; every host's end is told once."""
         stages = self.prepared.stages
         code = int(ExitCode.DONE)
-        self.log.write({"request": self.prepared.wishes.request.written()}, sync=True)
+        self.log.write({"request": self.prepared.request.written()}, sync=True)
         for number, stage in enumerate(stages, start=1):
             last = number == len(stages)
             self.log.write({"plan": asdict(stage.plan)}, sync=True)
@@ -114,8 +114,10 @@ class Conduct:
             version=stage.plan.version,
             nodes=self.nodes,
             driver=driver(),
-            gates=GateSet(wishes.settings.gates, tuple(wishes.fleet.members.values())),
-            drains={host: wishes.settings.drains[host] for host in hosts},
+            gates=GateSet(
+                {host: wishes.settings.hosts[host].gates for host in hosts}, tuple(wishes.fleet.members.values())
+            ),
+            drains={host: wishes.settings.hosts[host].drain for host in hosts},
             patience=stage.plan.policy.patience,
             hooks=wishes.hooks,
             ledger=self.ledger,

@@ -30,11 +30,13 @@ class Fleet:
 
     def zone(self, host: str) -> str:
         """The failure domain a host is in; "" when the inventory says nothing."""
-        return str(self.inventory.vars(host).get("zone", ""))
+        known = self.inventory.vars(host)
+        return str(known.get("upgrade_zone", known.get("zone", "")))
 
 
 def read(source: Path, limit: str | None, connection: Mapping[str, Any], group: str = "all") -> Fleet:
     """Read an inventory. ``connection``: defaults for ``inventory.target``. Raises InputError."""
+    connection = {**connection, "identity_files": [Path(path) for path in connection.get("identity_files", ())]}
     inventory = load_inventory(source)
     hosts = inventory.match(group)
     chosen = inventory.match(group, limit)

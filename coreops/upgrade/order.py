@@ -10,13 +10,16 @@ from coreops.upgrade.plan import NodePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What decides a node's place. chosen: the inventory names it as a canary (``upgrade_canary``)."""
+    """What decides a node's place. chosen: the inventory names it as a canary (``upgrade_canary``). idle: it has
+    nothing to do, so it would be a canary that proves nothing.
+    """
 
     name: str
     zone: str = ""
     member: bool = False
     leader: bool = False
     chosen: bool = False
+    idle: bool = False
 
 
 def order(nodes: Sequence[Standing], canaries: int) -> tuple[NodePlan, ...]:
@@ -29,8 +32,9 @@ def order(nodes: Sequence[Standing], canaries: int) -> tuple[NodePlan, ...]:
     ranked = sorted(nodes, key=lambda node: (node.leader, node.member, zones[node.zone]))
     first: list[Standing] = []
     if canaries:
-        named = [node for node in ranked if node.chosen]
-        others = [node for node in ranked if not node.chosen and (not node.leader or len(ranked) == 1)]
+        busy = [node for node in ranked if not node.idle]
+        named = [node for node in busy if node.chosen]
+        others = [node for node in busy if not node.chosen and (not node.leader or len(busy) == 1)]
         first = [*named, *others[: max(0, canaries - len(named))]]
     rest = [node for node in ranked if node not in first]
     return tuple(

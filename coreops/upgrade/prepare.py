@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coreops.errors import InputError, RefusedError, counted
+from coreops.errors import InputError, RefusedError, counted, did_you_mean
+from coreops.events import Emit
 from coreops.store import quorum
 from coreops.upgrade import fleet as fleets
-from coreops.upgrade import rounds as cut
+from coreops.upgrade import rounds
 from coreops.upgrade import settings as wanted
 from coreops.upgrade.cluster.looks import Look, store_of
 from coreops.upgrade.fleet import Fleet
-from coreops.upgrade.hooks import Hooks
+from coreops.upgrade.hooks import Hooks, default_path
 from coreops.upgrade.observation import Observation, StoreView
 from coreops.upgrade.order import Standing, order
 from coreops.upgrade.plan import Plan, Policy
@@ -60,15 +61,33 @@ class Prepared:
     untouched: Mapping[str, str]
 
     @property
+    def request(self) -> Request:
+        """The request with what was decided by looking, so that ``resume`` decides the same."""
+        asked = self.wishes.request
+        if asked.kind == "rollback":
+            pairs = {node.name: stage.plan.version for stage in self.stages for node in stage.plan.nodes}
+            return replace(asked, targets={**pairs, **asked.targets})
+        goals = {stage.plan.version for stage in self.stages if stage is self._last_of(stage.release)}
+        return replace(asked, version=goals.pop()) if len(goals) == 1 else asked
+
+    def _last_of(self, release: Release | None) -> Stage | None:
+        """The last round of a board."""
+        board = release.board if release else ""
+        return next((s for s in reversed(self.stages) if s.release and s.release.board == board), None)
+
+    @property
     def seen(self) -> dict[str, Observation]:
         """The hosts that answered."""
         return {host: look.seen for host, look in self.looks.items() if look.seen is not None}
 
 
-def read(request: Request, hooks: Path) -> Wishes:
+def read(request: Request, emit: Emit) -> Wishes:
     """Read inventory, settings, hooks and channel. Raises InputError, RefusedError; nothing was touched."""
     fleet = fleets.read(Path(request.inventory), request.limit, request.connection)
-    settings = wanted.read(fleet.inventory, fleet.hosts, request.flags)
+    playbook = Path(request.playbook) if request.playbook else default_path()
+    hooks = Hooks.load(playbook, fleet.inventory, emit=emit)
+    settings = wanted.read(fleet.inventory, fleet.chosen, request.flags, hooks)
+    _known_zones(request, settings)
     repository = None if request.kind == "rollback" else _repository(settings)
     if repository is not None and not request.version:
         _known_channel(repository, settings)
@@ -76,7 +95,7 @@ def read(request: Request, hooks: Path) -> Wishes:
         request=request,
         fleet=fleet,
         settings=settings,
-        hooks=Hooks.load(hooks, fleet.inventory),
+        hooks=hooks,
         repository=repository,
     )
 
@@ -84,22 +103,34 @@ def read(request: Request, hooks: Path) -> Wishes:
 def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[str, str]) -> Prepared:
     """Make the plans. denied: version -> why. Raises InputError, RefusedError."""
     request, fleet = wishes.request, wishes.fleet
-    hosts = [host for host in fleet.chosen if host not in wishes.settings.excluded]
+    own = wishes.settings.hosts
+    zones = set(request.zones)
+    inside = [host for host in fleet.chosen if not zones or own[host].zone in zones]
+    hosts = [host for host in inside if not own[host].excluded]
     seen = {host: looks[host].seen for host in hosts}
     found = {host: one for host, one in seen.items() if one is not None}
     untouched = {host: "not within --limit" for host in fleet.hosts if host not in fleet.chosen}
-    untouched |= {host: why for host, why in wishes.settings.excluded.items() if host in fleet.chosen}
+    untouched |= {host: "not in --zone" for host in fleet.chosen if host not in inside}
+    untouched |= {host: f"excluded: {own[host].excluded}" for host in inside if own[host].excluded}
     if not found and hosts:
         raise next(look.error for host in hosts if (look := looks[host]).error is not None)
     store = store_of(looks)
     if request.kind == "rollback":
-        made, without = cut.rollbacks(hosts, found)
+        made, without = rounds.rollbacks(hosts, found, request.targets)
         untouched |= without
     else:
         made = _upgrades(wishes, hosts, found, denied)
-    policy = _policy(wishes, hosts, found)
-    stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store), release=one.release) for one in made)
+    policy = _policy(wishes, hosts)
+    stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store, found), release=one.release) for one in made)
     return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
+
+
+def _known_zones(request: Request, settings: Settings) -> None:
+    known = {one.zone for one in settings.hosts.values() if one.zone}
+    for zone in request.zones:
+        if zone not in known:
+            why = f"zones: {', '.join(sorted(known))}" if known else "no host of the inventory has a zone"
+            raise InputError(f"unknown zone {zone!r}", where="--zone", why=why, next=did_you_mean(zone, known))
 
 
 def _repository(settings: Settings) -> Repository:
@@ -124,6 +155,13 @@ def _repository(settings: Settings) -> Repository:
 def _known_channel(repository: Repository, settings: Settings) -> None:
     boards = repository.boards()
     known = {name for board in boards for name in repository.channels(board)}
+    if settings.channel is None:
+        raise InputError(
+            "no channel is named",
+            where="--channel",
+            why=f"channels: {', '.join(sorted(known)) or 'none'}",
+            next="set upgrade_channel in the inventory, or pass --channel or --version",
+        )
     if settings.channel not in known:
         repository.release(settings.channel, boards[0] if boards else "")
 
@@ -137,9 +175,9 @@ def _upgrades(
     def target(board: str) -> Release:
         if request.version:
             return repository.version(request.version, board)
-        return repository.release(wishes.settings.channel, board)
+        return repository.release(wishes.settings.channel or "", board)
 
-    made = cut.upgrades(hosts, seen, target, repository.releases(), allow_downgrade=request.allow_downgrade)
+    made = rounds.upgrades(hosts, seen, target, repository.releases(), allow_downgrade=request.allow_downgrade)
     for one in made:
         if one.version in denied and not request.start_none:
             raise RefusedError(
@@ -150,7 +188,7 @@ def _upgrades(
     return made
 
 
-def _policy(wishes: Wishes, hosts: Sequence[str], seen: Mapping[str, Observation]) -> Policy:
+def _policy(wishes: Wishes, hosts: Sequence[str]) -> Policy:
     policy, members = wishes.settings.policy, wishes.fleet.members
     voters = [host for host in hosts if host in members]
     if len(members) == 1 and voters and not policy.allow_downtime and not wishes.request.start_none:
@@ -166,26 +204,30 @@ def _policy(wishes: Wishes, hosts: Sequence[str], seen: Mapping[str, Observation
             why=f"all nodes are members of the store: {len(members)} members survive {counted(most, 'failure')}",
             next=f"use --max-unavailable {max(1, most)}",
         )
-    return replace(policy, hooks=wishes.hooks.present)
+    return policy
 
 
-def _plan(wishes: Wishes, run: str, one: Round, policy: Policy, store: StoreView | None) -> Plan:
+def _plan(
+    wishes: Wishes, run: str, cut: Round, policy: Policy, store: StoreView | None, seen: Mapping[str, Observation]
+) -> Plan:
     fleet, request = wishes.fleet, wishes.request
     leader = store.leader if store else None
+    own = wishes.settings.hosts
     standing = [
         Standing(
             name=host,
-            zone=fleet.zone(host),
+            zone=own[host].zone,
             member=host in fleet.members,
             leader=host == leader,
-            chosen=host in wishes.settings.canaries,
+            chosen=own[host].canary,
+            idle=(one := seen.get(host)) is None or (one.version == cut.version and one.ticket is None),
         )
-        for host in one.hosts
+        for host in cut.hosts
     ]
     return Plan(
         run=run,
-        version=one.version,
-        sha256=one.release.sha256 if one.release else "",
+        version=cut.version,
+        sha256=cut.release.sha256 if cut.release else "",
         nodes=order(standing, policy.canaries),
         policy=policy,
         takes_over=frozenset(request.takes_over),

@@ -15,7 +15,7 @@ from coreops.events import Emit, NodeFinished, NodePhase, Notice, StoreHealth
 from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.coordinator.outcome import WELL
 from coreops.upgrade.observation import Observation, StoreView
-from coreops.upgrade.protocol import ROLLOUT, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
+from coreops.upgrade.protocol import Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
 from coreops.upgrade.runs import Log
 
 POLL = 0.5
@@ -105,7 +105,15 @@ class Rollout:
     def _send_due(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             _, _, do = heapq.heappop(self._waiting)
-            self._cluster.send(do, "" if do.node == ROLLOUT else self._coordinator.why(do.node))
+            self._cluster.send(do, self._reason(do))
+
+    def _reason(self, do: Do) -> str:
+        """What is left behind with a denial."""
+        if do.action is not Action.DENY:
+            return ""
+        if self._coordinator.plan.deny_source:
+            return "the operator rolled back"
+        return self._coordinator.situation.failed.get(do.node) or self._coordinator.turns[do.node].why
 
     def _show(self, happening: Happening) -> None:
         if isinstance(happening, Did | Failed | LeaseLost):

@@ -47,15 +47,20 @@ def upgrades(
     return tuple(made)
 
 
-def rollbacks(hosts: Sequence[str], seen: Mapping[str, Observation]) -> tuple[tuple[Round, ...], dict[str, str]]:
-    """The rounds that take hosts back to what their other slot holds, and why some have none."""
+def rollbacks(
+    hosts: Sequence[str], seen: Mapping[str, Observation], targets: Mapping[str, str]
+) -> tuple[tuple[Round, ...], dict[str, str]]:
+    """The rounds that take hosts back to what their other slot holds, and why some have none.
+
+    targets: host -> version, where that was decided before: the other slot of one that is back holds the newer one.
+    """
     found: dict[str, list[str]] = {}
     without: dict[str, str] = {}
     for host in hosts:
         if host not in seen:
             continue
         one = seen[host]
-        version = one.ticket.version if one.ticket else one.passive_version
+        version = targets.get(host) or (one.ticket.version if one.ticket else one.passive_version)
         if not version:
             without[host] = "its other slot holds nothing that boots"
         else:

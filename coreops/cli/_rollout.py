@@ -1,0 +1,204 @@
+"""From a request to the end of its rollout, as ``upgrade``, ``rollback``, ``resume`` and ``abort`` share it: read,
+look, show the plan, ask, carry out. Wiring only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from coreops.engine.journal import Journal
+    from coreops.events import Emit
+    from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.conduct import Signals
+    from coreops.upgrade.ledger.book import Book
+    from coreops.upgrade.prepare import Prepared, Wishes
+    from coreops.upgrade.request import Request
+    from coreops.upgrade.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How it is shown and asked. password: for sudo; never written down."""
+
+    dry_run: bool = False
+    yes: bool = False
+    as_json: bool = False
+    html: Path | None = None
+    password: str | None = None
+
+
+def launch(request: Request, manner: Manner) -> int:
+    """Do it; return the exit code. Raises InputError, RefusedError before anything is touched."""
+    from coreops.engine.journal import Journal, RunInfo
+    from coreops.report.rollout import choose_rollout
+    from coreops.upgrade import prepare
+    from coreops.upgrade.conduct import Signals
+    from coreops.upgrade.plan_text import is_idle
+
+    _must_be_able_to_ask(manner)
+    with choose_rollout(json=manner.as_json, html=None if manner.dry_run else manner.html) as emit:
+        wishes = prepare.read(_with_password(request, manner), emit)
+        journal = None if manner.dry_run else Journal.start(RunInfo(request.kind, request.written(), ""))
+        run = journal.id if journal else "dry-run"
+        with _opened(wishes, run, emit) as (nodes, ledger):
+            prepared = _prepared(wishes, run, nodes, ledger)
+            _show(prepared, manner)
+            if manner.dry_run or journal is None:
+                return 0
+            if is_idle(prepared):
+                return 0
+            if not manner.yes and not typer.confirm("Go on?", err=True):
+                raise typer.Abort
+            with Signals() as signals:
+                return _conduct(prepared, journal, nodes, ledger, emit, signals)
+
+
+def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, emit: Emit, signals: Signals) -> int:
+    from coreops.errors import CoreopsError, ExitCode
+    from coreops.events import RunFinished, RunStarted
+    from coreops.upgrade.conduct import Conduct, fetch
+    from coreops.upgrade.runs import Log
+
+    images = fetch(prepared, emit)
+    log = Log(journal.path)
+    began, code = time.monotonic(), int(ExitCode.FAILED)
+    emit(RunStarted(journal.id, prepared.wishes.request.kind, prepared.wishes.fleet.chosen))
+    try:
+        conduct = Conduct(prepared=prepared, nodes=nodes, ledger=ledger, log=log, emit=emit, images=images)
+        code = conduct.run(signals)
+    except CoreopsError as error:
+        code = int(error.exit_code)
+        raise
+    finally:
+        emit(RunFinished(journal.id, code, time.monotonic() - began))
+        log.close()
+        journal.close()
+    return code
+
+
+def _prepared(wishes: Wishes, run: str, nodes: Nodes, ledger: Book) -> Prepared:
+    from coreops.upgrade import prepare
+    from coreops.upgrade.cluster.looks import look_at_all
+    from coreops.upgrade.slots.gptprio import driver
+
+    looks = look_at_all(nodes, driver(), wishes.fleet.chosen, tuple(wishes.fleet.members.values()))
+    denied = {denial.version: denial.reason for denial in ledger.denied()}
+    return prepare.plan(wishes, run, looks, denied)
+
+
+@contextmanager
+def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book]]:
+    from coreops.errors import CoreopsError
+    from coreops.events import Notice
+    from coreops.upgrade.cluster.asking import Asking
+    from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.ledger.connect import ledger_hosts, open_ledger
+    from coreops.upgrade.ledger.holder import Holder
+
+    fleet = wishes.fleet
+    nodes = Nodes(fleet.targets, emit, run=run, limit_rate=wishes.request.limit_rate)
+    asking = Asking({host: fleet.targets[host] for host in ledger_hosts(fleet.inventory)}, run=run)
+    ledger = open_ledger(fleet.inventory, Holder.here(run), asking.one, asking.each)
+    try:
+        yield nodes, ledger
+    finally:
+        try:
+            ledger.close()
+        except CoreopsError as error:  # then the sign of life ends by itself, a minute later
+            emit(Notice(f"the ledger could not be told that this run is over: {error.what}"))
+        asking.close()
+        nodes.close()
+
+
+def _show(prepared: Prepared, manner: Manner) -> None:
+    from coreops.cli._fleet import as_json
+    from coreops.report.text import clean
+    from coreops.upgrade.plan_text import estimate, is_idle, lines, turns, untouched
+
+    if manner.as_json:
+        plan = {"turns": turns(prepared), "untouched": untouched(prepared), "seconds": estimate(prepared)}
+        typer.echo(as_json("plan", plan))
+        return
+    for line in lines(prepared):
+        typer.echo(clean(line))
+    if is_idle(prepared):
+        typer.echo("nothing to do")
+
+
+def _must_be_able_to_ask(manner: Manner) -> None:
+    from coreops.errors import InputError
+
+    if not (manner.dry_run or manner.yes or sys.stdin.isatty()):
+        raise InputError(
+            "nobody is there to say yes", why="stdin is not a terminal", next="pass --yes, or look with --dry-run"
+        )
+
+
+def _with_password(request: Request, manner: Manner) -> Request:
+    from dataclasses import replace
+
+    return replace(request, connection={**request.connection, "become_password": manner.password})
+
+
+def rate(text: str | None) -> int | None:
+    """Bytes a second, of a number with K, M or G behind it. Raises InputError."""
+    import re
+
+    from coreops.errors import InputError
+
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,9})([KMG]?)", text.upper(), re.ASCII)
+    if found is None or not int(found[1]):
+        raise InputError(f"{text!r} is not a rate", where="--limit-rate", next="write bytes a second, e.g. 500K or 10M")
+    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2]]
+
+
+def launch_again(run: str | None, manner: Manner, ask_become_pass: bool, *, start_none: bool = False) -> int:
+    """Go on with a rollout that ended too early, as it was asked for. Raises InputError while it lives."""
+    from dataclasses import replace
+
+    from coreops.cli._run import _ask_password
+    from coreops.errors import InputError
+    from coreops.upgrade.request import Request
+    from coreops.upgrade.runs import find
+
+    found = find(run)
+    if found.alive:
+        raise InputError(
+            f"run {found.id} is still at it", next="coreops why NODE says what it does, coreops abort ends it"
+        )
+    written = found.request
+    if not written:
+        raise InputError(f"run {found.id} had not begun", where=found.folder, next="run the same command again")
+    request = Request.read(written)
+    if found.ended and not start_none:
+        typer.echo(f"run {found.id} came to its end; looking whether something is left to do", err=True)
+    request = replace(request, takes_over=(*request.takes_over, found.id), start_none=start_none)
+    return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None))
+
+
+def ask_to_stop(run: Run) -> int:
+    """Ask the living process to end, and wait until it has. Return its exit code as its log has it."""
+    from coreops.errors import ExitCode
+
+    run.ask_to_stop()
+    typer.echo(f"asked run {run.id} to end; waiting until nothing is under way (Ctrl-C: do not wait)", err=True)
+    while run.alive:
+        time.sleep(0.2)
+    ends = [entry["end"] for entry in run.lines() if "end" in entry]
+    if not ends:
+        typer.echo(f"run {run.id} ended without a last word: coreops abort again finishes what it left")
+        return ExitCode.FAILED
+    for node, state in ends[-1]["outcomes"].items():
+        typer.echo(f"{node}  {state}")
+    return ExitCode.DONE if ends[-1]["finished"] else ExitCode.FAILED

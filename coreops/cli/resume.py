@@ -1,0 +1,31 @@
+"""``coreops resume [RUN]``: go on with a rollout whose controller ended too early. Flags and wiring only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from coreops.cli import _options as options
+from coreops.cli import upgrade as up
+
+app = typer.Typer(add_completion=False)
+RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Which rollout. [default: the newest]")]
+
+
+@app.command("resume", epilog="\b\nExamples:\n  coreops resume\n  coreops resume 7f3a --yes")
+def resume(
+    run: RunArgument = None,
+    yes: up.Yes = False,
+    report: up.Html = None,
+    ask_become_pass: options.AskBecomePass = False,
+    as_json: options.Json = False,
+) -> int:
+    """Go on with a rollout that was interrupted, or whose controller died: to the same release, with the same flags.
+
+    Nothing is remembered that can be read: every node is looked at anew, its ticket says what was under way. Leases of
+    the run that ended are taken over; those of anybody else are not.
+    """
+    from coreops.cli._rollout import Manner, launch_again
+
+    return launch_again(run, Manner(yes=yes, as_json=as_json, html=report), ask_become_pass)
