@@ -76,8 +76,10 @@ def _gunzipped(data: bytes, size: int) -> bytes:
 def _unzstd(data: bytes, size: int) -> bytes:
     zstandard = load_zstandard()
     try:
-        with zstandard.ZstdDecompressor().stream_reader(data, read_size=max(len(data), 1)) as stream:
-            out: bytes = stream.read(size + 1)
+        promised = zstandard.get_frame_parameters(data).content_size
+        if promised != size:  # before memory is taken for it
+            raise _broken(f"{promised} bytes would come out, {size} were expected")
+        out: bytes = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise _broken(str(error)) from error
     return out
