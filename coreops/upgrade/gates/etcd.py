@@ -5,7 +5,7 @@ Fails closed: when etcd does not answer, the voters are those the inventory want
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coreops.store import etcdctl
@@ -49,8 +49,8 @@ def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> St
     except (ValueError, KeyError, TypeError):
         return Store(StoreView(voters=frozenset(member.name for member in members)), "etcd does not answer")
     names = {entry.id: _name(entry, members) for entry in entries}
-    leader = _leader(statuses.values())
     voters = [entry for entry in entries if not entry.learner]
+    leader = _leader([statuses[entry.id].leader for entry in voters if entry.id in statuses], len(voters))
     wrong = {names[entry.id]: _wrong(entry, statuses, health, leader) for entry in voters}
     learners = {names[entry.id]: "its member of etcd is a learner" for entry in entries if entry.learner}
     view = StoreView(
@@ -68,10 +68,9 @@ def _name(entry: MemberInfo, members: Sequence[Member]) -> str:
     return f"member:{entry.id:x}"
 
 
-def _leader(statuses: Iterable[Status]) -> int:
-    """Whom the member that has got furthest follows; 0: nobody."""
-    furthest = max(statuses, key=lambda status: status.raft_index, default=None)
-    return furthest.leader if furthest else 0
+def _leader(named: Sequence[int], voters: int) -> int:
+    """Whom more than half of the voters follow; 0: nobody. A leader that was cut off still takes itself for one."""
+    return next((leader for leader in named if 2 * named.count(leader) > voters), 0)
 
 
 def _wrong(entry: MemberInfo, statuses: Mapping[int, Status], health: Mapping[str, bool], leader: int) -> str:
