@@ -93,15 +93,16 @@ def test_of_several_controllers_one_wins(folder: Path) -> None:
         for thread in threads:
             thread.join()
         assert (len(won), len(lost)) == (1, 2)
-        first = won[0].acquire("n2", reason="r").token
-        won[0].note("n2", "reboot")
-        assert [lease.phase for lease in a.held()] == ["", "reboot"]
-        b.force_release("n2", "the test's reason")
-        assert c.acquire("n2", reason="r").token > first
-        lost_by = won[0].renew()
-        assert [lease.node for lease in lost_by] == ([] if won[0] is c else ["n2"])
-        c.release("n2")
-        won[0].release(ROLLOUT)
+        [winner] = won
+        operator, other = (book for book in (a, b, c) if book is not winner)
+        first = winner.acquire("n2", reason="r").token
+        winner.note("n2", "reboot")
+        assert [lease.phase for lease in other.held()] == ["", "reboot"]
+        operator.force_release("n2", "the test's reason")
+        assert other.acquire("n2", reason="r").token > first
+        assert [lease.node for lease in winner.renew()] == ["n2"]
+        other.release("n2")
+        winner.release(ROLLOUT)
         assert a.held() == ()
 
 
