@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from coreops.upgrade.cluster.looks import Look
     from coreops.upgrade.cluster.nodes import Nodes
     from coreops.upgrade.fleet import Fleet
+    from coreops.upgrade.ledger.book import Book
 
 
 def connection(user: str | None, key: Path | None, transport: str, accept_new: bool, ask: bool) -> dict[str, Any]:
@@ -41,9 +42,10 @@ def opened(fleet: Fleet, run: str) -> Iterator[tuple[Nodes, Asking]]:
     """Connections to the fleet, made when they are needed."""
     from coreops.upgrade.cluster.asking import Asking
     from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.ledger.connect import ledger_hosts
 
     nodes = Nodes(fleet.targets, lambda event: None, run=run)
-    asking = Asking({name: fleet.targets[name] for name in fleet.members or fleet.hosts}, run=run)
+    asking = Asking({host: fleet.targets[host] for host in ledger_hosts(fleet.inventory)}, run=run)
     try:
         yield nodes, asking
     finally:
@@ -57,6 +59,30 @@ def look(fleet: Fleet, nodes: Nodes) -> dict[str, Look]:
     from coreops.upgrade.slots.gptprio import driver
 
     return look_at_all(nodes, driver(), fleet.chosen, tuple(fleet.members.values()))
+
+
+@contextmanager
+def ledger(fleet: Fleet, asking: Asking) -> Iterator[Book]:
+    """The cluster's ledger, to be read."""
+    from coreops.upgrade.ledger.connect import open_ledger
+    from coreops.upgrade.ledger.holder import Holder
+
+    yield open_ledger(fleet.inventory, Holder.here("reader"), asking.one, asking.each)
+
+
+def denied(fleet: Fleet, asking: Asking) -> set[str]:
+    """The denied versions; when the ledger cannot be read, that is said."""
+    import typer
+
+    from coreops.errors import CoreopsError
+    from coreops.report.text import clean
+
+    try:
+        with ledger(fleet, asking) as book:
+            return {denial.version for denial in book.denied()}
+    except CoreopsError as error:
+        typer.echo(clean(f"coreops: which versions are denied is not known: {error}"), err=True)
+        return set()
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

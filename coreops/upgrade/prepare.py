@@ -115,12 +115,12 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
     if not found and hosts:
         raise next(look.error for host in hosts if (look := looks[host]).error is not None)
     store = store_of(looks)
+    policy = _policy(wishes, hosts)
     if request.kind == "rollback":
         made, without = rounds.rollbacks(hosts, found, request.targets)
         untouched |= without
     else:
         made = _upgrades(wishes, hosts, found, denied)
-    policy = _policy(wishes, hosts)
     stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store, found), release=one.release) for one in made)
     return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
 
