@@ -17,6 +17,13 @@ BEHIND = 500
 """Entries that a member may be behind its leader and still counts as caught up: answers are not of one moment."""
 
 
+_QUESTIONS = {
+    "members": ("member", "list"),
+    "status": ("endpoint", "status", "--cluster"),
+    "health": ("endpoint", "health", "--cluster"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """view, and what is wrong with the asked node's own member ("" when nothing is)."""
@@ -26,18 +33,17 @@ class Store:
 
 
 def script(node: str, members: Sequence[Member]) -> str:
-    """Three questions to the whole cluster, through the node's own member first, then through any that answers."""
+    """Three questions to the whole cluster, through the node's own member or any other that answers; all at once, as
+    one that does not answer holds up each of them.
+    """
     own = [f"https://127.0.0.1:{member.client_port}" for member in members if member.name == node]
     endpoints = [*own, *(member.client_url for member in members if member.name != node)]
-    lines = []
-    for key, words in {
-        "members": ("member", "list"),
-        "status": ("endpoint", "status", "--cluster"),
-        "health": ("endpoint", "health", "--cluster"),
-    }.items():
-        command = etcdctl.line("-w", "json", *words, endpoints=endpoints, timeout=2)
-        lines.append(f'printf "{key} %s\\n" "$({command})"')
-    return "\n".join(lines) + "\n:\n"
+    asked = [
+        f'{etcdctl.line("-w", "json", *words, endpoints=endpoints, timeout=2)} >"$answers/{key}" &'
+        for key, words in _QUESTIONS.items()
+    ]
+    told = f'for key in {" ".join(_QUESTIONS)}; do printf \'%s %s\\n\' "$key" "$(cat "$answers/$key")"; done'
+    return "\n".join(["answers=$(mktemp -d) || exit 2", "trap 'rm -rf \"$answers\"' EXIT", *asked, "wait", told, ""])
 
 
 def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> Store:
