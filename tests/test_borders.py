@@ -55,7 +55,20 @@ PURE = (
     "store.preflight",
     "store.quorum",
     "upgrade.coordinator",
+    "upgrade.ledger.format",
+    "upgrade.ledger.protocol",
+    "upgrade.ledger.places",
+    "upgrade.ledger.explain",
+    "upgrade.drain",
+    "upgrade.gates.etcd",
+    "upgrade.gates.probes",
+    "upgrade.gates.prometheus",
+    "upgrade.gates.spec",
+    "upgrade.hooks",
+    "upgrade.readers",
+    "upgrade.settings",
     "upgrade.slots",
+    "upgrade.window",
 )
 # What does I/O beyond reading files, or waits. Prefixes of module names.
 IMPURE = (
