@@ -122,6 +122,10 @@ class Controller:
             self.hear(happening)
         self.hear(Tick())
 
+    def soon(self, call: Callable[[], object]) -> None:
+        """Have something happen to it right after the present step."""
+        self.world.at(0.0, call)
+
     def lost(self, name: str, why: str) -> None:
         """A renewal says that a lease is gone."""
         self.hear(LeaseLost(name, why))
@@ -133,8 +137,9 @@ class Controller:
                 return
             self.down.discard(happening.node)
             self.unseen.discard(happening.node)
-        elif isinstance(happening, Failed) and happening.kind in ("unreachable", "identity"):
-            if happening.serial not in self._ledger:
+        elif isinstance(happening, Failed):
+            silent = happening.kind in ("unreachable", "identity")
+            if silent and happening.serial not in self._ledger:
                 self.down.add(happening.node)
 
     def _follow(self, commands: list[Do], node: str | None) -> None:

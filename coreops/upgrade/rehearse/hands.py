@@ -53,7 +53,7 @@ class Hands:
         self.images = images
         self.witness = witness
         self.traps: dict[Action, list[Trap]] = {}
-        self.lost_answers: set[Action] = set()
+        self.on_lost: Callable[[str, str, str], object] = lambda run, name, why: None
         self._acts: dict[Action, Callable[[Asker, Do, Machine], None]] = {
             Action.SURVEY: self._survey,
             Action.STAGE: self._stage,
@@ -74,9 +74,9 @@ class Hands:
         """Put a command on its way."""
         world = self.world
         travel = world.durations.ledger if do.action in LEDGER else world.durations.command
-        world.at(delay + world.around(travel), self._arrive, asker, do)
+        world.at(delay + world.around(travel), self.arrive, asker, do)
 
-    def _arrive(self, asker: Asker, do: Do) -> None:
+    def arrive(self, asker: Asker, do: Do) -> None:
         world = self.world
         machine = None if do.node == ROLLOUT else world.machines[do.node]
         self.witness.arrived(asker, do, machine)
@@ -139,6 +139,8 @@ class Hands:
             held = store.acquire(do.node, asker.run, asker.plan.takes_over)
             if held is not before:
                 self.witness.lease_moved(do.node, before)
+                if before is not None:
+                    self.on_lost(before.run, do.node, f"held by run {asker.run}")
             if held.run != asker.run:
                 self.fail(asker, do, f"run {held.run} holds the lease of {do.node}", "busy", world.durations.ledger)
                 return
@@ -291,10 +293,10 @@ class Hands:
         if not machine.pending:
             machine.pending = True
             self.world.at(
-                self.world.around(self.world.durations.command), self._goes_down, asker, do, machine, machine.boots
+                self.world.around(self.world.durations.command), self.goes_down, asker, do, machine, machine.boots
             )
         self.answer(asker, do, machine, Did(do.node, do.serial), 0.1)
 
-    def _goes_down(self, asker: Asker, do: Do, machine: Machine, boots: int) -> None:
+    def goes_down(self, asker: Asker, do: Do, machine: Machine, boots: int) -> None:
         if machine.pending and machine.boots == boots:
             self.world.reset(machine, f"asked by run {asker.run}", commanded=True)

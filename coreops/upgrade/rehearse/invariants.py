@@ -344,6 +344,7 @@ class Invariants:
                 stage = machine.ticket.stage if machine.ticket else f"slot {SLOTS[machine.booted]} not proven"
                 raise self.broken("I7 converges", f"{name} is half done ({outcomes[name]}): {stage}")
         kept = (Outcome.LOST, Outcome.UNREACHABLE)
-        held = {n: h for n, h in self.world.store.leases.items() if outcomes.get(n) not in kept}
+        ours = ((n, h) for n, h in self.world.store.leases.items() if h.run in self.denied_before)
+        held = {n: h for n, h in ours if outcomes.get(n) not in kept}
         if held:
             raise self.broken("I7 converges", f"leases are left: {held}")

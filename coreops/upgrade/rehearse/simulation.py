@@ -55,6 +55,7 @@ class Simulation:
         self.world.trace = trace
         self.invariants = Invariants(self.world, self.plan)
         self.hands = Hands(self.world, scenario.image, self.invariants)
+        self.hands.on_lost = self._tell_of_loss
         self.controllers: list[Controller] = []
         self.steps = 0
         self.coming = 0
@@ -116,14 +117,26 @@ class Simulation:
         controller.start()
         return controller
 
-    def start_later(self, delay: float, *, takes_over: bool = False) -> None:
+    def start_later(self, delay: float, *, takes_over: bool = False, start_none: bool = False) -> None:
         """The operator types a command in a while."""
         self.coming += 1
-        self.world.at(delay, self._start_late, takes_over)
+        self.world.at(delay, self._start_late, takes_over, start_none)
 
-    def _start_late(self, takes_over: bool) -> None:
+    def _start_late(self, takes_over: bool, start_none: bool) -> None:
         self.coming -= 1
-        self.start(takes_over=takes_over)
+        self.start(takes_over=takes_over, start_none=start_none)
+
+    def lose_lease(self, name: str, why: str) -> None:
+        """Somebody takes a lease away from its holder, who will hear of it."""
+        held = self.world.store.force_release(name)
+        if held is not None:
+            self.invariants.lease_moved(name, held)
+            self._tell_of_loss(held.run, name, why)
+
+    def _tell_of_loss(self, run: str, name: str, why: str) -> None:
+        for controller in self.controllers:
+            if controller.run == run:
+                self.world.at(10.0 * self.world.random(), controller.lost, name, why)
 
     def _plan(self, takes_over: bool, start_none: bool) -> Plan:
         number = len(self.controllers) + 1

@@ -62,6 +62,7 @@ class World:
         self.vetoed: dict[str, float] = {}
         self.gates_fail_until = 0.0
         self.slow_boots: dict[str, float] = {}
+        self.lags: dict[str, float] = {}
         self.went_at: dict[str, float] = {}
         self.led_at = -1e9
         self.trace: list[str] | None = None
@@ -172,7 +173,8 @@ class World:
         if coming == machine.coming and machine.up and machine.name not in self.isolated:
             self.store.came(machine.name)
             self._elect_soon()
-            self.at(self.around(self.durations.catch_up), self._caught_up, machine, coming)
+            lag = self.around(self.durations.catch_up) + self.lags.get(machine.name, 0.0)
+            self.at(lag, self._caught_up, machine, coming)
 
     def _caught_up(self, machine: Machine, coming: int) -> None:
         if coming == machine.coming and machine.up:
@@ -181,6 +183,11 @@ class World:
     def isolate(self, machine: Machine) -> None:
         """Neither a controller nor another member reaches it."""
         self.cut.add(machine.name)
+        self.isolated.add(machine.name)
+        self.member_went(machine)
+
+    def stop_etcd(self, machine: Machine) -> None:
+        """etcd is down on this node until it is healed."""
         self.isolated.add(machine.name)
         self.member_went(machine)
 
