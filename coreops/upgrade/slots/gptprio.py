@@ -1,7 +1,7 @@
 """The driver for CoreOS's layout: two /usr partitions whose GPT bits GRUB's gptprio reads. Text and data only.
 
 The node's side are the sh files in ``scripts``. They find disk and slots by what is mounted on /usr, use whichever of
-sgdisk, sfdisk and cgpt the node has, and write the bits in an order in which the node can boot at every moment.
+cgpt, sfdisk and sgdisk the node has, and write the bits in an order in which the node can boot at every moment.
 """
 
 from __future__ import annotations

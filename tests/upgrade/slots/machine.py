@@ -62,7 +62,7 @@ exec chroot . sh -c 'echo up; read -r end'
 class Machine:
     """Made switched off; ``boot`` starts it."""
 
-    def __init__(self, folder: Path, shell: str = "dash", tool: str = "sgdisk") -> None:
+    def __init__(self, folder: Path, shell: str = "dash", tool: str = "cgpt") -> None:
         self.folder = folder
         self.shell = shell
         self.tool = tool
@@ -76,10 +76,12 @@ class Machine:
         with self.image.open("wb") as stream:
             stream.truncate(13 * _MIB * 512)
         subprocess.run(["sfdisk", "--quiet", str(self.image)], input=_LAYOUT, text=True, check=True)
-        self.content(3).write(self.usr("1.0.0"))
-        self.set_bits(3, 1, 0, 1)
         self.shim("systemctl", "exit 1")
         self.loop = disk.attach(self.image)
+        # From here on only through the device: it has a cache of its own, which knows nothing of writes to the file.
+        self.device = Path("/dev") / self.loop
+        self.content(3).write(self.usr("1.0.0"))
+        self.set_bits(3, 1, 0, 1)
 
     def usr(self, version: str) -> Path:
         """A small /usr file system. The same version gives the same bytes."""
@@ -94,19 +96,19 @@ class Machine:
         return made
 
     def content(self, number: int) -> _Content:
-        """What lies in a slot, on the image itself."""
-        return _Content(self.image, {3: 2, 4: 6}[number] * _MIB * 512)
+        """What lies in a slot."""
+        return _Content(Path(f"{self.device}p{number}"))
 
     def slots(self) -> dict[str, Slot]:
         """The bits, as sfdisk reads them."""
-        return {slot.label: slot for slot in disk.read_slots(self.image)}
+        return {slot.label: slot for slot in disk.read_slots(self.device)}
 
     def bits(self) -> tuple[tuple[int, int, int], ...]:
         """(priority, tries, successful) of A and B."""
         return tuple((slot.priority, slot.tries, int(slot.successful)) for slot in self.slots().values())
 
     def set_bits(self, number: int, priority: int, tries: int, successful: int, other: int = 0) -> None:
-        disk.write_slot(self.image, Slot(number, "", priority, tries, bool(successful), other))
+        disk.write_slot(self.device, Slot(number, "", priority, tries, bool(successful), other))
 
     def next(self) -> str:
         """The slot that the firmware would boot, "" for none."""
@@ -118,7 +120,7 @@ class Machine:
         self.off()
         choice = choose(self.slots().values())
         assert choice is not None, "nothing boots"
-        disk.write_slot(self.image, choice.slot)
+        disk.write_slot(self.device, choice.slot)
         (self.state / "boot_id").write_text(f"{uuid.uuid4()}\n")
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", _NODE],
@@ -187,17 +189,17 @@ class Machine:
 
 
 class _Content:
-    def __init__(self, image: Path, offset: int) -> None:
-        self._image, self._offset = image, offset
+    def __init__(self, device: Path) -> None:
+        self._device = device
 
     def write(self, file: Path) -> None:
-        with self._image.open("r+b") as stream:
-            stream.seek(self._offset)
+        with self._device.open("r+b") as stream:
             stream.write(file.read_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def is_file(self, file: Path) -> bool:
-        with self._image.open("rb") as stream:
-            stream.seek(self._offset)
+        with self._device.open("rb") as stream:
             return stream.read(file.stat().st_size) == file.read_bytes()
 
 

@@ -31,9 +31,9 @@ class MachineRig:
 
 
 MACHINES = [
-    pytest.param(("sgdisk", "dash"), id="sgdisk-dash"),
+    pytest.param(("cgpt", "dash"), id="cgpt-dash"),
     pytest.param(("sfdisk", "busybox"), id="sfdisk-busybox", marks=pytest.mark.lab),
-    pytest.param(("cgpt", "bash"), id="cgpt-bash", marks=pytest.mark.lab),
+    pytest.param(("sgdisk", "bash"), id="sgdisk-bash", marks=pytest.mark.lab),
 ]
 
 

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # other scripts use the variables
-# Reads and writes the slots' bits in the partition table of $disk, with sgdisk, sfdisk or cgpt. Partition N's are p_N
+# Reads and writes the slots' bits in the partition table of $disk, with cgpt, sfdisk or sgdisk. Partition N's are p_N
 # (priority) t_N (tries) s_N (successful) o_N (all other bits, as the tool spells them); also type_N uuid_N label_N.
 fail() { printf '%s\n' "$1" >&2 && exit 2; }
 
-# choose_tool: the first of $TOOLS that the node has.
+# choose_tool: the first of $TOOLS that the node has. cgpt is CoreOS's own; sgdisk waits a second at every write.
 choose_tool() {
-  for tool in ${TOOLS:-sgdisk sfdisk cgpt}; do
+  for tool in ${TOOLS:-cgpt sfdisk sgdisk}; do
     command -v "$tool" >/dev/null 2>&1 && return
   done
   fail "the node has neither sgdisk nor sfdisk nor cgpt to set the slots' bits with: put one into the image"
@@ -114,17 +114,32 @@ write_sfdisk() {
 }
 
 read_cgpt() {
-  said=$(cgpt show "$disk" 2>&1 </dev/null) || fail "cgpt cannot read the partition table of $disk: $said"
-  case $said in
-    *'INVALID'*'Pri GPT'*) damaged="cgpt says INVALID of the primary GPT" ;;
-  esac
-  for n; do
-    eval "type_$n=\$(cgpt show -i $n -t \"\$disk\" 2>/dev/null </dev/null)"
-    is_slot "$n" || continue
-    for item in uuid=u label=l p=P t=T s=S; do
-      eval "${item%=*}_$n=\$(cgpt show -i $n -${item#*=} \"\$disk\" </dev/null)" || fail "cgpt cannot read partition $n of $disk"
-    done
-  done
+  said=$(cgpt show -n "$disk" 2>&1 </dev/null) || fail "cgpt cannot read the partition table of $disk: $said"
+  n=''
+  while read -r start size part rest; do
+    case $start:$rest in
+      *:*'Pri GPT'*) case $part in INVALID) damaged="cgpt calls its $rest invalid" ;; esac ;;
+      [0-9]*:'Label: "'*)
+        n=''
+        case " $* " in *" $part "*) n=$part && rest=${rest#*\"} && rest=${rest%\"} && eval "label_$n=\$rest" ;; esac
+        ;;
+    esac
+    [ -n "$n" ] || continue
+    case $start in
+      Type:) eval "type_$n=\$size" ;;
+      UUID:) eval "uuid_$n=\$size" ;;
+      Attr:) # [101], the upper 16 bits; CoreOS's own says all 64: 0x0101000000000000
+        case $size in
+          0x*) bits=${size#0x} && bits=${bits%????????????} ;;
+          *) bits=${size#?} && bits=${bits%?} ;;
+        esac
+        bits=$((0x$bits))
+        eval "p_$n=$((bits & 15)) t_$n=$((bits >> 4 & 15)) s_$n=$((bits >> 8 & 1))"
+        ;;
+    esac
+  done <<EOF
+$said
+EOF
 }
 
 write_cgpt() { cgpt add -i "$1" -P "$2" -T "$3" -S "$4" "$disk" </dev/null; }
