@@ -10,6 +10,7 @@ import typer
 from coreops.cli import _options as options
 
 if TYPE_CHECKING:
+    from coreops.errors import CoreopsError
     from coreops.upgrade.cluster.looks import Look
     from coreops.upgrade.observation import Observation
 
@@ -62,7 +63,7 @@ def status(
 
 def _cells(look: Look) -> tuple[str, ...]:
     if look.seen is None:
-        return ("-", "-", "-", "-", str(look.error.what if look.error else ""))
+        return ("-", "-", "-", "-", _said(look.error))
     seen = look.seen
     slot = seen.slot if seen.good else f"{seen.slot} (not good)"
     return (seen.version, slot, seen.next or "nothing", _other(seen), "; ".join(_state(seen)) or "ok")
@@ -86,3 +87,9 @@ def _living() -> list[str]:
     from coreops.upgrade.runs import all_runs
 
     return [run.id for run in all_runs() if run.alive]
+
+
+def _said(error: CoreopsError | None) -> str:
+    if error is None:
+        return ""
+    return f"{error.what}: {error.why}" if error.why else error.what

@@ -9,6 +9,7 @@ import typer
 
 from coreops.cli import _options as options
 
+app = typer.Typer(add_completion=False)
 _EXAMPLES = """\b
 Examples:
   coreops upgrade inventories/lab --dry-run
@@ -48,6 +49,7 @@ AllowDowntime = Annotated[
 ]
 
 
+@app.command("upgrade", epilog=_EXAMPLES)
 def upgrade(
     inventory: Annotated[Path, typer.Argument(envvar="COREOPS_INVENTORY", help="Inventory file or folder.")],
     channel: Channel = None,
@@ -131,7 +133,3 @@ def upgrade(
 
         return play(request, manner, runs=rehearse or 1, seed=seed, nodes=nodes)
     return launch(request, manner)
-
-
-app = typer.Typer(add_completion=False)
-app.command("upgrade", epilog=_EXAMPLES)(upgrade)

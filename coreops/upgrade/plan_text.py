@@ -90,7 +90,8 @@ def _going(stage: Stage, seen: Mapping[str, Observation]) -> list[tuple[NodePlan
         if one is None:
             continue
         where, why = place(one, stage.plan)
-        if where not in _NOTHING:
+        left_alone = stage.plan.start_none and one.ticket is None and not one.drained
+        if where not in _NOTHING and not left_alone:
             said = f"{one.version} in {one.slot}" + (f", {why}" if one.ticket or one.drained else "")
             found.append((node, said))
     return found
@@ -101,7 +102,7 @@ def _why_not(plan: Plan, host: str, prepared: Prepared) -> str:
     if one is None:
         look = prepared.looks.get(host)
         return f"no answer: {look.error.what}" if look and look.error else "no answer"
-    return place(one, plan)[1]
+    return "nothing is under way there" if plan.start_none and one.ticket is None else place(one, plan)[1]
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from coreops.engine.steps import StepsProgram
 from coreops.errors import CoreopsError, HostFailed
 from coreops.events import Emit, Event, Progress
 from coreops.model import Record, Segment, ShellStep, Target
+from coreops.transport.protocol import Transport
 
 QUICK = 3.0
 """Seconds a node that is expected back gets for each stage of a connection; the next attempt comes soon."""
@@ -55,10 +56,20 @@ class Watched:
 class Nodes:
     """Connections to all nodes; those of two nodes may be used at the same time."""
 
-    def __init__(self, targets: Mapping[str, Target], emit: Emit, *, run: str, limit_rate: int | None = None) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        emit: Emit,
+        *,
+        run: str,
+        limit_rate: int | None = None,
+        transport: Transport | None = None,
+    ) -> None:
         self._targets = dict(targets)
         self._emit = emit
-        self._engine = Engine(targets, self._pass_on, run=run, limit_rate=limit_rate, reconnect=0.0)
+        self._engine = Engine(
+            targets, self._pass_on, run=run, transport=transport, limit_rate=limit_rate, reconnect=0.0
+        )
         self._keep = len(self._targets) <= self._engine.forks
 
     def run(self, node: str, program: Program) -> None:
