@@ -90,6 +90,7 @@ class Engine:
         stop = threading.Event()
         threads: list[threading.Thread] = []
         crowded = len(programs) > self.forks
+        bugs: list[Exception] = []
 
         def work(host: str, program: Program) -> None:
             try:
@@ -97,6 +98,8 @@ class Engine:
                 if program.failed_fatally and not stop.is_set():
                     stop.set()
                     self._each(HostSession.stop)
+            except Exception as bug:
+                bugs.append(bug)
             finally:
                 if crowded:
                     self._end_session(host)
@@ -115,6 +118,9 @@ class Engine:
             thread.start()
         for thread in threads:
             thread.join()
+        if bugs:
+            self._forget = False
+            raise bugs[0]
         if any(outcome.state != "done" for outcome in outcomes.values()):
             self._forget = False
         return {host: outcomes[host] for host in programs}

@@ -222,3 +222,18 @@ def test_exit_codes():
 
 def test_default_window_is_sane():
     assert 1 <= default_forks() <= 256
+
+
+def test_a_bug_in_a_program_reaches_the_caller_as_it_is():
+    class Broken(StepsProgram):
+        def feed(self, record):
+            raise ZeroDivisionError("a bug")
+
+    transport = ShellTransport("dash")
+    target = {"h": Target("h", "h")}
+    with (
+        Engine(target, lambda event: None, run=new_run(), transport=transport) as engine,
+        pytest.raises(ZeroDivisionError, match="a bug"),
+    ):
+        engine.drive({"h": Broken([ShellStep(id="s", title="s", act="true")])})
+    transport.close()
