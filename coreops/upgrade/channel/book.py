@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
@@ -38,11 +39,11 @@ _JSON = JSONSerializer(compact=False)
 def opened(folder: Path, keys: Keys, waiting: Callable[[], None] = lambda: None) -> Iterator[Book]:
     """The repository's newest state, verified, while no other publisher changes it."""
     check_apart(folder, keys.folder)
-    keys.root()
     if not (folder / METADATA / "1.root.json").is_file():
         raise InputError(
             "there is no channel repository", where=folder, next="pass --repo, or make one with coreops channel init"
         )
+    keys.root()
     with files.locked(folder, waiting):
         files.sweep(folder)
         yield Book(folder, keys)
@@ -76,14 +77,17 @@ class Book:
         """Let the next state have these channels."""
         put_channels(self.folder, self.trusted.targets.signed, channels)
 
+    def signers(self, *roles: str) -> dict[str, list[CryptoSigner]]:
+        """All that a commit of these roles signs with, in the order of signing. Raises InputError for a missing key."""
+        return {role: self.keys.signers(self.trusted.root.signed, role) for role in following(roles)}
+
     def commit(self, *roles: str, now: datetime | None = None, also: Mapping[str, list[Any]] | None = None) -> None:
         """Sign and write the next state; then read it as a client.
 
         roles: which metadata gets a new version, besides those that must follow. also: role -> more signers.
         """
-        chosen = following(roles)
-        signers = {role: self.keys.signers(self.trusted.root.signed, role) for role in chosen}
-        for role in chosen:
+        signers = self.signers(*roles)
+        for role in signers:
             metadata = getattr(self.trusted, role)
             metadata.signed.version += 1
             renew(metadata.signed, now)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from coreops.errors import CoreopsError, RefusedError
-from coreops.upgrade.channel import files, trouble
+from coreops.upgrade.channel import files
 from coreops.upgrade.channel.source import NotThere, Source
 from coreops.upgrade.release import Release
 
@@ -39,9 +39,7 @@ def bring(source: Source, path: str, release: Release, cache: Path, tell: Tell) 
         if not _is(part, release):
             found = part.stat().st_size
             part.unlink()
-            raise trouble.altered_image(
-                source.name, release.target, f"{found} bytes with another SHA-256 than {release.sha256}"
-            )
+            raise _altered(source.name, release.target, f"{found} bytes with another SHA-256 than {release.sha256}")
         os.replace(part, ready)
         files.flush_folder(cache)
     return ready
@@ -64,7 +62,7 @@ def _fetch(source: Source, path: str, release: Release, part: Path, tell: Tell) 
                 _append(source, path, release, stream, tell)
                 break
             except NotThere as error:
-                raise trouble.altered_image(source.name, release.target, error.what) from error
+                raise _altered(source.name, release.target, error.what) from error
             except RefusedError:
                 raise
             except CoreopsError:
@@ -81,6 +79,16 @@ def _append(source: Source, path: str, release: Release, stream: IO[bytes], tell
         stream.write(chunk[:room])
         tell(stream.tell(), release.size)
         if len(chunk) > room:
-            raise trouble.altered_image(
+            raise _altered(
                 source.name, release.target, f"it goes on after its {release.size} bytes (endless data attack)"
             )
+
+
+def _altered(name: str, target: str, why: str) -> RefusedError:
+    """An image that is not the one that was signed."""
+    return RefusedError(
+        f"the image {target} is not the one that was signed",
+        where=name,
+        why=f"{why}; somebody altered it, or it was damaged; no node was touched",
+        next="compare with coreops channel verify on the publisher's machine; publish it again",
+    )

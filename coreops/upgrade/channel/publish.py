@@ -101,7 +101,7 @@ def publish(
         )
     unchecked = look.check(usr_image, version, board)
     with opened(folder, Keys(keys), waiting) as state:
-        state.keys.signers(state.trusted.root.signed, "targets")  # before the work, not after it
+        state.signers("targets")  # a missing key is told before the work, not after it
         target = custom.target_of(version, board)
         place = (folder / target_path("", target)).parent
         place.mkdir(parents=True, exist_ok=True)
@@ -161,6 +161,7 @@ def promote(
     """Let a channel have a version that was published, for a board or all that have it; returns board -> before."""
     custom.check_name("channel", to)
     with opened(folder, Keys(keys), waiting) as state:
+        state.signers("targets")
         known = state.releases()
         boards = [one.board for one in known if one.version == version and board in (None, one.board)]
         if not boards:

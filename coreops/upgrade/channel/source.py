@@ -43,7 +43,7 @@ def source(place: str | Path) -> Source:
     parts = urlsplit(text)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Folder(Path(unquote(parts.path)))
-    if parts.scheme not in _SCHEMES or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InputError(
             f"{_without_password(text)!r} is not the URL of a channel repository",
             next=did_you_mean(parts.scheme, _SCHEMES) or "use http://, https://, file:/// or the path of a folder",
@@ -136,7 +136,7 @@ class Http:
         if answer.status_code == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
             raise httpx.RequestError(f"the server sends another range than bytes {offset}-")
         skip = offset if answer.status_code == 200 else 0
-        for chunk in answer.iter_raw(CHUNK):
+        for chunk in answer.iter_raw():  # as it comes: what is gathered is lost when the connection breaks
             if skip < len(chunk):
                 yield chunk[skip:]
             skip = max(0, skip - len(chunk))

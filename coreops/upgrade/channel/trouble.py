@@ -94,13 +94,3 @@ def missing(name: str, path: str) -> CoreopsError:
         why=f"{path} is missing: a mirror is half copied, or somebody holds it back; {_UNTOUCHED}",
         next="try again when the mirror is complete",
     )
-
-
-def altered_image(name: str, target: str, why: str) -> RefusedError:
-    """An image that is not the one that was signed."""
-    return RefusedError(
-        f"the image {target} is not the one that was signed",
-        where=name,
-        why=f"{why}; somebody altered it, or it was damaged; {_UNTOUCHED}",
-        next="compare with coreops channel verify on the publisher's machine; publish it again",
-    )
