@@ -18,8 +18,10 @@ _NOTHING = (Place.CURRENT, Place.BLOCKED, Place.STUCK)
 def lines(prepared: Prepared) -> Iterator[str]:
     """The plan as the operator reads it before he says yes."""
     seen = prepared.seen
+    before: dict[str, str] = {}
     for number, stage in enumerate(prepared.stages, start=1):
-        yield from _stage(stage, number, len(prepared.stages), seen)
+        yield from _stage(stage, number, len(prepared.stages), seen, before)
+        before |= {node.name: stage.plan.version for node, _ in _going(stage, seen)}
     rest = untouched(prepared)
     if rest:
         yield "not touched:"
@@ -72,13 +74,19 @@ def estimate(prepared: Prepared) -> float:
     return total
 
 
-def _stage(stage: Stage, number: int, total: int, seen: Mapping[str, Observation]) -> Iterator[str]:
+def _stage(
+    stage: Stage, number: int, total: int, seen: Mapping[str, Observation], before: Mapping[str, str]
+) -> Iterator[str]:
+    """before: what hosts will run then, after earlier rounds."""
     plan, going = stage.plan, _going(stage, seen)
     size = f" ({stage.release.size / 2**20:.0f} MiB)" if stage.release else ""
     verb = "finish what is under way towards" if plan.start_none else "go back to" if plan.deny_source else "upgrade to"
     head = f"{verb} {plan.version}{size}: {counted(len(going), 'node')}"
     yield f"round {number} of {total}: {head}" if total > 1 else head
-    rows = [(f"{rank}.", node.name, node.zone or "-", now, node.why) for rank, (node, now) in enumerate(going, 1)]
+    rows = [
+        (f"{rank}.", node.name, node.zone or "-", before.get(node.name, now), node.why)
+        for rank, (node, now) in enumerate(going, 1)
+    ]
     yield from (f"  {line}" for line in _columns(rows))
 
 

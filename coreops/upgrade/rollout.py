@@ -13,7 +13,7 @@ from typing import Protocol
 from coreops.errors import InterruptedRun
 from coreops.events import Emit, NodeFinished, NodePhase, Notice, StoreHealth
 from coreops.upgrade.coordinator import Coordinator
-from coreops.upgrade.coordinator.outcome import WELL
+from coreops.upgrade.coordinator.outcome import WELL, Outcome
 from coreops.upgrade.observation import Observation, StoreView
 from coreops.upgrade.protocol import Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
 from coreops.upgrade.runs import Log
@@ -149,6 +149,8 @@ class Rollout:
         for node, outcome in self._coordinator.outcomes.items():
             seen = self._cluster.seen.get(node)
             slot, version = (seen.slot, seen.version) if seen else ("", "")
-            turn = self._coordinator.turns[node]
-            self._emit(NodeFinished(node, outcome.value, outcome in WELL, slot, version, turn.why))
+            why = self._coordinator.turns[node].why
+            if outcome is Outcome.ROLLED_BACK:  # where it is now is told; what the matter was is not
+                why = self._coordinator.situation.failed.get(node, why)
+            self._emit(NodeFinished(node, outcome.value, outcome in WELL, slot, version, why))
         self._log.tell(self._state, now=True)
