@@ -59,6 +59,7 @@ PURE = (
     "upgrade.channel.custom",
     "upgrade.channel.frames",
     "upgrade.coordinator",
+    "upgrade.version",
     "report.rollout_tally",
     "upgrade.request",
     "upgrade.explain",
