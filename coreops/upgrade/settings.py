@@ -91,7 +91,7 @@ def read(
 
 def flag(name: str) -> str:
     """How a setting's flag is spelt."""
-    return {"windows": "--window"}.get(name, "--" + name.replace("_", "-"))
+    return {"windows": "--window", "wait_for_window": "--wait"}.get(name, "--" + name.replace("_", "-"))
 
 
 def _host(inventory: Inventory, host: str, hooks: Hooks) -> HostSettings:

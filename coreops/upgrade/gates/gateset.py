@@ -2,6 +2,9 @@
 
 What always counts, gates or not: the node has finished starting; before, that no workload says "not now"; after, that
 no unit failed that had not before, and that the node's member of etcd serves and has caught up.
+
+The operator's gates are for before the drain and for after the reboot. On a node that is drained already, "before" asks
+none of them: its workload, and what the hooks took out of a load balancer, is down on purpose.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from coreops.model import Record, ShellStep
 from coreops.store.cluster import Member
 from coreops.upgrade.gates import controller, etcd, probes
 from coreops.upgrade.gates.spec import Gate, Moment, Sample, Verdict
+from coreops.upgrade.guard import FOLDER
 from coreops.upgrade.observation import Health, StoreView
 
 VETOES = "/run/coreops/veto.d"
@@ -42,12 +46,13 @@ class GateSet:
         *,
         ask: Callable[[Gate], Sample] = controller.ask,
         vetoes: str = VETOES,
+        folder: str = FOLDER,
     ) -> None:
         self._gates = gates
         self._members = members
         self._names = frozenset(member.name for member in members)
         self._ask = ask
-        self._vetoes = vetoes
+        self._env = {"VETOES": vetoes, "DRAINED": f"{folder}/drained"}
 
     def steps(self, node: str, moment: Moment) -> list[ShellStep]:
         """What to ask the node, all in one segment. Asking changes nothing."""
@@ -58,7 +63,7 @@ class GateSet:
             id=HEALTH,
             title="look at the node's health",
             probe=script,
-            env={"VETOES": self._vetoes},
+            env=self._env,
             timeout=60.0,
             ignore_errors=True,
         )
@@ -67,8 +72,10 @@ class GateSet:
 
     def judge(self, node: str, moment: Moment, records: Mapping[str, Record], baseline: Collection[str] = ()) -> Health:
         """The verdict, with every reason. Samples the controller's gates. baseline: units that had failed before."""
-        samples, store = self._health(node, moment, records.get(HEALTH), baseline)
-        for number, gate in enumerate(self._of(node, moment), 1):
+        lines = _lines(records.get(HEALTH))
+        samples, store = self._health(node, moment, records.get(HEALTH), lines, baseline)
+        gates = () if moment == "before" and "drained" in lines else self._of(node, moment)
+        for number, gate in enumerate(gates, 1):
             answer = records.get(f"gate{number}")
             sample = probes.judge(gate, answer) if probes.on_node(gate) else self._ask(gate)
             samples.append(Sample(sample.verdict, f"gate {gate.name}: {sample.reason}"))
@@ -80,12 +87,13 @@ class GateSet:
         return [gate for gate in self._gates.get(node, ()) if moment in gate.moments]
 
     def _health(
-        self, node: str, moment: Moment, record: Record | None, baseline: Collection[str]
+        self,
+        node: str,
+        moment: Moment,
+        record: Record | None,
+        lines: Mapping[str, Sequence[str]],
+        baseline: Collection[str],
     ) -> tuple[list[Sample], StoreView | None]:
-        lines: dict[str, list[str]] = {}
-        for text in (record.stdout if record else b"").decode("utf-8", errors="replace").splitlines():
-            key, _, value = text.partition(" ")
-            lines.setdefault(key, []).append(value.strip())
         store = None
         samples: list[Sample] = []
         if node in self._names:
@@ -108,6 +116,15 @@ class GateSet:
             new = sorted(set(lines.get("failed", ())) - set(baseline))
             samples += [Sample("bad", f"{unit} has failed") for unit in new]
         return samples, store
+
+
+def _lines(record: Record | None) -> dict[str, list[str]]:
+    """What the health step printed: every value of every key."""
+    lines: dict[str, list[str]] = {}
+    for text in (record.stdout if record else b"").decode("utf-8", errors="replace").splitlines():
+        key, _, value = text.partition(" ")
+        lines.setdefault(key, []).append(value.strip())
+    return lines
 
 
 def _printable(text: str) -> str:

@@ -1,5 +1,6 @@
-# Says how a node is, one "key value" a line: state, failed (one per unit), veto (one per file: name, tab, reason).
-# Reads only. Environment: VETOES, the folder in which workloads say "not now".
+# Says how a node is, one "key value" a line: state, failed (one per unit), veto (one per file: name, tab, reason),
+# drained (when coreops has drained it). Reads only.
+# Environment: VETOES, the folder in which workloads say "not now"; DRAINED, the drain's memory.
 say() { printf '%s %s\n' "$1" "$2"; }
 plain() { LC_ALL=C tr '\000-\037\177' ' '; }
 
@@ -14,3 +15,4 @@ for file in "$VETOES"/*; do
     name=$(printf '%s' "${file##*/}" | plain)
     printf 'veto %s\t%s\n' "$name" "$why"
 done
+[ ! -e "$DRAINED" ] || say drained yes

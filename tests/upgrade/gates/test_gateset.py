@@ -43,7 +43,13 @@ class Node:
         )
 
     def health(self, gates=(), moment="before", shell="dash", baseline=(), members=(), ask=None) -> Health:
-        made = GateSet({"n1": parse(list(gates))}, members, vetoes=str(self.vetoes), **({"ask": ask} if ask else {}))
+        made = GateSet(
+            {"n1": parse(list(gates))},
+            members,
+            vetoes=str(self.vetoes),
+            folder=str(self.folder),
+            **({"ask": ask} if ask else {}),
+        )
         program, outcome = run_steps(made.steps("n1", moment), shell)
         assert outcome.state == "done", outcome
         return made.judge("n1", moment, program.records, baseline)
@@ -105,6 +111,18 @@ def test_gates_of_the_node(node):
     assert node.health(gates[:1]).verdict == "wait"
     assert node.health(gates[2:]).verdict == "ok"
     assert node.health(gates[2:], "after").reasons == ("gate later: exit 5",)
+
+
+def test_on_a_drained_node_the_operators_gates_wait_for_the_reboot(node):
+    def ask(gate: Gate) -> Sample:
+        return Sample("bad", "asked")
+
+    gates = [{"command": "exit 1", "name": "app"}, {"prometheus": {"url": "http://p", "query": "x"}, "name": "alerts"}]
+    (node.folder / "drained").touch()
+    assert node.health(gates, ask=ask) == Health()
+    assert node.health(gates, "after", ask=ask).reasons == ("gate app: exit 1", "gate alerts: asked")
+    node.state("stopping")
+    assert node.health(gates, ask=ask).verdict == "wait"
 
 
 def test_a_command_that_takes_too_long_is_bad(node):
