@@ -31,7 +31,9 @@ _COLORS: Final = {
     "revert": "#c03060",
 }
 _OTHER: Final = "#8c8c9e"
-_AWAY: Final = ("drain", "before reboot", "activate", "reboot", "return", "roll back")
+_LEAVES: Final = ("drain", "activate", "reboot", "return", "roll back")
+_IS_BACK: Final = ("release", "ready", "done", "current", "failed", "rolled back", "not reached")
+"""From the first of the former to the next of the latter a node does not do its work. (Phases, and outcomes.)"""
 _STYLE: Final = """
 :root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}
 h1{font-size:1.25rem;margin:0 0 .2rem}h2{font-size:1rem;margin:1.4rem 0 .4rem}p{margin:.2rem 0}
@@ -120,14 +122,15 @@ def _away(tally: RolloutTally) -> list[tuple[float, int]]:
     """How many nodes were away, from each moment at which that changed."""
     moves: list[tuple[float, int]] = []
     for row in tally.nodes.values():
-        for phase, start, stop in _spans(row, float("inf")):
-            if phase in _AWAY:
-                moves += [(start, 1), (stop, -1)]
+        away = False
+        for phase, start in row.spans:
+            if phase in (_IS_BACK if away else _LEAVES):
+                away = not away
+                moves.append((start, 1 if away else -1))
     number, found = 0, []
     for moment, change in sorted(moves):
         number += change
-        if moment != float("inf"):
-            found.append((moment, number))
+        found.append((moment, number))
     return found
 
 
