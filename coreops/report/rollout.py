@@ -73,7 +73,7 @@ class LastWord:
         """A run that broke off has no last word."""
 
     def _lines(self, run: ev.RunFinished) -> Iterator[str]:
-        names = [*(host for host in self._hosts if host in self._ended), *(set(self._ended) - set(self._hosts))]
+        names = [*(host for host in self._hosts if host in self._ended), *sorted(set(self._ended) - set(self._hosts))]
         width = max((len(clean(name)) for name in names), default=0)
         state = max((len(one.state) for one in self._ended.values()), default=0)
         for name in names:
