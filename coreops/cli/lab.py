@@ -151,3 +151,26 @@ def logs(
 
         os.execvp("tail", ["tail", "-n", "+1", "-F", str(path)])
     typer.echo(clean(path.read_bytes().replace(b"\r\n", b"\n")), nl=False)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  coreops lab image 1.1.0\n"
+    '  coreops channel publish "$(coreops lab image 1.1.0)" --version 1.1.0 --channel stable'
+)
+def image(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="One of the lab's releases: 1.0.0 or 1.1.0.")],
+) -> None:
+    """Print the path of a release's /usr image. Nodes start with 1.0.0; publish 1.1.0 and upgrade them to it."""
+    from coreops.errors import InputError, did_you_mean
+    from coreops.providers.namespace.image import current
+    from coreops.providers.namespace.recipe import RELEASES
+
+    if release not in RELEASES:
+        raise InputError(
+            f"the lab has no release {release!r}",
+            why=did_you_mean(release, RELEASES) or f"releases: {', '.join(RELEASES)}",
+        )
+    path = current().usr(release)
+    if not path.exists():
+        raise InputError("the lab's images are not built yet", next="coreops lab up builds them")
+    typer.echo(path)
