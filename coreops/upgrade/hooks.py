@@ -50,7 +50,7 @@ class Hooks:
         playbook = load_playbook(path)
         plays = bind(playbook, inventory, emit=_silent, extra_vars=EXAMPLE)
         _check(plays)
-        for name in HOOKS:
+        for name in (name for name in HOOKS if any(_tagged(play, name) for play in plays)):
             for error in preflight(bind(playbook, inventory, emit=_silent, extra_vars=EXAMPLE, tags=(name,))):
                 raise error
         return cls(playbook, inventory, plays, emit or _silent)
