@@ -56,7 +56,7 @@ take_lock() {
   exec 9>>"$folder/staging.lock" || fail "cannot write to $folder: is the disk full?"
   if ! flock -n 9; then
     read -r other <"$folder/staging.holder"
-    [ -z "$other" ] || [ "$other" = "$own" ] || kill -KILL -- "-$other" 2>/dev/null
+    [ -z "$other" ] || [ "$other" = "$own" ] || kill -KILL "-$other" 2>/dev/null
     flock -w 10 9 || fail "another transfer to this node is under way and cannot be ended: look at its processes"
   fi
   echo "$own" >"$folder/staging.holder"
