@@ -1,98 +1,124 @@
-"""A rollout as people see it: the timeline page and the live table, from the same events."""
+"""How a rollout looks: lines, the live table, the last word, the timeline."""
 
 from __future__ import annotations
 
+import io
 import re
+from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from coreops import events as ev
-from coreops.report.rollout_html import Timeline, page
+from coreops.report.rollout import choose_rollout
+from coreops.report.rollout_html import page
 from coreops.report.rollout_live import choose_rows, table
 from coreops.report.rollout_tally import RolloutTally
 
-TURN = ["lease", "gate", "drain", "gate", "activate", "reboot", "return", "check", "mark good", "undrain", "release"]
+HOSTILE = "n1\x1b]0;owned\x07<script>"
+STORY: list[ev.Event] = [
+    ev.RunStarted("r7", "upgrade", ("n1", "n2", HOSTILE)),
+    ev.RolloutPlanned("r7", "1.1.0", ("n1", "n2", HOSTILE)),
+    ev.NodePhase("n1", "stage", "USR-A", "1.0.0"),
+    ev.Progress("n1", "stage", 10 << 20, 40 << 20),
+    ev.NodePhase("n2", "drain", "USR-A", "1.0.0"),
+    ev.StoreHealth(3, 3, "n3"),
+    ev.NodePhase("n2", "reboot", "USR-A", "1.0.0", "connection lost"),
+    ev.StoreHealth(3, 2, "n3"),
+    ev.NodePhase("n2", "check", "USR-B", "1.1.0"),
+    ev.NodeFinished("n1", "not reached", False, "USR-A", "1.0.0", "its turn never came"),
+    ev.NodeFinished("n2", "done", True, "USR-B", "1.1.0"),
+    ev.NodeFinished(HOSTILE, "failed", False, why="<b>\x1b[31m"),
+    ev.RunFinished("r7", 1, 61.0),
+]
 
 
-def rollout(hosts=("n1", "n2"), *, last="done", why="") -> RolloutTally:
-    """One node after the other, a second a phase."""
-    tally, now = RolloutTally(), 0.0
-    tally.apply(ev.RolloutPlanned("r1", "1.1.0", tuple(hosts), 1, 1), now)
-    for host in hosts:
-        for phase in TURN:
-            now += 1
-            tally.apply(ev.NodePhase(host, phase, "USR-A", "1.0.0", ""), now)
-        now += 1
-        tally.apply(ev.StoreHealth(3, 2, "n3"), now)
-        tally.apply(ev.NodeFinished(host, last, last == "done", "USR-B", "1.1.0", why), now)
+def told(story: list[ev.Event]) -> RolloutTally:
+    tally = RolloutTally()
+    for moment, event in enumerate(story):
+        tally.apply(event, float(moment))
     return tally
 
 
-def test_the_page_tells_of_every_node_and_needs_nothing_else():
-    text = page(rollout(), "r1", 0.0, 30.0, 0)
-    assert "Upgrade to 1.1.0" in text
-    assert text.count('class="node"') == 2
-    assert "most: 1" in text
-    assert "Healthy members of etcd (of 3, least: 2)" in text
-    assert not re.search(r"<script|https?://|<link|@import|url\(", text)
-    assert 'name="viewport"' in text
+def test_lines_for_pipes_and_one_last_line_a_node() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    with choose_rollout(tty=False, stdout=out, stderr=err) as emit:
+        for event in STORY:
+            emit(event)
+    assert re.search(r"n2 +reboot +USR-A 1.0.0  connection lost", err.getvalue())
+    assert "2 of 3 members healthy, leader n3" in err.getvalue()
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["n1", "n2"]
+    assert re.match(r"n1 .*not reached  USR-A 1.0.0  its turn never came", lines[0])
+    assert lines[-1] == "2 of 3 nodes not upgraded in 61 s"
+    assert "\x1b" not in out.getvalue() + err.getvalue()
 
 
-def test_gates_and_checks_between_drain_and_release_count_as_away():
-    text = page(rollout(("n1",)), "r1", 0.0, 30.0, 0)
-    away = text.split("Nodes away")[1].split("</svg>")[0]
-    assert len(re.findall(r"V", away)) == 1  # up once, down once: one step in between
+def test_json_has_every_event() -> None:
+    out = io.StringIO()
+    with choose_rollout(json=True, stdout=out) as emit:
+        for event in STORY:
+            emit(event)
+    assert len(out.getvalue().splitlines()) == len(STORY)
+    assert '"event": "node_phase"' in out.getvalue()
 
 
-def test_a_lost_node_stays_away_to_the_end():
-    tally = rollout(("n1",), last="lost", why="never came back")
-    tally.nodes["n1"].spans = [span for span in tally.nodes["n1"].spans if span[0] not in ("release", "undrain")]
-    text = page(tally, "r1", 0.0, 30.0, 1)
-    assert "never came back" in text
-    assert 'class="bad"' in text
-    assert "V" not in re.search(r'd="([^"]*)"', text.split("Nodes away")[1]).group(1)
-
-
-@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", 'n"1', "n\x1b[31m1", "é\u202e1"])
-def test_names_and_reasons_cannot_break_out(hostile):
-    text = page(rollout((hostile,), last="failed", why=hostile), hostile, 0.0, 30.0, 1)
-    assert "<script" not in text
-    assert "\x1b" not in text
-    assert 'title="n"1' not in text
-
-
-def test_an_empty_rollout_still_is_a_page():
-    assert "0 nodes" in page(RolloutTally(), "r1", 0.0, 0.0, 4)
-
-
-def test_the_file_is_written_when_the_run_has_finished(tmp_path):
-    timeline = Timeline(tmp_path / "out.html")
-    for event in (
-        ev.RunStarted("r1", "upgrade", ("n1",)),
-        ev.RolloutPlanned("r1", "1.1.0", ("n1",), 1, 1),
-        ev.NodePhase("n1", "drain", "USR-A", "1.0.0", ""),
-    ):
-        timeline(event)
-    assert not (tmp_path / "out.html").exists()
-    timeline(ev.RunFinished("r1", 1, 2.0))
-    assert "exit code 1" in (tmp_path / "out.html").read_text()
-
-
-def test_with_little_room_the_table_shows_failures_first_and_then_what_moves():
-    tally = RolloutTally()
-    hosts = tuple(f"n{i}" for i in range(50))
-    tally.apply(ev.RolloutPlanned("r1", "1.1.0", hosts, 1, 1), 0.0)
-    tally.apply(ev.NodePhase("n7", "reboot", "USR-A", "1.0.0", ""), 1.0)
-    tally.apply(ev.NodeFinished("n9", "rolled back", False, "USR-A", "1.0.0", "why"), 1.0)
-    assert [row.name for row in choose_rows(tally, 10)] == ["n9", "n7"]
-    assert len(choose_rows(tally, 60)) == 50
-
-
-def test_the_table_fits_into_its_width():
+@pytest.mark.parametrize(("width", "height"), [(100, 30), (40, 4), (20, 3)])
+def test_the_table_fits(width: int, height: int) -> None:
     from rich.console import Console
 
-    console = Console(width=60, height=20, file=None, record=True, no_color=True)
-    tally = rollout(("n1", "a-node-with-a-name-that-is-much-too-long-for-a-table"), why="w" * 500)
-    with console.capture() as captured:
-        console.print(table(tally, 30.0, 0.0, 60, 20))
-    assert max(len(line) for line in captured.get().splitlines()) <= 60
+    tally = told(STORY[:7])
+    console = Console(file=io.StringIO(), width=width, height=height)
+    with console.capture() as capture:
+        console.print(table(tally, 9.0, 0.0, width, height))
+    lines = capture.get().splitlines()
+    assert len(lines) <= height
+    assert all(len(line) <= width for line in lines)
+    if width == 100:
+        assert "10 of 40 MiB" in capture.get()
+        assert "etcd 3 of 3 healthy" in capture.get()
+
+
+def test_with_many_nodes_those_that_matter_are_shown() -> None:
+    names = tuple(f"n{number}" for number in range(1000))
+    story = [ev.RolloutPlanned("r", "1", names), ev.NodePhase("n500", "reboot")]
+    story.append(ev.NodeFinished("n900", "failed", False))
+    assert [row.name for row in choose_rows(told(story), 10)] == ["n900", "n500"]
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_timeline_stands_alone_and_nothing_in_it_is_alive() -> None:
+    made = page(told(STORY), "r7", 0.0, 12.0, 1)
+    parser = _Tags()
+    parser.feed(made)
+    assert "script" not in parser.tags
+    assert not parser.links
+    assert "width=device-width" in made
+    assert made.count('<div class="node">') == 3
+    assert "most: 1" in made
+    assert "of 3, least: 2" in made
+    assert "\x1b" not in made
+
+
+def test_the_timeline_is_written_when_the_run_ends(tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    with choose_rollout(tty=False, html=path, stdout=io.StringIO(), stderr=io.StringIO()) as emit:
+        for event in STORY:
+            emit(event)
+    assert path.read_text().startswith("<!doctype html>")
+
+
+def test_widths_of_a_bar_are_shares_of_the_whole_time() -> None:
+    made = page(told(STORY), "r7", 0.0, 12.0, 1)
+    for bar in re.findall(r'<div class="bar">(.*?)</div>', made):
+        assert sum(float(width) for width in re.findall(r"width:([0-9.]+)%", bar)) <= 100.1
