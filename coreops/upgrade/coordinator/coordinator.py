@@ -13,7 +13,7 @@ from coreops.upgrade import window
 from coreops.upgrade.coordinator import paths
 from coreops.upgrade.coordinator.line import Line, held_at_gate, objection
 from coreops.upgrade.coordinator.outbox import Outbox
-from coreops.upgrade.coordinator.outcome import DOWN, FAILURES, Outcome, exit_code
+from coreops.upgrade.coordinator.outcome import DOWN, FAILURES, LEFT_ALONE, Outcome, exit_code
 from coreops.upgrade.coordinator.paths import Path
 from coreops.upgrade.coordinator.place import BACKWARDS, Place, place
 from coreops.upgrade.coordinator.rulebook import RULEBOOK, Rulebook
@@ -62,6 +62,7 @@ class Coordinator:
                     self._answer(turn, happening)
             case Tick():
                 for turn in self._outbox.expired(now):
+                    turn.heard(False)
                     self._failed(turn, f"no answer for {now - turn.since:.0f} s", "unreachable")
             case Stop(why):
                 self._stop(why)
@@ -121,7 +122,7 @@ class Coordinator:
 
     def _step(self, turn: Turn) -> None:
         """Ask for the next action that is needed; at the end of the path say what the node has come to."""
-        while turn.left and self._needless(turn, turn.left[0]):
+        while turn.left and turn.needless(self.plan.policy.hooks):
             turn.left.popleft()
         if turn.left:
             self._begin(turn)
@@ -130,11 +131,6 @@ class Coordinator:
         elif turn is not self._rollout:
             turn.place = Place.READY
             self._set_out(turn)
-
-    def _needless(self, turn: Turn, action: Action) -> bool:
-        if action in paths.HOOKS:
-            return action.value not in self.plan.policy.hooks
-        return (action is Action.LEASE and turn.token != 0) or (action is Action.RELEASE and turn.token == 0)
 
     def _begin(self, turn: Turn) -> None:
         """The first try of an action: patience with it begins here."""
@@ -162,6 +158,7 @@ class Coordinator:
     # Answers in
 
     def _answer(self, turn: Turn, answer: Did | Failed) -> None:
+        turn.heard(isinstance(answer, Did) or answer.kind != "unreachable")
         if isinstance(answer, Failed):
             self._failed(turn, answer.why, answer.kind)
         elif turn is self._rollout:
@@ -208,26 +205,27 @@ class Coordinator:
         turn.left_boot, turn.returning = "", False
         turn.half_done = seen.drained or seen.ticket is not None
         (s.drained.add if seen.drained else s.drained.discard)(turn.node)
-        if turn.holds:
-            s.take(turn.node, turn.why)
-        else:
-            s.free(turn.node)
+        s.count(turn.node, turn.holds, turn.why)
         self._set_out(turn)
 
     def _set_out(self, turn: Turn) -> None:
         """Take the path that begins at the node's place, or stand in line for it."""
         assert turn.place is not None
         s, path = self.situation, self._book.paths[turn.place]
-        if turn.place is Place.READY and not turn.holds:
+        if turn.place is Place.READY and not turn.holds and turn.node in s.failed:
+            self._end(turn, Outcome.FAILED)
+        elif turn.place is Place.READY and not turn.holds:
             turn.left.clear()
             s.free(turn.node)
             self._line.join(turn)
-        elif turn.place is Place.READY and held_at_gate(self._book.rules, s, turn.node)[0]:
+        elif turn.place is Place.READY and (turn.node in s.failed or held_at_gate(self._book.rules, s, turn.node)[0]):
             self._walk(turn, Path((Action.LEASE, *paths.CALL_OFF.actions)))
         elif turn.place is Place.STAGE and s.stopped and not turn.half_done:
             self._end(turn, Outcome.NOT_REACHED, s.stopped)
         elif turn.place is Place.PROVE and self.plan.deny_source:
             self._walk(turn, Path((Action.LEASE, Action.DENY, *path.actions[1:]), path.then))
+        elif turn.place is Place.BLOCKED and turn.seen and turn.seen.drained and turn.seen.ticket is None:
+            self._walk(turn, Path((Action.LEASE, Action.UNDRAIN, Action.RELEASE), Outcome.BLOCKED))
         else:
             self._walk(turn, path)
 
@@ -275,6 +273,8 @@ class Coordinator:
     def _failed(self, turn: Turn, why: str, kind: FailureKind) -> None:
         """Not done. Some failures pass, some say that the node is not where it was thought to be; the rest is final."""
         action = turn.left[0]
+        if turn.silent and turn is not self._rollout and self._book.unknown_is_down:
+            self.situation.take(turn.node, why)
         if turn is self._rollout:
             self._rollout_failed(why, kind)
         elif kind == "fenced":
@@ -363,6 +363,8 @@ class Coordinator:
     def _end(self, turn: Turn, outcome: Outcome, why: str = "") -> None:
         """A node has come to its end."""
         s, node = self.situation, turn.node
+        if outcome in LEFT_ALONE and (turn.half_done or turn.silent):
+            outcome = Outcome.LOST if turn.half_done else Outcome.UNREACHABLE
         self._outbox.forget(turn)
         turn.left.clear()
         turn.outcome, turn.why, turn.since = outcome, why or turn.why, s.now
@@ -370,10 +372,7 @@ class Coordinator:
         s.canaries_left.discard(node)
         if outcome in FAILURES:
             s.failed.setdefault(node, turn.why)
-        if outcome in DOWN:
-            s.take(node, f"{outcome.value}: {turn.why}")
-        else:
-            s.free(node)
+        s.count(node, outcome in DOWN or node in s.drained, f"{outcome.value}: {turn.why}")
 
     def _stop(self, why: str) -> None:
         """Nothing new begins. Who has a turn is called off at the next gate, or goes on when it has rebooted."""

@@ -32,6 +32,8 @@ WELL = frozenset({Outcome.DONE, Outcome.CURRENT})
 """What an operator wanted."""
 FAILURES = frozenset({Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.LOST, Outcome.UNREACHABLE, Outcome.BLOCKED})
 """What the failure budget counts."""
+LEFT_ALONE = frozenset({Outcome.FAILED, Outcome.NOT_REACHED})
+"""What may be said only of a node that answers, and on which nothing of us is left."""
 DOWN = frozenset({Outcome.LOST, Outcome.UNREACHABLE})
 """What counts as unavailable for good."""
 

@@ -113,5 +113,8 @@ AGAIN = frozenset({Action.RELEASE, Action.DENY, Action.UNDRAIN, Action.MARK_GOOD
 
 HOOKS = frozenset({Action.BEFORE_DRAIN, Action.BEFORE_REBOOT, Action.AFTER_REBOOT, Action.ON_FAILURE})
 
+IN_THE_LEDGER = frozenset({Action.LEASE, Action.RELEASE, Action.DENY})
+"""Their answers say nothing about the node."""
+
 WITHOUT_BOOT = frozenset({Action.SURVEY, Action.LEASE, Action.RELEASE, Action.DENY, Action.ON_FAILURE})
 """Not bound to one boot of the node."""

@@ -59,6 +59,10 @@ class Situation:
             self.zones[zone] = self.zones.get(zone, 0) + 1
         self.busy[node] = why
 
+    def count(self, node: str, away: bool, why: str) -> None:
+        """It is available, or not."""
+        self.take(node, why) if away else self.free(node)
+
     def free(self, node: str) -> None:
         """It is available again."""
         if self.busy.pop(node, None) is not None:
@@ -158,9 +162,9 @@ def leader_last(s: Situation, node: str) -> str:
 RULES: tuple[Rule, ...] = (
     Rule("stopped", "rollout", stopped, at_gate="leave"),
     Rule("window", "rollout", in_window, at_gate="leave"),
-    Rule("max_unavailable", "rollout", max_unavailable),
+    Rule("max_unavailable", "rollout", max_unavailable, at_gate="leave"),
     Rule("canary", "zone", one_canary),
-    Rule("zone", "zone", one_zone),
+    Rule("zone", "zone", one_zone, at_gate="leave"),
     Rule("leader_last", "node", leader_last, at_gate="leave"),
     Rule("store_serves", "", store_serves, at_gate="wait"),
     Rule("quorum", "", keeps_quorum, at_gate="wait", backwards=True),

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from coreops.upgrade.coordinator.outcome import Outcome
+from coreops.upgrade.coordinator.paths import HOOKS, IN_THE_LEDGER
 from coreops.upgrade.coordinator.place import Place
 from coreops.upgrade.observation import Observation
 from coreops.upgrade.protocol import Action
@@ -17,7 +18,8 @@ class Turn:
     serial: of the command that is under way, 0 for none. since: when the present action was first asked for; until:
     when patience with it ends. token: of the node's lease, 0 without. boot_id: the boot the next action is meant for;
     left_boot: the boot that a reboot was ordered in, "" when none was. half_done: something of us is on the node.
-    well_since, samples: the unbroken row of good health samples. began: when the lease was taken.
+    silent: its last word was none. well_since, samples: the unbroken row of good health samples. began: when the lease
+    was taken.
     """
 
     node: str
@@ -35,6 +37,7 @@ class Turn:
     seen: Observation | None = None
     half_done: bool = False
     returning: bool = False
+    silent: bool = False
     well_since: float = -1.0
     samples: int = 0
     began: float = 0.0
@@ -45,6 +48,18 @@ class Turn:
     def action(self) -> Action | None:
         """What is being done, or comes next."""
         return self.left[0] if self.left else None
+
+    def heard(self, answered: bool) -> None:
+        """Did the node itself say something?"""
+        if self.left[0] not in IN_THE_LEDGER:
+            self.silent = not answered
+
+    def needless(self, hooks: frozenset[str]) -> bool:
+        """Can the next action be left out?"""
+        action = self.left[0]
+        if action in HOOKS:
+            return action.value not in hooks
+        return (action is Action.LEASE and self.token != 0) or (action is Action.RELEASE and self.token == 0)
 
     @property
     def holds(self) -> bool:
