@@ -5,7 +5,7 @@ connections and the same ledger.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from coreops.errors import ExitCode
-from coreops.events import Emit, NodeFinished, Progress, RolloutPlanned
+from coreops.events import Emit, Event, NodeFinished, Progress, RolloutPlanned
 from coreops.upgrade.cluster.cluster import Cluster
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.cluster.world import World
@@ -28,7 +28,8 @@ from coreops.upgrade.runs import Log
 from coreops.upgrade.slots.gptprio import driver
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-STAGE_ONLY = replace(RULEBOOK, rules=(Rule("stage_only", "rollout", lambda s, node: "only staging was asked for"),))
+_ONLY_STAGING = "only staging was asked for"
+STAGE_ONLY = replace(RULEBOOK, rules=(Rule("stage_only", "rollout", lambda s, node: _ONLY_STAGING),))
 """Nobody's turn ever comes; staging needs none."""
 
 
@@ -91,7 +92,7 @@ class Conduct:
         only_stage = self.prepared.wishes.request.stage_only
         coordinator = Coordinator(stage.plan, STAGE_ONLY if only_stage else RULEBOOK)
         cluster = Cluster(self._world(stage))
-        rollout = Rollout(coordinator, cluster, self.log, emit)
+        rollout = Rollout(coordinator, cluster, self.log, _staged_is_well(emit) if only_stage else emit)
         signals.rollout = rollout
         cluster.keep_alive()
         try:
@@ -180,11 +181,22 @@ def _staged(coordinator: Coordinator) -> int:
     return 0 if others <= {Outcome.CURRENT, Outcome.DONE} else coordinator.exit_code
 
 
-def _without_ends(emit: Emit) -> Callable[[object], None]:
+def _staged_is_well(emit: Emit) -> Emit:
+    """Whom no turn came for has what was asked for."""
+
+    def pass_on(event: Event) -> None:
+        if isinstance(event, NodeFinished) and event.why == _ONLY_STAGING:
+            event = replace(event, state="staged", ok=True, why="")
+        emit(event)
+
+    return pass_on
+
+
+def _without_ends(emit: Emit) -> Emit:
     """A node's end in a round that is not the last is not its end."""
 
-    def pass_on(event: object) -> None:
+    def pass_on(event: Event) -> None:
         if not (isinstance(event, NodeFinished) and event.ok):
-            emit(event)  # type: ignore[arg-type]
+            emit(event)
 
     return pass_on
