@@ -187,6 +187,17 @@ def launch_again(run: str | None, manner: Manner, ask_become_pass: bool, *, star
     return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None))
 
 
+def take_over(run: str, inventory: Path, manner: Manner, ask_become_pass: bool) -> int:
+    """Go on with a run of which only the ledger knows. Refused by the ledger while that run gives signs of life."""
+    from dataclasses import replace
+
+    from coreops.cli._run import _ask_password
+    from coreops.upgrade.request import Request
+
+    request = Request(inventory=str(inventory), takes_over=(run,))
+    return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None))
+
+
 def ask_to_stop(run: Run) -> int:
     """Ask the living process to end, and wait until it has. Return its exit code as its log has it."""
     from coreops.errors import ExitCode

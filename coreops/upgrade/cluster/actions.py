@@ -30,7 +30,11 @@ def _survey(world: World, do: Do, note: str) -> Did:
 def _stage(world: World, do: Do, note: str) -> Did:
     if world.release is None or world.image is None:
         raise HostFailed("there is no image to stage", where=do.node)
-    world.nodes.run(do.node, world.driver.stage(world.release, world.image, _guard(do)))
+
+    def tell(done: int, total: int) -> None:
+        world.nodes.part_of(do.node, done, total)
+
+    world.nodes.run(do.node, world.driver.stage(world.release, world.image, _guard(do), tell))
     world.seen[do.node] = replace(world.seen[do.node], staged=world.release.sha256)
     return Did(do.node, do.serial)
 

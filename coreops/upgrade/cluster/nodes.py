@@ -70,6 +70,7 @@ class Nodes:
         self._engine = Engine(
             targets, self._pass_on, run=run, transport=transport, limit_rate=limit_rate, reconnect=0.0
         )
+        self._parts: dict[str, tuple[int, int]] = {}
         self._keep = len(self._targets) <= self._engine.forks
 
     def run(self, node: str, program: Program) -> None:
@@ -102,6 +103,11 @@ class Nodes:
                 self._engine.disconnect(node)
         return found
 
+    def part_of(self, node: str, done: int, total: int) -> None:
+        """What is sent to the node from now on is part of something of ``total`` bytes, of which ``done`` are there."""
+        self._parts[node] = (done, total)
+        self._emit(Progress(node, "stage", done, total))
+
     def hang_up(self, node: str) -> None:
         """End the connection, also under an exchange of another thread."""
         self._engine.disconnect(node)
@@ -126,5 +132,6 @@ class Nodes:
 
     def _pass_on(self, event: Event) -> None:
         """Of the engine's events only transfers mean something here."""
-        if isinstance(event, Progress):
-            self._emit(event)
+        if isinstance(event, Progress) and event.host in self._parts:
+            done, total = self._parts[event.host]
+            self._emit(replace(event, done=min(done + event.done, total), total=total))

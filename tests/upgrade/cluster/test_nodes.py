@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -80,11 +81,18 @@ def test_a_node_that_reboots_gets_short_attempts_until_it_is_back(nodes: MakeNod
     assert asked._engine.targets["n1"].connect_timeout == whole
 
 
-def test_of_the_engines_events_only_transfers_are_told(nodes: MakeNodes) -> None:
+def test_of_the_engines_events_only_transfers_are_told_as_parts_of_the_whole(nodes: MakeNodes, tmp_path: Path) -> None:
     told: list[Event] = []
-    blob = Blob.of(b"x" * (3 << 20))
-    nodes(told.append).ask("n1", [ShellStep(id="s", title="t", act='wc -c <"$blob1"', blobs=(blob,))])
+    path = tmp_path / "image"
+    path.write_bytes(b"x" * (3 << 20))
+    asked = nodes(told.append)
+    asked.part_of("n1", 5 << 20, 8 << 20)
+    asked.ask("n1", [ShellStep(id="s", title="t", act='wc -c <"$blob1"', blobs=(Blob.from_file(path),))])
     assert all(isinstance(event, Progress) for event in told)
+    done = [event.done for event in told if isinstance(event, Progress)]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (5 << 20, 8 << 20)
+    assert {event.total for event in told if isinstance(event, Progress)} == {8 << 20}
 
 
 class Announced:
