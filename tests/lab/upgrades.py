@@ -113,6 +113,7 @@ class Fleet:
 
     lab: Lab
     folder: Path
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     started: list[Run] = field(default_factory=list)
 
     @property
@@ -132,7 +133,13 @@ class Fleet:
     def coreops(self, *words: object, expect: int = 0, timeout: float = 240) -> str:
         """Run a command to its end; return all it printed."""
         done = subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=timeout, cwd=self.folder, check=False
+            self.command(*words),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder,
+            env=self.environment,
+            check=False,
         )
         said = done.stdout + done.stderr
         assert done.returncode == expect, f"exit {done.returncode}, expected {expect}: {words}\n{said}"
@@ -152,6 +159,7 @@ class Fleet:
             stdin=subprocess.DEVNULL,
             text=True,
             cwd=self.folder,
+            env=self.environment,
         )
         self.started.append(Run(process, self.folder, known))
         return self.started[-1]
@@ -328,6 +336,7 @@ def fleet(base: Path, letter: str) -> Iterator[Fleet]:
     try:
         made = Fleet(Lab.up(name, nodes=len(NODES), zones=3, inventory_folder=base / "inventory"), base)
         made.coreops("bootstrap", made.inventory)
+        made.environment["COREOPS_CACHE"] = str(base / "cache")  # nobody else's images
         made.coreops("channel", "init")
         made.settings()
         yield made
