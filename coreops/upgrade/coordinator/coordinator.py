@@ -144,7 +144,7 @@ class Coordinator:
         self._send(turn, turn.since)
 
     def _send(self, turn: Turn, at: float) -> None:
-        action = turn.left[0]
+        action, turn.asked = turn.left[0], at
         self._outbox.send(turn, at, "" if action in paths.WITHOUT_BOOT else turn.boot_id, self._detail(turn, action))
 
     def _detail(self, turn: Turn, action: Action) -> str:
@@ -242,7 +242,7 @@ class Coordinator:
         else:
             turn.samples += 1
             turn.well_since = now if turn.well_since < 0 else turn.well_since
-            if turn.samples >= policy.samples and now - turn.well_since >= policy.soak:
+            if turn.samples >= policy.samples and turn.asked - turn.well_since >= policy.soak:
                 self._next(turn)
             else:
                 self._send(turn, now + policy.patience.interval)
@@ -372,7 +372,7 @@ class Coordinator:
         s.canaries_left.discard(node)
         if outcome in FAILURES:
             s.failed.setdefault(node, turn.why)
-        s.count(node, outcome in DOWN or node in s.drained, f"{outcome.value}: {turn.why}")
+        s.count(node, outcome in DOWN or node in s.drained or not turn.seen, f"{outcome.value}: {turn.why}")
 
     def _stop(self, why: str) -> None:
         """Nothing new begins. Who has a turn is called off at the next gate, or goes on when it has rebooted."""

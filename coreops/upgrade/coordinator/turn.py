@@ -18,8 +18,8 @@ class Turn:
     serial: of the command that is under way, 0 for none. since: when the present action was first asked for; until:
     when patience with it ends. token: of the node's lease, 0 without. boot_id: the boot the next action is meant for;
     left_boot: the boot that a reboot was ordered in, "" when none was. half_done: something of us is on the node.
-    silent: its last word was none. well_since, samples: the unbroken row of good health samples. began: when the lease
-    was taken.
+    silent: its last word was none. asked: when the present try was sent. well_since, samples: the unbroken row of good
+    health samples. began: when the lease was taken.
     """
 
     node: str
@@ -38,6 +38,7 @@ class Turn:
     half_done: bool = False
     returning: bool = False
     silent: bool = False
+    asked: float = 0.0
     well_since: float = -1.0
     samples: int = 0
     began: float = 0.0

@@ -13,7 +13,11 @@ from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.plan import Plan
 from coreops.upgrade.protocol import Did, Do, Failed, Happening, LeaseLost, Stop, Tick
 from coreops.upgrade.rehearse.hands import LEDGER, Hands
+from coreops.upgrade.rehearse.images import NEVER
 from coreops.upgrade.rehearse.world import World
+
+HEARTBEAT = 60.0
+"""Seconds without a renewal after which a run counts as dead."""
 
 Make = Callable[[Plan], Coordinator]
 
@@ -30,7 +34,7 @@ class Controller:
 
     skew: what its wall clock is off by; lag: how far its monotonic clock is behind (it stood still in a suspend).
     doomed: it is killed in its next step, after so many of the commands that step gives. down: nodes whose last word
-    was none; unseen: nodes that have said nothing yet.
+    was none, and since when; unseen: nodes that have said nothing yet.
     """
 
     def __init__(self, world: World, hands: Hands, plan: Plan, make: Make, watcher: Watcher) -> None:
@@ -42,8 +46,9 @@ class Controller:
         self.over = False
         self.skew = self.lag = 0.0
         self.doomed: int | None = None
-        self.down: set[str] = set()
+        self.down: dict[str, float] = {}
         self.unseen = set(world.machines)
+        self._asleep_since = NEVER
         self._jump = (-1e9, 0.0)
         self._ledger: set[int] = set()
         self.on_step: list[Callable[[Controller], object]] = []
@@ -69,6 +74,11 @@ class Controller:
         self.world.say(f"run {self.run}: its clock jumps by {seconds:+.0f} s")
         self.skew += seconds
         self._jump = (self.world.now, seconds)
+
+    @property
+    def shows_life(self) -> bool:
+        """Does it still renew its leases?"""
+        return self.working and self.world.now - self._asleep_since < HEARTBEAT
 
     @property
     def refused(self) -> bool:
@@ -110,12 +120,13 @@ class Controller:
         """SIGSTOP, or the machine is suspended (then its monotonic clock stands still)."""
         self.world.say(f"run {self.run}: is suspended for {seconds:.0f} s")
         self.asleep = True
+        self._asleep_since = self.world.now
         self.world.at(seconds, self._awake, seconds if clock_stops else 0.0)
 
     def _awake(self, lost: float) -> None:
         """Before it believes anything it renews its leases: a process cannot know for how long it slept."""
         self.world.say(f"run {self.run}: wakes")
-        self.asleep = False
+        self.asleep, self._asleep_since = False, NEVER
         self.lag += lost
         self._backlog, backlog = [], self._backlog
         for happening in (*(h for h in backlog if isinstance(h, LeaseLost)), *backlog):
@@ -135,12 +146,13 @@ class Controller:
             if happening.serial in self._ledger:
                 self._ledger.discard(happening.serial)
                 return
-            self.down.discard(happening.node)
+            self.down.pop(happening.node, None)
             self.unseen.discard(happening.node)
         elif isinstance(happening, Failed):
-            silent = happening.kind in ("unreachable", "identity")
-            if silent and happening.serial not in self._ledger:
-                self.down.add(happening.node)
+            if happening.serial in self._ledger:
+                return
+            if happening.kind in ("unreachable", "identity"):
+                self.down.setdefault(happening.node, self.world.now)
 
     def _follow(self, commands: list[Do], node: str | None) -> None:
         for step in self.on_step:

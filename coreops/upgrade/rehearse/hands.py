@@ -37,6 +37,7 @@ class Witness(Protocol):
     def arrived(self, asker: Asker, do: Do, machine: Machine | None) -> None: ...
     def acted(self, asker: Asker, do: Do, machine: Machine) -> None: ...
     def sampled(self, asker: Asker, do: Do, machine: Machine, health: Health) -> None: ...
+    def ledger_silent(self, asker: Asker, do: Do) -> None: ...
     def lease_moved(self, name: str, before: Held | None) -> None: ...
 
 
@@ -53,6 +54,7 @@ class Hands:
         self.images = images
         self.witness = witness
         self.traps: dict[Action, list[Trap]] = {}
+        self.alive: Callable[[str], bool] = lambda run: False
         self.on_lost: Callable[[str, str, str], object] = lambda run, name, why: None
         self._acts: dict[Action, Callable[[Asker, Do, Machine], None]] = {
             Action.SURVEY: self._survey,
@@ -129,6 +131,7 @@ class Hands:
         world, store = self.world, self.world.store
         if not store.available or (not store.voters and machine is not None and not world.reachable(machine)):
             self.fail(asker, do, "etcd does not answer", "unreachable", world.durations.unanswered)
+            self.witness.ledger_silent(asker, do)
             return
         if do.action is Action.DENY:
             store.deny(do.detail)
@@ -136,7 +139,8 @@ class Hands:
             store.release(do.node, asker.run)
         else:
             before = store.leases.get(do.node)
-            held = store.acquire(do.node, asker.run, asker.plan.takes_over)
+            dead = frozenset(run for run in asker.plan.takes_over if not self.alive(run))
+            held = store.acquire(do.node, asker.run, dead)
             if held is not before:
                 self.witness.lease_moved(do.node, before)
                 if before is not None:
@@ -231,15 +235,19 @@ class Hands:
         self._deliver(asker, do, machine, boots, Did(do.node, do.serial))
 
     def _undrain(self, asker: Asker, do: Do, machine: Machine) -> None:
-        machine.ticket = None
-        self.world.at(
-            self.world.around(self.world.durations.undrain), self._undrained, asker, do, machine, machine.boots
-        )
+        delay = self.world.around(self.world.durations.undrain)
+        self.world.at(delay, self._undrained, asker, do, machine, machine.boots)
 
     def _undrained(self, asker: Asker, do: Do, machine: Machine, boots: int) -> None:
+        """What was stopped runs again; the ticket goes last."""
         if machine.boots == boots and machine.up:
             machine.drained = machine.drain_done = False
             self.witness.acted(asker, do, machine)
+        self.world.at(self.world.durations.command, self._finished, asker, do, machine, boots)
+
+    def _finished(self, asker: Asker, do: Do, machine: Machine, boots: int) -> None:
+        if machine.boots == boots and machine.up:
+            machine.ticket = None
         self._deliver(asker, do, machine, boots, Did(do.node, do.serial))
 
     def ticket(self, asker: Asker, machine: Machine) -> Ticket:

@@ -13,7 +13,8 @@ class Behaviour:
 
     boots: the kernel gets to the end; otherwise the firmware chooses again. slow: seconds longer than usual, either
     way. sshd, etcd: these come up. renames: the version the image was published under is the one it reports.
-    resets: seconds after coming up at which the node resets by itself. ill: spells of bad health, seconds after
+    resets: seconds after coming up at which the node resets by
+    itself, unless the slot is marked good by then. ill: spells of bad health, seconds after
     coming up. arrives: the image reads back as it was sent.
     """
 

@@ -79,7 +79,8 @@ class Invariants:
         self.gated: dict[tuple[str, str], float] = {}
         self.lost: dict[tuple[str, str], float] = {}
         self.denied_before: dict[str, bool] = {}
-        self.failures: dict[str, set[str]] = {}
+        self.failures: dict[str, dict[str, float]] = {}
+        self.unreleased: set[str] = set()
         self.done_at: dict[str, float] = {}
         world.on_boot.append(self._booted)
 
@@ -102,8 +103,8 @@ class Invariants:
             self._one_zone(controller, do.node)
             self.coming[controller.run, do.serial] = do.node
         elif do.action is Action.REBOOT:
-            self._max_unavailable(controller, do.node)
-            self._one_zone(controller, do.node)
+            if do.node not in self.down:
+                self._max_unavailable(controller, do.node)
             self._in_window(controller, do.node)
 
     def stepped(self, controller: Controller, node: str | None) -> None:
@@ -111,7 +112,7 @@ class Invariants:
         turns = controller.coordinator.turns
         if node is None and len(turns) > 50:
             return
-        failed = self.failures.setdefault(controller.run, set())
+        failed = self.failures.setdefault(controller.run, {})
         for name in turns if node is None else (node,):
             if name == ROLLOUT:
                 continue
@@ -120,7 +121,7 @@ class Invariants:
                 self._done_is_proven(name)
                 self.done_at.setdefault(name, self.world.now)
             elif outcome in FAILURES:
-                failed.add(name)
+                failed.setdefault(name, self.world.now)
 
     # What happens to nodes
 
@@ -162,6 +163,11 @@ class Invariants:
             node.row.last = now
             node.row.count += 1
 
+    def ledger_silent(self, asker: Asker, do: Do) -> None:
+        """A lease could not be given back; the run says so, and it stays."""
+        if do.action is Action.RELEASE:
+            self.unreleased.add(do.node)
+
     def lease_moved(self, name: str, before: Held | None) -> None:
         """A lease went to somebody else, or was released by force."""
         if before is not None:
@@ -176,8 +182,10 @@ class Invariants:
     # I1
 
     def _unavailable(self, controller: Controller, node: str) -> set[str]:
-        """Truly disrupted by anybody's rollout, or not known to this controller to be up; and the node itself."""
-        return {*self.down, *self.coming.values(), *controller.down, *controller.unseen, node}
+        """Truly disrupted by anybody's rollout, or not known to this controller to be up at the gate; and the node."""
+        known = self.gated.get((controller.run, node), 0.0)
+        silent = (name for name, since in controller.down.items() if since < known)
+        return {*self.down, *self.coming.values(), *silent, *controller.unseen, node}
 
     def _max_unavailable(self, controller: Controller, node: str) -> None:
         allowed = self.plan.policy.max_unavailable
@@ -204,13 +212,13 @@ class Invariants:
                 raise self.broken("I2 quorum", f"{name} is the only member and goes down")
             return
         known = self._last_gate(asker, name)
-        up = {one for one in store.voters if one in store.serving or self.world.went_at.get(one, -1.0) > known}
+        up = {one for one in store.voters if one in store.serving or self.world.went_at.get(one, -1.0) >= known}
         if len(up - {name}) < store.needed:
             raise self.broken("I2 quorum", f"{name} goes down, only {sorted(up - {name})} of {len(store.voters)} serve")
 
     def _leader_has_moved(self, asker: Asker, machine: Machine) -> None:
         store, name = self.world.store, machine.name
-        if store.leader != name or len(store.serving) < 2 or self.world.led_at > self._last_gate(asker, name):
+        if store.leader != name or len(store.serving) < 2 or self.world.led_at >= self._last_gate(asker, name):
             return
         raise self.broken("I2 leader", f"{name} goes down while it leads and could have handed over")
 
@@ -219,7 +227,7 @@ class Invariants:
 
     def _leader_last(self, controller: Controller, node: str) -> None:
         canary = any(one.canary for one in self.plan.nodes if one.name == node)
-        if canary or self.world.store.leader != node or self.world.led_at > self._last_gate(controller, node):
+        if canary or self.world.store.leader != node or self.world.led_at >= self._last_gate(controller, node):
             return
         turns = controller.coordinator.turns
         left = [n for n in self.world.store.voters if n != node and n in turns and turns[n].outcome is None]
@@ -296,7 +304,8 @@ class Invariants:
     # Policy
 
     def _failure_budget(self, controller: Controller, node: str) -> None:
-        failed = self.failures.get(controller.run, set())
+        known = self.gated.get((controller.run, node), 0.0)
+        failed = [name for name, when in self.failures.get(controller.run, {}).items() if when < known]
         if len(failed) > self.plan.policy.max_failures:
             raise self.broken("failure budget", f"{node} is begun after {sorted(failed)} failed")
 
@@ -340,11 +349,11 @@ class Invariants:
                 continue
             if machine.drained:
                 raise self.broken("I8 cordon", f"{name} is still drained ({outcomes[name]})")
-            if machine.ticket or not machine.here.successful:
+            if machine.ticket or (machine.version == self.plan.version and not machine.here.successful):
                 stage = machine.ticket.stage if machine.ticket else f"slot {SLOTS[machine.booted]} not proven"
                 raise self.broken("I7 converges", f"{name} is half done ({outcomes[name]}): {stage}")
         kept = (Outcome.LOST, Outcome.UNREACHABLE)
-        ours = ((n, h) for n, h in self.world.store.leases.items() if h.run in self.denied_before)
-        held = {n: h for n, h in ours if outcomes.get(n) not in kept}
+        ours = ((n, h) for n, h in self.world.store.leases.items() if h.run == controller.run)
+        held = {n: h for n, h in ours if outcomes.get(n) not in kept and n not in self.unreleased}
         if held:
             raise self.broken("I7 converges", f"leases are left: {held}")

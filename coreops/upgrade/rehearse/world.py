@@ -158,7 +158,7 @@ class World:
             self.at(behaviour.resets, self._resets, machine, coming)
 
     def _resets(self, machine: Machine, coming: int) -> None:
-        if coming == machine.coming:
+        if coming == machine.coming and not machine.here.successful:
             self.reset(machine, "by itself")
 
     # etcd

@@ -13,11 +13,16 @@ from coreops.upgrade.rehearse.simulation import Simulation
 def window_closes(sim: Simulation) -> None:
     """Windows are the scenario's; here a turn takes so long that they matter."""
 
+    slowed: set[tuple[str, int]] = set()
+
     def slow(asker: Asker, do: Do, machine: Machine | None) -> bool:
+        if (asker.run, do.serial) in slowed:
+            return False
+        slowed.add((asker.run, do.serial))
         sim.world.at(sim.rng.uniform(30.0, 100.0), sim.hands.arrive, asker, do)
         return True
 
-    sim.trap(Action.DRAIN, slow, times=3)
+    sim.trap(Action.DRAIN, slow, times=6)
 
 
 def hook_fails(sim: Simulation) -> None:
