@@ -21,14 +21,16 @@ from tests.upgrade.slots.machine import Machine, pack
 from tests.upgrade.slots.test_gptprio import MACHINES, MachineRig
 
 WRITERS = ("sgdisk", "sfdisk", "cgpt", "dd", "sync", "mv", "rm")
-# Counts calls that write; at the chosen one the whole process group dies, as in a power cut.
+# Counts calls that write; at the chosen one the whole process group dies, as in a power cut. Two calls at the same
+# moment may count as one.
 _FUSE = """\
 case "{name} $*" in
   sgdisk*-A* | sfdisk*--part-attrs* | cgpt*add* | dd*of=* | sync* | mv* | rm*) ;;
   *) exec {real} "$@" ;;
 esac
+n=''
 read -r n </shims/fuse && n=$((n - 1)) && echo "$n" >/shims/fuse
-[ "$n" -ne 0 ] || kill -KILL 0
+[ "$n" != 0 ] || kill -KILL 0
 exec {real} "$@"
 """
 

@@ -10,10 +10,10 @@ take_lock
 # read_back FILE SIZE SHA256
 read_back() {
   blockdev --flushbufs "$1" 2>/dev/null || dd if="$1" iflag=nocache count=0 2>/dev/null
-  found=$(dd if="$1" bs=1048576 count="$2" iflag=count_bytes,fullblock 2>/dev/null | sha256sum)
-  [ "${found%% *}" = "$3" ] && return
+  found=$(dd if="$1" bs=1048576 count="$2" iflag=count_bytes,fullblock 2>/dev/null | digest)
+  [ "$found" = "$3" ] && return
   forget "$folder/staging"
-  fail "what was read back from $1 is not what was sent (SHA-256 ${found%% *}, not $3): the disk may be failing, or something else writes to it"
+  fail "what was read back from $1 is not what was sent (SHA-256 $found, not $3): the disk may be failing, or something else writes to it"
 }
 read_back "$dev_of_passive" "$USR_SIZE" "$USR_SHA256"
 found=$(version_in "$dev_of_passive") # nothing, when the running kernel cannot read the new file system

@@ -16,8 +16,18 @@ unpack() {
   esac
 }
 # put: stdin to $into, from $offset on; its last words are how many bytes. "$@": more operands for dd.
-put() { exec dd of="$into" bs=262144 seek="$offset" oflag=seek_bytes conv=notrunc,fsync "$@"; }
+put() { exec dd of="$into" bs=262144 seek="$offset" oflag=seek_bytes conv=notrunc "$@"; }
+# settle: put what was written on the disk, then note it. Runs beside the next frames' arrival.
+settle() {
+  dd if=/dev/null of="$into" conv=notrunc,fsync status=none || return
+  echo "$SHA256 $label_of_passive $at ." >"$folder/staging"
+}
+settled() {
+  [ -z "$settling" ] || wait "$settling" || fail "the disk does not take what was written to $into, or $folder is full: look at the node's kernel log"
+  settling=''
+}
 
+settling=''
 usr_frames=$(((USR_SIZE + FRAME - 1) / FRAME))
 at=$FROM
 # shellcheck disable=SC2086 # numbers
@@ -53,5 +63,8 @@ $want bytes "*) ;;
       fail "bytes $offset to $((offset + want)) of the release could not be written to $into: $(printf %s "$said" | tr '\n' ' ')"
       ;;
   esac
-  echo "$SHA256 $label_of_passive $at ." >"$folder/staging" || fail "cannot write $folder/staging: is the disk full?"
+  settled
+  settle &
+  settling=$!
 done
+settled
