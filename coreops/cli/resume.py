@@ -34,7 +34,7 @@ def resume(
 
     Nothing is remembered that can be read: every node is looked at anew, its ticket says what was under way. Leases of
     the run that ended are taken over; those of anybody else are not. A run of another machine needs its inventory, and
-    goes to what the channel has now.
+    goes to the release it was on the way to, or else to what the channel has now.
     """
     from coreops.cli._rollout import Manner, launch_again, take_over
 

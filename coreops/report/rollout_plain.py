@@ -37,6 +37,9 @@ class RolloutPlain:
                     yield self._style.paint("bold", f"round {number} of {rounds}: {one_line(version)}")
             case ev.NodePhase() if not self._quiet or event.note:
                 yield self._line(event.host, event.phase, "running", _what(event.slot, event.version, event.note))
+            case ev.NodeFinished() if not self._quiet:
+                color = "done" if event.ok else "failed"
+                yield self._line(event.host, event.state, color, _what(event.slot, event.version, event.why))
             case ev.StoreHealth() if not self._quiet:
                 text = f"{event.healthy} of {event.voters} members healthy, leader {clean(event.leader) or 'unknown'}"
                 yield self._line("etcd", "", "ok" if event.healthy == event.voters else "failed", text)

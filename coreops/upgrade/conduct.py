@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from coreops.errors import ExitCode
-from coreops.events import Emit, Event, NodeFinished, Progress, RolloutPlanned
+from coreops.events import Emit, Event, NodeFinished, NodePhase, Progress, RolloutPlanned
 from coreops.upgrade.cluster.cluster import Cluster
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.cluster.world import World
@@ -196,7 +196,8 @@ def _without_ends(emit: Emit) -> Emit:
     """A node's end in a round that is not the last is not its end."""
 
     def pass_on(event: Event) -> None:
-        if not (isinstance(event, NodeFinished) and event.ok):
-            emit(event)
+        if isinstance(event, NodeFinished) and event.ok:
+            event = NodePhase(event.host, "waiting", event.slot, event.version, "for the next round")
+        emit(event)
 
     return pass_on

@@ -172,9 +172,12 @@ def _upgrades(
     repository, request = wishes.repository, wishes.request
     assert repository is not None
 
+    left = {one.ticket.version for one in seen.values() if one.ticket and one.ticket.run in request.takes_over}
+    version = request.version or (left.pop() if len(left) == 1 else "")
+
     def target(board: str) -> Release:
-        if request.version:
-            return repository.version(request.version, board)
+        if version:
+            return repository.version(version, board)
         return repository.release(wishes.settings.channel or "", board)
 
     made = rounds.upgrades(hosts, seen, target, repository.releases(), allow_downgrade=request.allow_downgrade)

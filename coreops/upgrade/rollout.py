@@ -126,14 +126,20 @@ class Rollout:
         self._log.tell(self._state)
 
     def _note(self, node: str, said: str = "") -> None:
-        """Tell of a phase that is new, or of a failure in it."""
+        """Tell of a phase that is new, of a failure in it, of the end."""
         turn = self._coordinator.turns.get(node)
-        if turn is None or (self._phases.get(node) == turn.phase and not said):
+        if turn is None or (self._phases.get(node) == turn.phase and (not said or turn.outcome is not None)):
             return
         self._phases[node] = turn.phase
         seen = self._cluster.seen.get(node)
         slot, version = (seen.slot, seen.version) if seen else ("", "")
-        self._emit(NodePhase(node, turn.phase, slot, version, said))
+        if turn.outcome is None:
+            self._emit(NodePhase(node, turn.phase, slot, version, said))
+            return
+        why = turn.why
+        if turn.outcome is Outcome.ROLLED_BACK:  # where it is now is told; what the matter was is not
+            why = self._coordinator.situation.failed.get(node, why)
+        self._emit(NodeFinished(node, turn.outcome.value, turn.outcome in WELL, slot, version, why))
 
     def _note_store(self, store: StoreView) -> None:
         if store != self._store:
@@ -146,11 +152,6 @@ class Rollout:
         return {"over": self._coordinator.over, "nodes": nodes}
 
     def _finish(self) -> None:
-        for node, outcome in self._coordinator.outcomes.items():
-            seen = self._cluster.seen.get(node)
-            slot, version = (seen.slot, seen.version) if seen else ("", "")
-            why = self._coordinator.turns[node].why
-            if outcome is Outcome.ROLLED_BACK:  # where it is now is told; what the matter was is not
-                why = self._coordinator.situation.failed.get(node, why)
-            self._emit(NodeFinished(node, outcome.value, outcome in WELL, slot, version, why))
+        for node in self._coordinator.turns:
+            self._note(node)
         self._log.tell(self._state, now=True)

@@ -189,3 +189,11 @@ def test_later_rounds_start_from_where_earlier_ones_end(make: Make, monkeypatch:
     assert "round 1 of 2: upgrade to 1.1.0" in said
     assert "1.0.0 in USR-A  canary" in said
     assert "1.1.0  canary" in said.partition("round 2 of 2")[2]
+
+
+def test_a_run_of_another_machine_goes_where_its_tickets_point(make: Make) -> None:
+    ticket = Ticket(run="r0", version="1.2.0", sha256=ALL[2].sha256, slot="USR-B", boot_id="b1", stage="activated")
+    hosts = {"n1": seen("1.0.0", ticket=ticket), "n2": seen("1.0.0")}
+    assert make(hosts, takes_over=("r0",)).stages[-1].plan.version == "1.2.0"
+    with pytest.raises(RefusedError, match="older than"):
+        make(hosts)
