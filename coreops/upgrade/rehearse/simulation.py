@@ -154,15 +154,17 @@ class Simulation:
 
     # The history
 
-    def run(self) -> Ending:
-        """From the beginning to the end."""
+    def run(self, *, settle: bool = True) -> Ending:
+        """From the beginning to the end; without ``settle`` only until the runs are over."""
         self.start()
         self._play()
         told = self._last_words()
         seconds = self.world.now
         stopped = next((c.coordinator.situation.stopped for c in self.controllers if c.over), "")
         first = dict(told)
-        if not all(outcome in WELL for outcome in told.values()) or any(not c.over for c in self.controllers):
+        if settle and (
+            any(outcome not in WELL for outcome in told.values()) or any(not c.over for c in self.controllers)
+        ):
             told = self._settle()
         return Ending(
             seconds=seconds,
