@@ -16,6 +16,8 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "cpu": ("CPU s", "{:.2f}"),
     "memory": ("MiB", "{:.0f}"),
     "cpu_ms_per_host": ("CPU ms a host", "{:.1f}"),
+    "rate": ("MiB/s", "{:.0f}"),
+    "of_ssh": ("x ssh", "{:.2f}"),
     "round_trips": ("round trips", "{}"),
     "bytes_up": ("bytes up", "{}"),
     "bytes_down": ("bytes down", "{}"),
