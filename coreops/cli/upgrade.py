@@ -131,5 +131,5 @@ def upgrade(
     if rehearse or seed is not None:
         from coreops.cli._rehearse import rehearse as play
 
-        return play(request, manner, runs=rehearse or 1, seed=seed, nodes=nodes)
+        return play(request, manner, runs=rehearse, seed=seed, nodes=nodes)
     return launch(request, manner)

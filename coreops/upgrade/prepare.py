@@ -81,14 +81,17 @@ class Prepared:
         return {host: look.seen for host, look in self.looks.items() if look.seen is not None}
 
 
-def read(request: Request, emit: Emit) -> Wishes:
-    """Read inventory, settings, hooks and channel. Raises InputError, RefusedError; nothing was touched."""
+def read(request: Request, emit: Emit, *, channel: bool = True) -> Wishes:
+    """Read inventory, settings, hooks and (unless ``channel`` is False) the channel.
+
+    Raises InputError, RefusedError; nothing was touched.
+    """
     fleet = fleets.read(Path(request.inventory), request.limit, request.connection)
     playbook = Path(request.playbook) if request.playbook else default_path()
     hooks = Hooks.load(playbook, fleet.inventory, emit=emit)
     settings = wanted.read(fleet.inventory, fleet.chosen, request.flags, hooks)
     _known_zones(request, settings)
-    repository = None if request.kind == "rollback" else _repository(settings)
+    repository = _repository(settings) if channel and request.kind == "upgrade" else None
     if repository is not None and not request.version:
         _known_channel(repository, settings)
     return Wishes(
@@ -123,6 +126,19 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
         made = _upgrades(wishes, hosts, found, denied)
     stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store, found), release=one.release) for one in made)
     return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
+
+
+def imagine(wishes: Wishes) -> Plan:
+    """The plan for a rehearsal: every chosen host runs an older release, nobody leads the store yet."""
+    fleet, own = wishes.fleet, wishes.settings.hosts
+    hosts = [host for host in fleet.chosen if not own[host].excluded]
+    if not hosts:
+        raise InputError("there is no host to rehearse with", where=wishes.request.inventory)
+    standing = [Standing(name=h, zone=own[h].zone, member=h in fleet.members, chosen=own[h].canary) for h in hosts]
+    policy = _policy(wishes, hosts)
+    nodes = order(standing, policy.canaries)
+    version = wishes.request.version or "next"
+    return Plan(run="rehearsal", version=version, sha256="rehearsed", nodes=nodes, policy=policy)
 
 
 def _known_zones(request: Request, settings: Settings) -> None:

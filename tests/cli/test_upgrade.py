@@ -122,3 +122,20 @@ def test_rates_are_read() -> None:
     for text in ("0", "-1", "M", "1.5M"):
         with pytest.raises(InputError):
             rate(text)
+
+
+def test_a_rehearsal_reaches_nobody_and_is_the_same_every_time(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--rehearse", "3", "--nodes", "20", "--max-unavailable", "10%", "--report", "out.html")
+    assert upgrade(*flags, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["runs"], found["nodes"]) == (3, 20)
+    assert upgrade(*flags) == 0
+    assert "3 rollouts of 20 nodes" in capsys.readouterr().out
+    assert "<script" not in (work / "out.html").read_text()
+    assert upgrade("--seed", "7") == 0
+    once = capsys.readouterr().out
+    assert upgrade("--seed", "7", "--repository", "nowhere") == 0, "no channel is needed to rehearse"
+    assert [line.split()[1:] for line in capsys.readouterr().out.splitlines()[:9]] == [
+        line.split()[1:] for line in once.splitlines()[:9]
+    ]
+    assert not list(work.glob(".coreops/runs/*"))
