@@ -11,7 +11,7 @@ from coreops.errors import InputError
 from coreops.model import Position
 
 _IGNORED_NAMES = re.compile(
-    r"\..*|host_vars|group_vars|vars_plugins|known_hosts.*|ssh_config|pki|keys|id_[a-z0-9]+|.*\.lock\.ya?ml"
+    r"\..*|host_vars|group_vars|vars_plugins|known_hosts.*|ssh_config|pki|keys|id_[a-z0-9]+|.*\.lock\.ya?ml|(?:.*[-_.])?root\.json"
     r"|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry|lock|log|pub|pem|key|crt|csr|tmp"
     r"|deb|tar|tgz|txz|tbz2?|tzst|gz|xz|bz2|zst|lz4|zip|7z|iso|img|raw|qcow2|sha(?:1|256|512)(?:sums?)?|asc|sig))"
 )

@@ -30,6 +30,7 @@ def test_a_folder_is_read_in_name_order_without_what_is_no_inventory(tmp_path: P
                 ["a.md", "a~", "a.bak", "ansible.cfg", "id_ed25519", "k.pem", "k.pub", "x.lock", ".x"], junk
             ),
             "artifacts.lock.yml": junk,
+            **dict.fromkeys(["root.json", "1.root.json", "prod-root.json"], junk),
             "ssh_config": junk,
             "key": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
             "id": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
