@@ -6,6 +6,7 @@ The rig is a node with release 1.0.0 in its only good slot, switched on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -123,9 +124,7 @@ class SlotConformance:
             done(rig, rig.driver.mark_good(guard(rig)))
             seen = survey(rig)
             assert (seen.good, seen.fallback, seen.next) == (True, True, ticket.slot)
-            assert seen.ticket is not None
-            assert (seen.ticket.stage, seen.ticket.boot_id) == ("good", seen.boot_id)
-            assert seen.ticket.failed_units == ticket.failed_units
+            assert seen.ticket == replace(ticket, stage="good")
         for _ in range(2):
             done(rig, rig.driver.finish(guard(rig)))
             assert survey(rig).ticket is None

@@ -102,9 +102,10 @@ require_passive() {
 # ticket_says KEY: a word from the ticket. It is JSON with one key a line.
 ticket_says() { sed -n "s/^ *\"$1\": \"\(.*\)\",\{0,1\}\$/\1/p" "$folder/ticket" 2>/dev/null; }
 
-# mark_ticket STAGE: the ticket tells of this boot from now on.
+# mark_ticket STAGE: the ticket tells of this boot from now on; a good one still tells of the boot that was left for it.
 mark_ticket() {
-  read -r boot </proc/sys/kernel/random/boot_id
+  boot=$(ticket_says boot_id)
+  [ "$1" = good ] || read -r boot </proc/sys/kernel/random/boot_id
   [ "$(ticket_says stage) $(ticket_says boot_id)" != "$1 $boot" ] || return 0
   sed "s/^\( *\"stage\": \)\"[^\"]*\"/\1\"$1\"/; s/^\( *\"boot_id\": \)\"[^\"]*\"/\1\"$boot\"/" "$folder/ticket" \
     | keep "$folder/ticket" || fail "cannot write $folder/ticket: is the disk full?"
