@@ -153,6 +153,8 @@ class Controller:
                 return
             if happening.kind in ("unreachable", "identity"):
                 self.down.setdefault(happening.node, self.world.now)
+            else:
+                self.down.pop(happening.node, None)
 
     def _follow(self, commands: list[Do], node: str | None) -> None:
         for step in self.on_step:

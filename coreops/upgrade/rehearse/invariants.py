@@ -20,7 +20,7 @@ from coreops.upgrade.rehearse.machine import SLOTS, Machine
 from coreops.upgrade.rehearse.store import Held
 from coreops.upgrade.rehearse.world import World
 
-FRESH = 60.0
+FRESH = 20.0
 """How old, in seconds, what a gate showed may be when a reboot rests on it."""
 RENEWAL = 15.0
 """A controller learns within this time that it lost a lease."""
@@ -81,6 +81,8 @@ class Invariants:
         self.denied_before: dict[str, bool] = {}
         self.failures: dict[str, dict[str, float]] = {}
         self.unreleased: set[str] = set()
+        self.ids: dict[tuple[str, str], str] = {}
+        self.leading: set[tuple[str, str]] = set()
         self.done_at: dict[str, float] = {}
         world.on_boot.append(self._booted)
 
@@ -102,6 +104,8 @@ class Invariants:
             self._max_unavailable(controller, do.node)
             self._one_zone(controller, do.node)
             self.coming[controller.run, do.serial] = do.node
+        elif do.action is Action.LEASE:
+            self.leading.discard((controller.run, do.node))
         elif do.action is Action.REBOOT:
             if do.node not in self.down:
                 self._max_unavailable(controller, do.node)
@@ -131,6 +135,7 @@ class Invariants:
 
     def acted(self, asker: Asker, do: Do, machine: Machine) -> None:
         """Called after the act, but before a slot is written and before a node goes down."""
+        self._same_machine(asker, machine)
         match do.action:
             case Action.STAGE:
                 self._good_slot_is_kept(machine, machine.here.known_good)
@@ -151,10 +156,15 @@ class Invariants:
             case _:
                 self._good_slot_is_kept(machine)
 
+    def looked(self, asker: Asker, machine: Machine) -> None:
+        self.ids.setdefault((asker.run, machine.name), machine.machine_id)
+
     def sampled(self, asker: Asker, do: Do, machine: Machine, health: Health) -> None:
         now, node = self.world.now, self.nodes[machine.name]
         if do.action is Action.GATE:
             self.gated[asker.run, machine.name] = now
+            if machine.name == self.world.store.leader:
+                self.leading.add((asker.run, machine.name))
         elif health.verdict != "ok":
             node.row = None
         elif node.row is None or node.row.boot_id != machine.boot_id:
@@ -226,8 +236,9 @@ class Invariants:
         return max(self.gated.get((asker.run, name), -1e9), self.world.now - FRESH)
 
     def _leader_last(self, controller: Controller, node: str) -> None:
+        """Who led when its turn began goes after the others, also when it has handed over since. Canaries may go."""
         canary = any(one.canary for one in self.plan.nodes if one.name == node)
-        if canary or self.world.store.leader != node or self.world.led_at >= self._last_gate(controller, node):
+        if canary or (controller.run, node) not in self.leading:
             return
         turns = controller.coordinator.turns
         left = [n for n in self.world.store.voters if n != node and n in turns and turns[n].outcome is None]
@@ -291,6 +302,10 @@ class Invariants:
         if missing and node.version != self.plan.version:
             raise self.broken("I5 proof", f"{name} is called done without: {', '.join(missing)}")
 
+    def _same_machine(self, asker: Asker, machine: Machine) -> None:
+        if self.ids.get((asker.run, machine.name), machine.machine_id) != machine.machine_id:
+            raise self.broken("same machine", f"another machine answers for {machine.name}, and is changed")
+
     # I6, I7
 
     def _denied_is_not_begun(self, controller: Controller, node: str) -> None:
@@ -326,7 +341,7 @@ class Invariants:
     # At the end
 
     def ended(self, controller: Controller) -> None:
-        """I9: a run that is over names every node, once, and truly."""
+        """I9: a run that is over names every node, once, and truly; and it has given back what it does not need."""
         outcomes = controller.coordinator.outcomes
         missing = sorted(self.world.machines.keys() - outcomes.keys())
         if missing:
@@ -335,6 +350,9 @@ class Invariants:
             runs = self.world.machines[name].version == self.plan.version
             if outcome in WELL and not runs and self.nodes[name].version != self.plan.version:
                 raise self.broken("I9 every node", f"{name} is called {outcome}, but runs another version")
+            held = self.world.store.leases.get(name)
+            if outcome in WELL and held and held.run == controller.run and name not in self.unreleased:
+                raise self.broken("I7 converges", f"{name} is {outcome}, and its lease is kept")
             if outcome is Outcome.ROLLED_BACK and self.plan.sha256 and self.plan.version not in self.world.store.denied:
                 raise self.broken("I6 denied", f"{name} was rolled back, but {self.plan.version} is not denied")
 
@@ -352,8 +370,3 @@ class Invariants:
             if machine.ticket or (machine.version == self.plan.version and not machine.here.successful):
                 stage = machine.ticket.stage if machine.ticket else f"slot {SLOTS[machine.booted]} not proven"
                 raise self.broken("I7 converges", f"{name} is half done ({outcomes[name]}): {stage}")
-        kept = (Outcome.LOST, Outcome.UNREACHABLE)
-        ours = ((n, h) for n, h in self.world.store.leases.items() if h.run == controller.run)
-        held = {n: h for n, h in ours if outcomes.get(n) not in kept and n not in self.unreleased}
-        if held:
-            raise self.broken("I7 converges", f"leases are left: {held}")

@@ -14,6 +14,8 @@ from coreops.upgrade.rehearse.images import Image
 
 BOARD = "amd64-usr"
 SLOTS = ("A", "B")
+STRANGER = "id-stranger"
+"""The machine-id of a machine that is none of ours."""
 
 
 class Slot:

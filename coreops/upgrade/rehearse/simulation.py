@@ -17,7 +17,7 @@ from coreops.upgrade.protocol import Action, Do
 from coreops.upgrade.rehearse.controller import Controller, Make
 from coreops.upgrade.rehearse.hands import Asker, Hands
 from coreops.upgrade.rehearse.invariants import Invariants
-from coreops.upgrade.rehearse.machine import Machine
+from coreops.upgrade.rehearse.machine import STRANGER, Machine
 from coreops.upgrade.rehearse.scenario import Scenario
 from coreops.upgrade.rehearse.world import World
 
@@ -228,7 +228,8 @@ class Simulation:
             self.world.heal(machine)
             self.world.revive(machine)
             machine.host_key = machine.sudo = True
-            machine.machine_id = f"id-{machine.name}"
+            if machine.machine_id == STRANGER:
+                machine.machine_id = f"id-{machine.name}"
             if machine.up and not machine.sshd:
                 self.world.reset(machine, "the operator switches it off and on")
         self._rest(1800.0)

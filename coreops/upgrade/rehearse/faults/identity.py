@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coreops.upgrade.rehearse.controller import Controller
 from coreops.upgrade.rehearse.faults.fault import Fault
-from coreops.upgrade.rehearse.machine import Machine
+from coreops.upgrade.rehearse.machine import STRANGER, Machine
 from coreops.upgrade.rehearse.simulation import Simulation
 
 
@@ -32,7 +32,7 @@ def other_machine(sim: Simulation) -> None:
 
     def change(machine: Machine, commanded: bool) -> None:
         if machine is chosen and commanded and not sim.calm:
-            machine.machine_id = "id-stranger"
+            machine.machine_id = STRANGER
 
     sim.world.on_boot.append(change)
 

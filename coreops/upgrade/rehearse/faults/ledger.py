@@ -95,6 +95,7 @@ def grant_lost(sim: Simulation) -> None:
 def release_fails(sim: Simulation) -> None:
     def fail(asker: Asker, do: Do, machine: Machine | None) -> bool:
         sim.hands.fail(asker, do, "no answer", sim.rng.choice(("failed", "unreachable")), 5.0)
+        sim.invariants.ledger_silent(asker, do)
         return True
 
     sim.trap(Action.RELEASE, fail, times=sim.rng.choice((1, 3, 40)), skip=sim.rng.randint(0, 3))

@@ -7,7 +7,7 @@ from coreops.upgrade.rehearse.controller import Controller
 from coreops.upgrade.rehearse.faults.fault import Fault
 from coreops.upgrade.rehearse.hands import Asker
 from coreops.upgrade.rehearse.images import BAD, Image
-from coreops.upgrade.rehearse.machine import Machine
+from coreops.upgrade.rehearse.machine import Machine, Slot
 from coreops.upgrade.rehearse.simulation import Simulation
 
 
@@ -59,7 +59,17 @@ def damaged_table(sim: Simulation) -> None:
     sim.node().blockers = ("the primary partition table is damaged",)
 
 
+def not_marked_good(sim: Simulation) -> None:
+    """Somebody booted another release and nobody called it good: the passive slot is the only one that is."""
+    machine = sim.node()
+    if sim.plan.sha256 and machine.other.image is None:
+        machine.slots[1] = Slot(Image("1.0.5", "unknown"), 2, 0, False)
+        machine.booted = sim.invariants.nodes[machine.name].slot = 1
+        sim.invariants.nodes[machine.name].version = machine.version
+
+
 FAULTS = (
+    Fault("slot not marked good", (33,), "a node runs a release that nobody called good", not_marked_good),
     Fault("stage fails", (18,), "no space, or an I/O error in the passive slot", stage_fails),
     Fault("arrives broken", (19,), "the slot does not read back as it was sent", arrives_broken),
     Fault("line drops while staging", (23,), "the connection breaks in the middle of the image", line_drops),
