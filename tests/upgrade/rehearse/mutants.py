@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from coreops.upgrade.coordinator import Coordinator, Rulebook, coordinator
 from coreops.upgrade.coordinator.outcome import Outcome
 from coreops.upgrade.coordinator.paths import FALLBACKS, PATHS, Fallback, Path
-from coreops.upgrade.coordinator.place import LANDED, Place, another_boot, right_slot, right_version
+from coreops.upgrade.coordinator.place import Place, another_boot, right_slot
 from coreops.upgrade.coordinator.rules import RULES
 from coreops.upgrade.plan import Plan
-from coreops.upgrade.protocol import ROLLOUT, Action, Do
+from coreops.upgrade.protocol import Action
 from coreops.upgrade.rehearse.controller import Make
 
 
