@@ -40,8 +40,8 @@ def _overhead(lab: UpgradeLab, rounds: int) -> list[Row]:
             for name, value in {**turn, "around": rest / len(turns)}.items():
                 costs[name].append(value)
             costs["overhead"].append(turn["turn"] - turn["own"] - SOAK + rest / len(turns))
-            shown = {**turn, "around": rest, "overhead": costs["overhead"][-1]}
-            say(f"upgrade to {version}: {', '.join(f'{name} {value:.2f}' for name, value in shown.items())}")
+            told = {**turn, "around": rest, "overhead": costs["overhead"][-1]}
+            say(f"upgrade to {version}: {', '.join(f'{name} {value:.2f}' for name, value in told.items())}")
     title = f"upgrade of 3 nodes, soak {SOAK:g} s, a node"
     count = {"rounds": rounds}
     names = {

@@ -23,6 +23,12 @@ class Patience:
     health: float = 600.0
     interval: float = 2.0
 
+    def pause(self, waited: float) -> float:
+        """Seconds until the next try of what was first tried so long ago: at most ``interval``, and short at first, so
+        that what is ready soon is seen soon.
+        """
+        return min(self.interval, max(self.interval, waited) / 8)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -45,6 +51,11 @@ class Policy:
     wait_for_window: bool = False
     hooks: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
+
+    def next_sample(self, now: float, well_since: float) -> float:
+        """When health is to be looked at again: when the soak ends, if that is sooner than after an interval."""
+        soaked, later = well_since + self.soak, now + self.patience.interval
+        return min(later, soaked) if soaked > now else later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

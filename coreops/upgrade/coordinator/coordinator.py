@@ -242,10 +242,10 @@ class Coordinator:
         else:
             turn.samples += 1
             turn.well_since = now if turn.well_since < 0 else turn.well_since
-            if turn.samples >= policy.samples and turn.asked - turn.well_since >= policy.soak:
+            if turn.samples >= policy.samples and turn.asked >= turn.well_since + policy.soak:
                 self._next(turn)
             else:
-                self._send(turn, now + policy.patience.interval)
+                self._send(turn, policy.next_sample(now, turn.well_since))
 
     def _at_gate(self, turn: Turn, health: Health) -> None:
         """May it go down now? On the way back to the old slot only the store has a say."""
@@ -296,8 +296,9 @@ class Coordinator:
         """Try the same once more, as long as patience lasts."""
         turn.why = why
         turn.well_since, turn.samples = -1.0, 0
-        at = self.situation.now + self.plan.policy.patience.interval
-        if at < turn.until:
+        now, patience = self.situation.now, self.plan.policy.patience
+        at = now + patience.pause(now - turn.since)
+        if at + patience.interval <= turn.until:
             self._send(turn, at)
         else:
             self._gave_up(turn, why, kind)
