@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coreops.engine.journal import Journal
     from coreops.events import Emit
     from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.cluster.watch import StoreWatch
     from coreops.upgrade.conduct import Signals
     from coreops.upgrade.ledger.book import Book
     from coreops.upgrade.prepare import Prepared, Wishes
@@ -49,16 +50,16 @@ def launch(request: Request, manner: Manner) -> int:
         wishes = prepare.read(_with_password(request, manner), emit)
         journal = None if manner.dry_run else Journal.start(RunInfo(request.kind, request.written(), ""))
         run = journal.id if journal else "dry-run"
-        with _opened(wishes, run, emit) as (nodes, ledger):
+        with _opened(wishes, run, emit) as (nodes, ledger, watch):
             prepared = _prepared(wishes, run, nodes, ledger)
             _show(prepared, manner)
             if manner.dry_run or journal is None:
                 return 0
-            if is_idle(prepared):
+            if is_idle(prepared) and not request.takes_over:  # a dead run may have left its leases
                 return 0
             if not manner.yes and not typer.confirm("Go on?", err=True):
                 raise typer.Abort
-            with Signals() as signals:
+            with watch, Signals() as signals:
                 return _conduct(prepared, journal, nodes, ledger, emit, signals)
 
 
@@ -96,11 +97,12 @@ def _prepared(wishes: Wishes, run: str, nodes: Nodes, ledger: Book) -> Prepared:
 
 
 @contextmanager
-def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book]]:
+def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book, StoreWatch]]:
     from coreops.errors import CoreopsError
     from coreops.events import Notice
     from coreops.upgrade.cluster.asking import Asking
     from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.cluster.watch import StoreWatch
     from coreops.upgrade.ledger.connect import ledger_hosts, open_ledger
     from coreops.upgrade.ledger.holder import Holder
 
@@ -109,7 +111,7 @@ def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book]
     asking = Asking({host: fleet.targets[host] for host in ledger_hosts(fleet.inventory)}, run=run)
     ledger = open_ledger(fleet.inventory, Holder.here(run), asking.one, asking.each)
     try:
-        yield nodes, ledger
+        yield nodes, ledger, StoreWatch(asking.one, tuple(fleet.members.values()), emit)
     finally:
         try:
             ledger.close()

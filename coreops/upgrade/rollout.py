@@ -11,10 +11,10 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from coreops.errors import InterruptedRun
-from coreops.events import Emit, NodeFinished, NodePhase, Notice, StoreHealth
+from coreops.events import Emit, NodeFinished, NodePhase, Notice
 from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.coordinator.outcome import WELL, Outcome
-from coreops.upgrade.observation import Observation, StoreView
+from coreops.upgrade.observation import Observation
 from coreops.upgrade.protocol import Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
 from coreops.upgrade.runs import Log
 
@@ -45,7 +45,6 @@ class Rollout:
         self._emit = emit
         self._waiting: list[tuple[float, int, Do]] = []
         self._phases: dict[str, str] = {}
-        self._store: StoreView | None = None
         self._stopped = False
 
     def stop(self, why: str) -> None:
@@ -121,8 +120,6 @@ class Rollout:
         else:
             for node in self._coordinator.turns:
                 self._note(node)
-        if isinstance(happening, Did) and happening.health and happening.health.store:
-            self._note_store(happening.health.store)
         self._log.tell(self._state)
 
     def _note(self, node: str, said: str = "") -> None:
@@ -140,11 +137,6 @@ class Rollout:
         if turn.outcome is Outcome.ROLLED_BACK:  # where it is now is told; what the matter was is not
             why = self._coordinator.situation.failed.get(node, why)
         self._emit(NodeFinished(node, turn.outcome.value, turn.outcome in WELL, slot, version, why))
-
-    def _note_store(self, store: StoreView) -> None:
-        if store != self._store:
-            self._store = store
-            self._emit(StoreHealth(len(store.voters), len(store.healthy & store.voters), store.leader or ""))
 
     def _state(self) -> dict[str, object]:
         turns = self._coordinator.turns

@@ -164,16 +164,3 @@ def test_patience_ends_by_itself(tmp_path: Path) -> None:
     stand.nodes.slow.add(Action.SURVEY)
     assert stand.rollout.run() == 3
     assert stand.ends() == {"n1": "unreachable"}
-
-
-def test_the_store_is_told_when_it_changes(stand: Stand) -> None:
-    from coreops.upgrade.observation import StoreView
-
-    view = StoreView(voters=frozenset({"n1"}), healthy=frozenset({"n1"}), leader="n1")
-    stand.rollout._note_store(view)
-    stand.rollout._note_store(view)
-    stand.rollout._note_store(replace(view, healthy=frozenset()))
-    assert [event for event in stand.told if isinstance(event, ev.StoreHealth)] == [
-        ev.StoreHealth(1, 1, "n1"),
-        ev.StoreHealth(1, 0, "n1"),
-    ]
