@@ -12,12 +12,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from coreops.errors import ExitCode
-from coreops.events import Emit, Event, NodeFinished, NodePhase, Progress, RolloutPlanned
+from coreops.errors import CoreopsError, ExitCode
+from coreops.events import Emit, Event, NodeFinished, NodePhase, Notice, Progress, RolloutPlanned
 from coreops.upgrade.cluster.cluster import Cluster
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.cluster.world import World
 from coreops.upgrade.coordinator import RULEBOOK, Coordinator, Outcome
+from coreops.upgrade.coordinator.outcome import DOWN
 from coreops.upgrade.coordinator.place import Place
 from coreops.upgrade.coordinator.rules import Rule
 from coreops.upgrade.gates.gateset import GateSet
@@ -97,6 +98,7 @@ class Conduct:
         cluster.keep_alive()
         try:
             code = rollout.run()
+            self._give_back(coordinator)
         finally:
             cluster.close()
         if only_stage:
@@ -107,6 +109,19 @@ class Conduct:
         finished = not any(outcome is Outcome.LOST for outcome in coordinator.outcomes.values())
         self.log.write({"end": {"code": code, "outcomes": ends, "finished": finished}}, sync=True)
         return code
+
+    def _give_back(self, coordinator: Coordinator) -> None:
+        """The leases that the dead runs this one goes on for still have of nodes on which nothing of them is left."""
+        dead = coordinator.plan.takes_over
+        if not dead or coordinator.refused:
+            return
+        try:
+            for lease in self.ledger.held():
+                if lease.run in dead and coordinator.outcomes.get(lease.node, Outcome.LOST) not in DOWN:
+                    self.ledger.acquire(lease.node, reason="give it back", boot_id=lease.boot_id, takes_over=dead)
+                    self.ledger.release(lease.node)
+        except CoreopsError as error:
+            self.emit(Notice(f"a dead run's leases could not be given back: {error.what} (coreops locks list)"))
 
     def _world(self, stage: Stage) -> World:
         wishes = self.prepared.wishes

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from coreops.providers.namespace import image
-from tests.lab.upgrades import NEW, NODES, OLD, Fleet, Node, Writer, fleet, last_lines
+from tests.lab.store_client import Writer
+from tests.lab.upgrades import NEW, NODES, OLD, Fleet, Node, fleet, last_lines
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +39,7 @@ def active(cluster: Fleet, name: str) -> set[str]:
 def test_a_dry_run_shows_the_plan_and_touches_nothing(cluster: Fleet) -> None:
     before = cluster.fingerprint()
     said = cluster.coreops("upgrade", cluster.inventory, "--dry-run")
-    leader = cluster.leader()
+    leader = cluster.store.leader()
     assert f"upgrade to {NEW}" in said
     assert "canary, goes first, alone" in said
     assert f"3.  {leader}" in said
@@ -54,9 +55,9 @@ def test_nobody_is_asked_without_a_terminal(cluster: Fleet) -> None:
 
 def test_an_upgrade_under_load_loses_no_write_and_reboots_every_node_once(cluster: Fleet) -> None:
     cluster.sh("n2", "mkdir -p /etc/coreops; echo 'disk is dying' >/etc/coreops/cordoned")
-    before, leader = cluster.look(), cluster.leader()
+    before, leader = cluster.look(), cluster.store.leader()
     assert {node.release for node in before.values()} == {OLD}
-    with Writer(cluster) as writer:
+    with Writer(cluster.store) as writer:
         said = cluster.upgrade("--report", "out.html")
     writer.check()
     assert len(writer.acknowledged) > 200
@@ -66,8 +67,8 @@ def test_an_upgrade_under_load_loses_no_write_and_reboots_every_node_once(cluste
         assert proven(before[name], after[name]), (name, before[name], after[name])
         assert active(cluster, name) == {"app-one", "app-two"}
     assert cluster.sh("n2", "cat /etc/coreops/cordoned") == "disk is dying"
-    assert cluster.healthy()
-    assert not cluster.keys("/coreops/upgrade/v1/leases/")
+    assert cluster.store.healthy()
+    assert not cluster.store.keys("/coreops/upgrade/v1/leases/")
     assert re.findall(r"(n[0-9]) +reboot ", said)[-1] == leader
     page = (cluster.folder / "out.html").read_text()
     assert all(name in page for name in NODES)
@@ -103,7 +104,7 @@ def test_status_and_audit_say_so(cluster: Fleet) -> None:
 
 def test_a_rollback_goes_back_with_the_same_care_and_denies_the_version(cluster: Fleet) -> None:
     before = cluster.look()
-    with Writer(cluster) as writer:
+    with Writer(cluster.store) as writer:
         said = cluster.coreops("rollback", "n3", "-i", cluster.inventory, "--yes")
     writer.check()
     assert last_lines(said)["n3"].startswith("done")

@@ -15,7 +15,8 @@ import pytest
 from coreops.providers.namespace import disk, image
 from coreops.upgrade.channel import publish
 from tests.lab import images
-from tests.lab.upgrades import NEW, OLD, Fleet, Node, Writer, eventually, fleet, last_lines
+from tests.lab.store_client import Writer
+from tests.lab.upgrades import NEW, OLD, Fleet, Node, eventually, fleet, last_lines
 
 pytestmark = pytest.mark.lab
 
@@ -53,15 +54,15 @@ def well(cluster: Fleet, before: dict[str, Node], rebooted: str = "", boots: int
         assert now.bits["USR-B"][1:] != (0, True), "a bad release counts as good"
         if name == rebooted:
             assert now.bits["USR-B"] == (0, 0, False)
-    assert cluster.healthy()
-    assert not cluster.keys("/coreops/upgrade/v1/leases/")
+    assert cluster.store.healthy()
+    assert not cluster.store.keys("/coreops/upgrade/v1/leases/")
 
 
 @pytest.mark.parametrize("kind", ["no_sshd", "not_a_fs"])
 def test_a_release_that_never_gets_to_sshd_falls_back_by_itself_and_is_denied(cluster: Fleet, kind: str) -> None:
     cluster.publish(getattr(images, kind)(), NEW)
     before = cluster.look()
-    with Writer(cluster) as writer:
+    with Writer(cluster.store) as writer:
         said = cluster.upgrade(expect=1)
     writer.check()
     ends = last_lines(said)
@@ -80,7 +81,7 @@ def test_a_release_under_which_etcd_does_not_start_is_left_again(cluster: Fleet)
     cluster.settings(upgrade_patience={"health": 12})
     cluster.publish(images.no_etcd(), NEW)
     before = cluster.look()
-    with Writer(cluster) as writer:
+    with Writer(cluster.store) as writer:
         said = cluster.upgrade(expect=1)
     writer.check()
     ends = last_lines(said)
@@ -111,10 +112,10 @@ def test_a_release_that_comes_up_silent_is_lost_until_its_power_was_cut(cluster:
     first = sorted(path.parent.name for path in cluster.folder.glob(".coreops/runs/*/rollout.jsonl"))[-2]
     said = cluster.coreops("resume", first, "--yes", expect=1)
     assert last_lines(said)[lost].startswith("rolled back")
-    eventually(cluster.healthy, 30, "etcd is well")
+    eventually(cluster.store.healthy, 30, "etcd is well")
     after = cluster.look()
     assert {(node.slot, node.release) for node in after.values()} == {("USR-A", OLD)}
-    assert not cluster.keys("/coreops/upgrade/v1/leases/")
+    assert not cluster.store.keys("/coreops/upgrade/v1/leases/")
     assert NEW in cluster.coreops("deny", "list", "-i", cluster.inventory)
 
 

@@ -4,30 +4,26 @@ that writes all the time, and ways to read a node that do not go through what is
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import signal
-import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import cycle
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import httpx
 import yaml
 
 from coreops.providers.namespace import cgroup
 from coreops.providers.namespace.lab import Lab
 from coreops.providers.namespace.plan import NodePlan
+from tests.lab.store_client import Store
 
 NODES = ("n1", "n2", "n3")
 OLD, NEW = "1.0.0", "1.1.0"
@@ -119,6 +115,10 @@ class Fleet:
     @property
     def inventory(self) -> Path:
         return self.folder / "inventory"
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.lab, self.inventory / "pki")
 
     @property
     def channel(self) -> Path:
@@ -236,7 +236,7 @@ class Fleet:
             find /run/coreops 2>/dev/null
             systemctl list-units --type=service --plain --no-legend --state=active,failed | grep -v ssh@ | cut -d' ' -f1
         """
-        return {node.name: self.sh(node.name, script) for node in self.lab.nodes} | {"keys": str(self.keys())}
+        return {node.name: self.sh(node.name, script) for node in self.lab.nodes} | {"keys": str(self.store.keys())}
 
     def console(self, name: str) -> str:
         """What the machine and its firmware said."""
@@ -248,70 +248,14 @@ class Fleet:
         assert pid
         return Path(f"/proc/{pid}/root") / path.lstrip("/")
 
-    # The store, through its HTTP gateway
-
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        pki = self.inventory / "pki"
-        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        context.load_cert_chain(str(pki / "client.crt"), str(pki / "client.key"))
-        return context
-
-    @property
-    def endpoints(self) -> list[str]:
-        return [f"https://{node.address}:2379" for node in self.lab.nodes]
-
-    def ask_store(self, path: str, body: Mapping[str, Any], timeout: float = 20) -> dict[str, Any]:
-        """Ask until one member answers."""
-        deadline = time.monotonic() + timeout
-        with httpx.Client(verify=self.tls, timeout=2.0) as client:
-            for endpoint in cycle(self.endpoints):
-                try:
-                    answer = client.post(f"{endpoint}/v3/{path}", json=body)
-                    if answer.status_code == 200:
-                        return dict(answer.json())
-                except httpx.HTTPError:
-                    pass
-                assert time.monotonic() < deadline, f"etcd does not answer {path}"
-        raise AssertionError
-
-    def keys(self, prefix: str = "/coreops/") -> dict[str, str]:
-        """Keys below a prefix, and their values."""
-        body = {"key": _b64(prefix), "range_end": _b64(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
-        found = self.ask_store("kv/range", body).get("kvs", [])
-        return {_text(one["key"]): _text(one.get("value", "")) for one in found}
-
-    def leader(self) -> str:
-        """The node that leads the store; "" when its members do not agree."""
-        ids: dict[str, str] = {}
-        leaders = set()
-        with httpx.Client(verify=self.tls, timeout=2.0) as client:
-            for node in self.lab.nodes:
-                try:
-                    said = client.post(f"https://{node.address}:2379/v3/maintenance/status", json={}).json()
-                except httpx.HTTPError:
-                    continue
-                ids[said["header"]["member_id"]] = node.name
-                leaders.add(said.get("leader", ""))
-        return ids.get(leaders.pop(), "") if len(leaders) == 1 else ""
-
     def move_leader(self, to: str) -> None:
         """As an operator might, behind the rollout's back."""
         ctl = "/opt/etcd/current/etcdctl --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt"
         ctl = f"ETCDCTL_API=3 {ctl} --key /etc/etcd/pki/client.key"
         find = f"{ctl} member list | sed -n 's/^\\([0-9a-f]*\\), [a-z]*, {to}, .*/\\1/p'"
-        ends = ",".join(self.endpoints)
+        ends = ",".join(self.store.endpoints)
         self.sh(to, f"id=$({find}); {ctl} --endpoints {ends} move-leader $id")
-        eventually(lambda: self.leader() == to, 10, f"{to} leads")
-
-    def healthy(self) -> bool:
-        """Does every member serve, and follow one leader?"""
-        with httpx.Client(verify=self.tls, timeout=2.0) as client:
-            try:
-                answers = [client.get(f"{endpoint}/health").json().get("health") for endpoint in self.endpoints]
-            except (httpx.HTTPError, ValueError):
-                return False
-        return answers == ["true"] * len(answers) and bool(self.leader())
+        eventually(lambda: self.store.leader() == to, 10, f"{to} leads")
 
     def settle(self) -> None:
         """Mend what a test has broken on purpose, and wait until all is well."""
@@ -326,7 +270,7 @@ class Fleet:
                 self.lab.chaos(status.node, "thaw")
             if status.state not in ("running", "frozen", "booting"):
                 self.lab.chaos(status.node, "poweron")
-        eventually(self.healthy, 60, "etcd is well")
+        eventually(self.store.healthy, 60, "etcd is well")
 
 
 @contextmanager
@@ -347,70 +291,8 @@ def fleet(base: Path, letter: str) -> Iterator[Fleet]:
         Lab.down(name)
 
 
-class Writer:
-    """A client that puts a new key every 50 ms, and tries again as clients do until the store has acknowledged it."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
-        self._failed: Exception | None = None
-        self.acknowledged: list[int] = []
-        self.retries = 0
-        self.longest = 0.0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(timeout=30)
-
-    def check(self) -> None:
-        """All that was acknowledged is there; nobody had to wait for long."""
-        assert self._failed is None, self._failed
-        assert not self._thread.is_alive()
-        there = {int(key.rpartition("/")[2]) for key in self._fleet.keys("/writer/")}
-        lost = [number for number in self.acknowledged if number not in there]
-        assert not lost, f"{len(lost)} acknowledged writes are lost: {lost[:10]}"
-        assert self.longest < 15, f"no write was acknowledged for {self.longest:.1f} s"
-
-    def _write(self) -> None:
-        number, last = 0, time.monotonic()
-        endpoints = cycle(self._fleet.endpoints)
-        endpoint = next(endpoints)
-        try:
-            with httpx.Client(verify=self._fleet.tls, timeout=1.0) as client:
-                while not self._ended.is_set():
-                    body = {"key": _b64(f"/writer/{number:08}"), "value": _b64(str(number))}
-                    try:
-                        good = client.post(f"{endpoint}/v3/kv/put", json=body).status_code == 200
-                    except httpx.HTTPError:
-                        good = False
-                    now = time.monotonic()
-                    if good:
-                        self.acknowledged.append(number)
-                        self.longest, last = max(self.longest, now - last), now
-                        number += 1
-                    else:
-                        self.retries += 1
-                        endpoint = next(endpoints)
-                    self._ended.wait(0.05)
-        except Exception as error:
-            self._failed = error
-
-
 def last_lines(said: str) -> dict[str, str]:
     """Node -> what the end of a rollout said of it."""
     states = "done|current|rolled back|failed|lost|unreachable|blocked|not reached"
     found = re.findall(rf"^(n[0-9]+) +({states})\b(.*)$", said, re.M)
     return {name: (state + rest).strip() for name, state, rest in found}
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _text(data: str) -> str:
-    return base64.b64decode(data).decode(errors="replace")
