@@ -44,7 +44,7 @@ class Rollout:
         self._log = log
         self._emit = emit
         self._waiting: list[tuple[float, int, Do]] = []
-        self._phases: dict[str, str] = {}
+        self._phases: dict[str, tuple[str, str]] = {}
         self._stopped = False
 
     def stop(self, why: str) -> None:
@@ -123,11 +123,12 @@ class Rollout:
         self._log.tell(self._state)
 
     def _note(self, node: str, said: str = "") -> None:
-        """Tell of a phase that is new, of a failure in it, of the end."""
+        """Tell of a phase that is new, of a failure in it (of the same one once), of the end."""
         turn = self._coordinator.turns.get(node)
-        if turn is None or (self._phases.get(node) == turn.phase and (not said or turn.outcome is not None)):
+        phase, heard = self._phases.get(node, ("", ""))
+        if turn is None or (phase == turn.phase and (said in ("", heard) or turn.outcome is not None)):
             return
-        self._phases[node] = turn.phase
+        self._phases[node] = (turn.phase, said)
         seen = self._cluster.seen.get(node)
         slot, version = (seen.slot, seen.version) if seen else ("", "")
         if turn.outcome is None:
