@@ -16,6 +16,7 @@ def main() -> None:
 
     # What importing makes is not garbage; looking for some takes a tenth of its time.
     gc.set_threshold(100_000, 50, 100)
+    _have_streams()
     _want_no_plugins()
 
     from coreops.cli._dispatch import dispatch
@@ -41,6 +42,20 @@ def _leave(code: int) -> None:
     except OSError:
         sys.exit(code)  # the interpreter knows how to complain about that
     os._exit(code)
+
+
+def _have_streams() -> None:
+    """Open on nothing what whoever started us has closed, lest a connection get the number of stdout."""
+    import os
+    import sys
+
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _want_no_plugins() -> None:

@@ -37,7 +37,14 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 
 
 def _keys(folder: Path, keys: Path | None) -> Path:
-    return keys or folder.with_name(folder.resolve().name + ".keys")
+    if keys is not None:
+        return keys
+    from coreops.errors import InputError
+
+    whole = folder.resolve()
+    if not whole.name:
+        raise InputError("the root of the file system is no place for a channel repository", next="name a folder")
+    return (whole if folder.name in ("", "..") else folder).with_name(whole.name + ".keys")
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from coreops import events as ev
-from coreops.errors import counted
+from coreops.errors import ExitCode, counted
 from coreops.report.compose import Report, Subscriber
 from coreops.report.rollout_plain import RolloutPlain
 from coreops.report.style import Style, is_terminal, wants_color
@@ -88,6 +88,8 @@ class LastWord:
                 f"{bad} of {counted(len(names), 'node')} not upgraded" if bad else f"{counted(len(names), 'node')} done"
             )
             yield self._style.paint("red" if bad else "green", verdict) + f" in {seconds(run.seconds)}"
+        if run.exit_code == ExitCode.INTERRUPTED:
+            yield f"to go on: coreops resume {clean(run.run)}"
 
 
 def _lines(stream: TextIO) -> Callable[[str], None]:

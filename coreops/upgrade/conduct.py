@@ -57,7 +57,7 @@ class Signals(AbstractContextManager["Signals"]):
         if self.rollout is None:
             raise KeyboardInterrupt
         if self.count == 1:
-            self.rollout.stop("interrupted; once more leaves at once")
+            self.rollout.stop("interrupted")
         else:
             self.rollout.leave("interrupted twice: left at once")
 

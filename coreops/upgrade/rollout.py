@@ -63,7 +63,8 @@ class Rollout:
             happening = self._next()
             if isinstance(happening, Stop):
                 self._stopped = True
-                self._emit(Notice(f"{happening.why}: finishing what is under way, beginning nothing new"))
+                what = "finishing what is under way, beginning nothing new; Ctrl-C (again) leaves at once"
+                self._emit(Notice(f"{happening.why}: {what}"))
             if not isinstance(happening, Tick):
                 self._log.write({type(happening).__name__.lower(): happening})
             self._do(coordinator.handle(happening, time.monotonic(), time.time()))

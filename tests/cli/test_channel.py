@@ -118,3 +118,23 @@ def test_other_commands_do_not_pay_for_tuf() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert not {"tuf", "securesystemslib", "httpx", "urllib3"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("place", ["usr.img", "usr.img/sub", "/proc/nowhere/x", "/"])
+def test_where_no_repository_can_be(here: Path, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init", place) == 2
+    assert "bug" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["", ".", "..", "../work"])
+def test_folders_without_a_name_of_their_own(here: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "work" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(here / "work" / ("sub" if place == ".." else ""))
+    assert run("init", place) == 0
+    assert (here / "work.keys" / "root.json").is_file()
+
+
+def test_a_root_that_is_none_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init") == 0
+    assert run("show", "--root", "usr.img") == 2
+    assert "usr.img: the pinned root is not the root" in capsys.readouterr().err

@@ -160,3 +160,12 @@ def test_a_reader_that_left_is_no_bug() -> None:
     done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_closed_streams_are_nothing_to_trip_over(tmp_path: Path) -> None:
+    program = "import sys; from coreops.cli import main; sys.argv[1:] = ['upgrade', 'inventory']; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program], cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2  # nobody is there to say yes
+    assert not (tmp_path / ".coreops").exists()

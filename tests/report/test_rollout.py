@@ -122,3 +122,11 @@ def test_widths_of_a_bar_are_shares_of_the_whole_time() -> None:
     made = page(told(STORY), "r7", 0.0, 12.0, 1)
     for bar in re.findall(r'<div class="bar">(.*?)</div>', made):
         assert sum(float(width) for width in re.findall(r"width:([0-9.]+)%", bar)) <= 100.1
+
+
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    out = io.StringIO()
+    with choose_rollout(tty=False, stdout=out, stderr=io.StringIO()) as emit:
+        for event in [*STORY[:-1], ev.RunFinished("r7", 5, 61.0)]:
+            emit(event)
+    assert out.getvalue().splitlines()[-1] == "to go on: coreops resume r7"

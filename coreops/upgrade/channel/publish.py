@@ -55,7 +55,10 @@ def init(folder: Path, keys: Path, days: Mapping[str, int] | None = None, now: d
             where=folder if timestamp.exists() else keys,
             next="publish into it, or name another folder",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("the folder cannot be made", where=folder, why=error.strerror, next="name another") from error
     held = Keys(keys)
     with files.locked(folder):
         root = Root(consistent_snapshot=True)

@@ -107,7 +107,7 @@ def open_channel(place: str | Path, root: Path, cache: Path | None = None, now: 
 
     origin = source(place)
     cache = cache or default_cache()
-    return read(origin, trust.refresh(origin, trust.read_root(root), cache / "trust", now), cache)
+    return read(origin, trust.refresh(origin, trust.read_root(root), cache / "trust", now, root), cache)
 
 
 def read(origin: Source, trusted: Trusted, cache: Path) -> Repository:

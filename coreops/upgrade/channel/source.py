@@ -40,7 +40,10 @@ def source(place: str | Path) -> Source:
     text = str(place)
     if "://" not in text:
         return Folder(Path(text))
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise InputError("this is not a URL", where=text.rpartition("@")[2], why=str(error)) from error
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Folder(Path(unquote(parts.path)))
     if parts.scheme not in ("http", "https") or not parts.netloc:

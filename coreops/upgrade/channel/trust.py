@@ -53,10 +53,12 @@ def read_root(path: Path) -> bytes:
         raise InputError("the pinned root cannot be read", where=path, why=error.strerror) from error
 
 
-def refresh(source: Source, root: bytes, kept: Path, now: datetime | None = None) -> Trusted:
+def refresh(
+    source: Source, root: bytes, kept: Path, now: datetime | None = None, pinned: Path | None = None
+) -> Trusted:
     """Fetch and verify; ``kept`` is where what was believed is kept. Raises InputError, RefusedError, CoreopsError.
 
-    now: believed to be the time, for expiry.
+    now: believed to be the time, for expiry. pinned: the file that root came from, for people.
     """
     folder = kept / hashlib.sha256(root).hexdigest()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,6 +69,7 @@ def refresh(source: Source, root: bytes, kept: Path, now: datetime | None = None
         except RepositoryError as error:
             raise InputError(
                 "the pinned root is not the root of a channel repository",
+                where=pinned,
                 why=str(error),
                 next="copy metadata/1.root.json from the publisher by a way you trust, and check its SHA-256",
             ) from error

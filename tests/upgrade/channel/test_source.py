@@ -225,6 +225,7 @@ def test_the_wrong_range(shop: Shop) -> None:
         ("htps://host/x", "did you mean 'https'"),
         ("http://", "is not the URL"),
         ("file://elsewhere/x", "is not the URL"),
+        ("http://[::1/x", "this is not a URL"),
         ("http://host/x?y=1", "has no \\? and no #"),
         ("http://user:secret@host/x#y", "has no \\? and no #"),
     ],
