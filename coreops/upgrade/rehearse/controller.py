@@ -19,6 +19,9 @@ from coreops.upgrade.rehearse.world import World
 HEARTBEAT = 60.0
 """Seconds without a renewal after which a run counts as dead."""
 
+_TICK = 1e-4
+"""An alarm rings this much later, so that it has come however the clocks are rounded."""
+
 Make = Callable[[Plan], Coordinator]
 
 
@@ -185,7 +188,7 @@ class Controller:
             self._wake = wake
             if wake is not None:
                 self._alarm += 1
-                self.world.at(max(0.0, wake - self.now), self._ring, self._alarm)
+                self.world.at(max(0.0, wake - self.now) + _TICK, self._ring, self._alarm)
 
     def _ring(self, alarm: int) -> None:
         if alarm == self._alarm and self.alive:

@@ -16,6 +16,7 @@ from coreops.upgrade.plan import Plan
 from coreops.upgrade.protocol import ROLLOUT, Action, Do
 from coreops.upgrade.rehearse.controller import Controller
 from coreops.upgrade.rehearse.hands import Asker
+from coreops.upgrade.rehearse.images import NEVER
 from coreops.upgrade.rehearse.machine import SLOTS, Machine
 from coreops.upgrade.rehearse.store import Held
 from coreops.upgrade.rehearse.world import World
@@ -49,7 +50,7 @@ class Node:
     """What is true of a node and its machine does not know: how it was before anybody began, how it went since.
 
     reboots: into the release, as ordered. proven: the boot whose slot was marked good rightly. hopeless: it had no good
-    slot at the start. drained_by: the run that moved its work away.
+    slot at the start. drained_by, drained_at: the run that moved its work away, and when.
     """
 
     machine: Machine
@@ -62,6 +63,7 @@ class Node:
     row: Row | None = None
     proven: bool = False
     drained_by: str = ""
+    drained_at: float = 0.0
 
 
 class Invariants:
@@ -140,8 +142,10 @@ class Invariants:
             case Action.STAGE:
                 self._good_slot_is_kept(machine, machine.here.known_good)
             case Action.DRAIN:
+                if machine.name not in self.down:
+                    self.nodes[machine.name].drained_by = asker.run
+                    self.nodes[machine.name].drained_at = self.world.now
                 self.down[machine.name] = None
-                self.nodes[machine.name].drained_by = asker.run
                 self.worst = max(self.worst, len(self.down))
             case Action.UNDRAIN:
                 self.down.pop(machine.name, None)
@@ -188,6 +192,8 @@ class Invariants:
         if commanded and image and image.version == self.plan.version and machine.booted != node.slot:
             node.reboots += 1
             self._reboots_once(node)
+        elif image and image.version != self.plan.version:
+            node.slot = machine.booted
 
     # I1
 
@@ -195,10 +201,20 @@ class Invariants:
         """Truly disrupted by anybody's rollout, or not known to this controller to be up at the gate; and the node."""
         known = self.gated.get((controller.run, node), 0.0)
         silent = (name for name, since in controller.down.items() if since < known)
-        return {*self.down, *self.coming.values(), *silent, *controller.unseen, node}
+        down = (name for name in self.down if not self._by_a_deposed(self.nodes[name]))
+        return {*down, *self.coming.values(), *silent, *controller.unseen, node}
+
+    def _by_a_deposed(self, node: Node) -> bool:
+        """Drained by a live run whose lease of the rollout an operator had taken away by force a moment before. That
+        run will hear of it within RENEWAL seconds; the operator was told.
+        """
+        lost = self.lost.get((node.drained_by, ROLLOUT), NEVER)
+        return lost <= node.drained_at < lost + RENEWAL
 
     def _max_unavailable(self, controller: Controller, node: str) -> None:
         allowed = self.plan.policy.max_unavailable
+        if self.world.now - self.lost.get((controller.run, ROLLOUT), -NEVER) < RENEWAL:
+            return
         if len(controller.unseen) > allowed:
             raise self.broken("I1 max unavailable", f"{node} goes down, {len(controller.unseen)} nodes were never seen")
         names = self._unavailable(controller, node)
@@ -359,6 +375,8 @@ class Invariants:
     def settled(self, controller: Controller) -> None:
         """I7 and I8: faults have stopped, a last ``resume`` is over: nothing is half done, nothing left behind."""
         outcomes = controller.coordinator.outcomes
+        if len(self.world.store.voters) == 1 and not self.world.store.available:
+            return  # the operator allowed to stop the only member; without it there is no lease to mend it under
         for name, node in self.nodes.items():
             machine = node.machine
             if machine.cordoned != node.cordoned:

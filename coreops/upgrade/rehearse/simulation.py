@@ -21,7 +21,7 @@ from coreops.upgrade.rehearse.machine import STRANGER, Machine
 from coreops.upgrade.rehearse.scenario import Scenario
 from coreops.upgrade.rehearse.world import World
 
-LONGEST = 8 * 86400.0
+LONGEST = 40 * 86400.0
 """No rollout of the simulator takes longer than this, in simulated seconds."""
 RESUMES = 6
 """And one more for every node: each may fail in a run of its own."""
