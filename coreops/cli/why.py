@@ -37,7 +37,7 @@ def why(
     from coreops.report.text import clean
     from coreops.upgrade import fleet as fleets
     from coreops.upgrade.explain import explain
-    from coreops.upgrade.runs import all_runs
+    from coreops.upgrade.runs import all_runs, latest
 
     runs = all_runs()
     living = next((run for run in reversed(runs) if run.alive and node in _nodes(run)), None)
@@ -45,7 +45,7 @@ def why(
         told = f"run {living.id} is at it; {node}: {_nodes(living)[node]['why']}"
         typer.echo(_fleet.as_json("why", {"host": node, "run": living.id, "why": told}) if as_json else clean(told))
         return 0
-    last = next((run for run in reversed(runs) if node in _nodes(run)), None)
+    last = next(iter(latest([run for run in runs if node in _nodes(run)])), None)
     named = inventory or (Path(last.request["inventory"]) if last and last.request else None)
     ways = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     fleet = fleets.read(_fleet.source(named), node, ways)

@@ -122,6 +122,9 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
     if request.kind == "rollback":
         made, without = rounds.rollbacks(hosts, found, request.targets)
         untouched |= without
+        if not made:
+            why = "; ".join(f"{host}: {reason}" for host, reason in without.items())
+            raise RefusedError("no node has anything to go back to", why=why, next="coreops status shows both slots")
     else:
         made = _upgrades(wishes, hosts, found, denied)
     stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store, found), release=one.release) for one in made)
@@ -199,10 +202,11 @@ def _upgrades(
     made = rounds.upgrades(hosts, seen, target, repository.releases(), allow_downgrade=request.allow_downgrade)
     for one in made:
         if one.version in denied and not request.start_none:
+            under_way = "; coreops abort finishes what is under way" if request.takes_over else ""
             raise RefusedError(
                 f"{one.version} is denied: it failed before",
                 why=denied[one.version],
-                next=f"publish a better release, or: coreops deny clear {one.version}",
+                next=f"publish a better release, or: coreops deny clear {one.version}{under_way}",
             )
     return made
 

@@ -15,7 +15,7 @@ from coreops.events import Emit, NodeFinished, NodePhase, Notice
 from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.coordinator.outcome import WELL, Outcome
 from coreops.upgrade.observation import Observation
-from coreops.upgrade.protocol import Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
+from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
 from coreops.upgrade.runs import Log
 
 POLL = 0.5
@@ -65,6 +65,8 @@ class Rollout:
                 self._stopped = True
                 what = "finishing what is under way, beginning nothing new; Ctrl-C (again) leaves at once"
                 self._emit(Notice(f"{happening.why}: {what}"))
+            if isinstance(happening, Failed) and happening.node == ROLLOUT and happening.kind == "busy":
+                self._emit(Notice("coreops locks explain says who that is; coreops resume RUN finishes what it left"))
             if not isinstance(happening, Tick):
                 self._log.write({type(happening).__name__.lower(): happening})
             self._do(coordinator.handle(happening, time.monotonic(), time.time()))

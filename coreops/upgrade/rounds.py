@@ -60,9 +60,16 @@ def rollbacks(
         if host not in seen:
             continue
         one = seen[host]
-        version = targets.get(host) or (one.ticket.version if one.ticket else one.passive_version)
-        if not version:
+        version = targets.get(host) or one.passive_version
+        if one.ticket and host not in targets:
+            run, goal = one.ticket.run, one.ticket.version
+            without[host] = (
+                f"is in the middle of a change to {goal} (run {run}): coreops resume, or coreops abort, first"
+            )
+        elif not version:
             without[host] = "its other slot holds nothing that boots"
+        elif host not in targets and not one.fallback:
+            without[host] = f"its other slot holds {version}, which has never proven itself there"
         else:
             found.setdefault(version, []).append(host)
     away = [host for host in hosts if host not in seen]

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from coreops.engine.journal import ROOT
 from coreops.errors import InputError
+from coreops.upgrade.protocol import ROLLOUT
 
 LOG = "rollout.jsonl"
 STATE = "state.json"
@@ -106,6 +107,13 @@ class Run:
         """Did it get to its end with nothing left to finish?"""
         return any("end" in entry and entry["end"].get("finished") for entry in self.lines())
 
+    @property
+    def worked(self) -> bool:
+        """May it have done something? Not when it was refused the rollout's lease, or ended before it asked."""
+        if not self.ended:
+            return bool(self.request)
+        return any(entry["did"]["node"] == ROLLOUT for entry in self.lines() if "did" in entry)
+
     def state(self) -> dict[str, Any]:
         """What it said of itself last; {} when it never did."""
         try:
@@ -124,10 +132,18 @@ def all_runs(root: Path = ROOT) -> list[Run]:
     return [Run(path.parent) for path in sorted(root.glob(f"*/{LOG}"))]
 
 
+def latest(runs: Sequence[Run]) -> list[Run]:
+    """The run that is meant when none is named: one that lives, else the newest that did something. Or none."""
+    told = (run for run in reversed(runs) if run.alive)
+    worked = (run for run in reversed(runs) if run.worked)
+    found = next(told, None) or next(worked, None)
+    return [found] if found else list(runs[-1:])
+
+
 def find(id: str | None, root: Path = ROOT) -> Run:
-    """A run by its id or the end of it; None: the newest. Raises InputError."""
+    """A run by its id or the end of it; None: the latest. Raises InputError."""
     runs = all_runs(root)
-    chosen = runs[-1:] if id is None else [run for run in runs if run.id == id or run.id.endswith(f"-{id}")]
+    chosen = latest(runs) if id is None else [run for run in runs if run.id == id or run.id.endswith(f"-{id}")]
     if len(chosen) != 1:
         recent = ", ".join(run.id for run in runs[-3:]) or "none"
         what = "there was no rollout" if id is None else f"no rollout {id!r}"

@@ -160,7 +160,7 @@ def test_no_root_and_no_repository_are_refused_before_anything(tmp_path: Path) -
 
 def test_resume_asks_for_what_was_decided_not_for_what_the_channel_has_by_then(make: Make) -> None:
     assert make().request.version == "1.1.0"
-    hosts = {name: seen("1.1.0", passive_version="1.0.0") for name in HOSTS}
+    hosts = {name: seen("1.1.0", passive_version="1.0.0", fallback=True) for name in HOSTS}
     prepared = make(hosts, kind="rollback")
     assert prepared.request.targets == dict.fromkeys(HOSTS, "1.0.0")
     assert prepared.stages[0].plan.deny_source
@@ -197,3 +197,9 @@ def test_a_run_of_another_machine_goes_where_its_tickets_point(make: Make) -> No
     assert make(hosts, takes_over=("r0",)).stages[-1].plan.version == "1.2.0"
     with pytest.raises(RefusedError, match="older than"):
         make(hosts)
+
+
+def test_a_rollback_that_can_take_nobody_back_is_refused(make: Make) -> None:
+    with pytest.raises(RefusedError, match="anything to go back to") as caught:
+        make({"n1": seen("1.0.0")}, kind="rollback")
+    assert caught.value.why == "n1: its other slot holds nothing that boots"

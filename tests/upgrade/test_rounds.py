@@ -62,7 +62,7 @@ def test_every_board_has_its_own_rounds() -> None:
 
 
 def test_a_rollback_goes_where_the_other_slot_leads() -> None:
-    hosts = {"n1": seen("1.1.0", passive_version="1.0.0"), "n2": seen("1.1.0")}
+    hosts = {"n1": seen("1.1.0", passive_version="1.0.0", fallback=True), "n2": seen("1.1.0")}
     made, without = rollbacks(["n1", "n2"], hosts, {})
     assert [(one.version, one.hosts, one.release) for one in made] == [("1.0.0", ("n1",), None)]
     assert "n2" in without
@@ -72,3 +72,16 @@ def test_a_rollback_that_goes_on_does_not_turn_round() -> None:
     hosts = {"n1": seen("1.0.0", passive_version="1.1.0"), "n2": seen("1.1.0", passive_version="1.0.0")}
     made, _ = rollbacks(["n1", "n2"], hosts, {"n1": "1.0.0", "n2": "1.0.0"})
     assert [(one.version, one.hosts) for one in made] == [("1.0.0", ("n1", "n2"))]
+
+
+def test_a_rollback_needs_a_slot_that_was_good_once_and_nothing_under_way() -> None:
+    ticket = Ticket(run="r", version="1.1.0", sha256="s", slot="USR-B", boot_id="b0", stage="activated")
+    hosts = {
+        "n1": seen("1.0.0", passive_version="1.1.0", staged="s"),
+        "n2": seen("1.1.0", passive_version="1.0.0", fallback=True, ticket=ticket),
+    }
+    made, without = rollbacks(["n1", "n2"], hosts, {})
+    assert made == ()
+    assert "never proven itself" in without["n1"]
+    assert "coreops resume, or coreops abort, first" in without["n2"]
+    assert rollbacks(["n2"], hosts, {"n2": "1.0.0"})[0][0].version == "1.0.0"

@@ -90,3 +90,21 @@ def test_others_may_ask_it_to_end_and_read_its_state(tmp_path: Path) -> None:
     log.tell(lambda: {"nodes": {}}, now=True)
     assert run.state()["nodes"] == {}
     log.close()
+
+
+def test_the_run_that_is_meant_when_none_is_named(tmp_path: Path) -> None:
+    asked = {"request": Request(inventory="inv").written()}
+    token = {"did": {"node": "@rollout", "token": 7}}
+    over = {"end": {"code": 4, "finished": True}}
+    for name, entries in (("r1", (asked, token)), ("r2", (asked, over)), ("r3", ())):
+        log = start(tmp_path, name)
+        log.write(*entries)
+        log.close()
+    assert find(None, tmp_path).id == "r1"  # r2 was refused, r3 had not begun
+    living = start(tmp_path, "r0")
+    assert find(None, tmp_path).id == "r0"
+    living.close()
+    log = start(tmp_path, "r4")
+    log.write(asked, token, over)
+    log.close()
+    assert find(None, tmp_path).id == "r4"  # nobody works while another holds the rollout's lease
