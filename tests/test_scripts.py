@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from coreops.providers.namespace import host
+from tests.test_readme import check_command
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,3 +66,26 @@ def test_why_there_is_no_lab(system: str, uid: int, reason: str) -> None:
 
 def test_a_python_is_found() -> None:
     assert "python" in sh("find_python")
+
+
+def hints() -> list[str]:
+    """What the demo runs, and what it tells the reader to type."""
+    text = (ROOT / "scripts" / "demo").read_text()
+    return re.findall(r"^(?:    |run |\[.*\] \|\| run )coreops (.+?)(?: {2,}\(.*)?$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", hints())
+def test_what_the_demo_types_exists(line: str) -> None:
+    check_command(line.split())
+
+
+def test_the_demo_upgrades() -> None:
+    assert {line.split()[0] for line in hints()} >= {
+        "lab",
+        "bootstrap",
+        "channel",
+        "upgrade",
+        "audit",
+        "rollback",
+        "resume",
+    }
