@@ -11,6 +11,8 @@ from coreops.upgrade.ledger.protocol import Busy, Lease
 from coreops.upgrade.protocol import ROLLOUT
 from tests.upgrade.ledger.conftest import HOSTS, Cluster
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = 'it\'s "so"\n$(touch /tmp/x) `x` ü \\n -- %s \x1b[31m 🚀'
 
 

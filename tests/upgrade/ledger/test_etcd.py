@@ -14,6 +14,8 @@ from coreops.upgrade.ledger.etcd import Etcd
 from tests.support.ledger import holder
 from tests.upgrade.ledger.conftest import LocalEtcd
 
+pytestmark = pytest.mark.slow
+
 
 def book(etcd: LocalEtcd, run: str) -> Book:
     return Book(Etcd(etcd.ask, [etcd.url]), holder(run))

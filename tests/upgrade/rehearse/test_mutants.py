@@ -8,6 +8,8 @@ from coreops.upgrade.rehearse.faults import HARSH, Profile
 from coreops.upgrade.rehearse.seeds import attempt, first_broken
 from tests.upgrade.rehearse.mutants import MUTANTS, Mutant
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(1000)
 
 

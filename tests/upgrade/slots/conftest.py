@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.upgrade.slots.conformance")
-
-from tests.upgrade.slots.machine import Machine, why_not  # noqa: E402
+from tests.upgrade.slots.machine import Machine, why_not
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from coreops.upgrade.slots.gptprio import Gptprio
 from tests.upgrade.slots.conformance import Rig, SlotConformance
 from tests.upgrade.slots.machine import Machine, pack
 
+pytestmark = pytest.mark.slow
+
 
 class MachineRig:
     def __init__(self, machine: Machine) -> None:

@@ -20,6 +20,8 @@ from tests.upgrade.slots.conformance import done, run, stage
 from tests.upgrade.slots.machine import Machine, pack
 from tests.upgrade.slots.test_gptprio import MACHINES, MachineRig
 
+pytestmark = pytest.mark.slow
+
 WRITERS = ("sgdisk", "sfdisk", "cgpt", "dd", "sync", "mv", "rm")
 # Counts calls that write; at the chosen one the whole process group dies, as in a power cut. Two calls at the same
 # moment may count as one.

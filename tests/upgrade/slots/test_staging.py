@@ -15,6 +15,8 @@ from coreops.upgrade.release import Release
 from coreops.upgrade.slots import staging
 from coreops.upgrade.slots.gptprio import Gptprio
 
+pytestmark = pytest.mark.slow
+
 
 def release(frames: tuple[int, ...], frame: int = 10, kernel: int = 0) -> Release:
     usr = len(frames) - kernel

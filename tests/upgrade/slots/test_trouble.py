@@ -16,6 +16,8 @@ from tests.upgrade.slots.conformance import done, run, stage, survey
 from tests.upgrade.slots.machine import SLOT_SIZE, Machine, pack
 from tests.upgrade.slots.test_gptprio import MACHINES, MachineRig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rig(machines: Callable[..., Machine]) -> MachineRig:
