@@ -41,11 +41,13 @@ class Line:
 
     def leave(self) -> Iterator[Turn]:
         """Who may begin now, one after the other; the rules see each that has begun before the next is asked about."""
+        everybody = False
         for queue in self._queues.values():
-            waiting = []
+            waiting: list[tuple[int, Turn]] = []
             while queue:
                 item = queue[0]
                 rule, _ = objection(self._rules, self._s, item[1].node) if item[1].outcome is None else (None, "")
+                everybody = rule is not None and rule.scope == "rollout"
                 if rule is not None and rule.scope != "node":
                     break
                 heapq.heappop(queue)
@@ -55,3 +57,5 @@ class Line:
                     yield item[1]
             for item in waiting:
                 heapq.heappush(queue, item)
+            if everybody:
+                return

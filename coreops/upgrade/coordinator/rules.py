@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from coreops.errors import counted
@@ -117,7 +118,7 @@ def max_unavailable(s: Situation, node: str) -> str:
     others = len(s.busy) - (node in s.busy)
     if others + 1 <= s.plan.policy.max_unavailable:
         return ""
-    some = "; ".join(f"{name}: {why}" for name, why in sorted(s.busy.items())[:3] if name != node)
+    some = "; ".join(f"{name}: {why}" for name, why in islice(s.busy.items(), 3) if name != node)
     return f"{counted(others, 'node')} of at most {s.plan.policy.max_unavailable} not available ({some})"
 
 

@@ -75,6 +75,7 @@ class Invariants:
             name: Node(m, m.boot_id, m.booted, m.version, m.cordoned, not any(s.known_good for s in m.slots))
             for name, m in world.machines.items()
         }
+        self.canaries = [one.name for one in plan.nodes if one.canary]
         self.down: dict[str, None] = {}
         self.coming: dict[tuple[str, int], str] = {}
         self.worst = 0
@@ -229,7 +230,9 @@ class Invariants:
     # I2
 
     def _keeps_quorum(self, asker: Asker, machine: Machine) -> None:
-        """Members that stopped serving after the last gate, not long ago, could not be known of."""
+        """Members that stopped serving after the last gate, not long ago, could not be known of; and when the node
+        itself did not serve then, it was to be mended.
+        """
         store, name = self.world.store, machine.name
         if not machine.member or name not in store.serving:
             return
@@ -238,6 +241,8 @@ class Invariants:
                 raise self.broken("I2 quorum", f"{name} is the only member and goes down")
             return
         known = self._last_gate(asker, name)
+        if self.world.serves_since.get(name, -NEVER) >= known:
+            return
         up = {one for one in store.voters if one in store.serving or self.world.went_at.get(one, -1.0) >= known}
         if len(up - {name}) < store.needed:
             raise self.broken("I2 quorum", f"{name} goes down, only {sorted(up - {name})} of {len(store.voters)} serve")
@@ -253,8 +258,7 @@ class Invariants:
 
     def _leader_last(self, controller: Controller, node: str) -> None:
         """Who led when its turn began goes after the others, also when it has handed over since. Canaries may go."""
-        canary = any(one.canary for one in self.plan.nodes if one.name == node)
-        if canary or (controller.run, node) not in self.leading:
+        if node in self.canaries or (controller.run, node) not in self.leading:
             return
         turns = controller.coordinator.turns
         left = [n for n in self.world.store.voters if n != node and n in turns and turns[n].outcome is None]
@@ -343,7 +347,7 @@ class Invariants:
     def _canary_first(self, controller: Controller, node: str) -> None:
         """Canaries alone, and before all others. What an earlier run left half done is no beginning."""
         turns = controller.coordinator.turns
-        canaries = [one.name for one in self.plan.nodes if one.canary and turns[one.name].outcome is None]
+        canaries = [name for name in self.canaries if turns[name].outcome is None]
         if node in canaries:
             others = [n for n in self.down if n != node and turns[n].outcome is None and self._begun_by(controller, n)]
             if others:

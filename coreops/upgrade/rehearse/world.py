@@ -41,9 +41,9 @@ class Durations:
 class World:
     """Time, machines, store and network. ``now`` is true monotonic time, ``wall`` the true time of day.
 
-    cut: nodes that no controller reaches. isolated: nodes whose etcd no other member reaches.
-    went_at: when a member last stopped serving; led_at: since when the leader leads. ill: node -> until when
+    cut: nodes that no controller reaches. isolated: nodes whose etcd no other member reaches. ill: node -> until when
     its services fail. vetoed: node -> until when a workload vetoes. gates_fail_until: Prometheus is silent until then.
+    went_at, serves_since: when a member last stopped serving, and began; led_at: since when the leader leads.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class World:
         self.slow_boots: dict[str, float] = {}
         self.lags: dict[str, float] = {}
         self.went_at: dict[str, float] = {}
+        self.serves_since: dict[str, float] = {}
         self.led_at = -1e9
         self.trace: list[str] | None = None
         self.on_reset: list[Callable[[Machine], object]] = []
@@ -179,6 +180,7 @@ class World:
     def _caught_up(self, machine: Machine, coming: int) -> None:
         if coming == machine.coming and machine.up:
             self.store.caught_up(machine.name)
+            self.serves_since[machine.name] = self.now
 
     def isolate(self, machine: Machine) -> None:
         """Neither a controller nor another member reaches it."""

@@ -13,12 +13,12 @@ from coreops.upgrade.rehearse.simulation import Simulation
 def window_closes(sim: Simulation) -> None:
     """Windows are the scenario's; here a turn takes so long that they matter."""
 
-    slowed: set[tuple[str, int]] = set()
+    slowed: set[str] = set()
 
     def slow(asker: Asker, do: Do, machine: Machine | None) -> bool:
-        if (asker.run, do.serial) in slowed:
+        if do.node in slowed:
             return False
-        slowed.add((asker.run, do.serial))
+        slowed.add(do.node)
         sim.world.at(sim.rng.uniform(30.0, 100.0), sim.hands.arrive, asker, do)
         return True
 
