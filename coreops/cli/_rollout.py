@@ -37,8 +37,11 @@ class Manner:
     password: str | None = None
 
 
-def launch(request: Request, manner: Manner) -> int:
-    """Do it; return the exit code. Raises InputError, RefusedError before anything is touched."""
+def launch(request: Request, manner: Manner, *, stranger: str = "") -> int:
+    """Do it; return the exit code. Raises InputError, RefusedError before anything is touched.
+
+    stranger: a run of another machine, of which there must be a trace.
+    """
     from coreops.engine.journal import Journal, RunInfo
     from coreops.report.rollout import choose_rollout
     from coreops.upgrade import prepare
@@ -52,6 +55,8 @@ def launch(request: Request, manner: Manner) -> int:
         run = journal.id if journal else "dry-run"
         with _opened(wishes, run, emit) as (nodes, ledger, watch):
             prepared = _prepared(wishes, run, nodes, ledger)
+            if stranger:
+                _must_be_known(stranger, prepared, ledger)
             _show(prepared, manner)
             if manner.dry_run or journal is None:
                 return 0
@@ -136,6 +141,16 @@ def _show(prepared: Prepared, manner: Manner) -> None:
         typer.echo("nothing to do")
 
 
+def _must_be_known(run: str, prepared: Prepared, ledger: Book) -> None:
+    from coreops.errors import InputError
+
+    known = {lease.run for lease in ledger.held()}
+    known |= {one.ticket.run for one in prepared.seen.values() if one.ticket}
+    if run not in known:
+        left = f"runs that have left something: {', '.join(sorted(known))}" if known else "no run has left anything"
+        raise InputError(f"nobody knows a run {run!r}", why=left, next="coreops locks list; or coreops upgrade, anew")
+
+
 def _must_be_able_to_ask(manner: Manner) -> None:
     from coreops.errors import InputError
 
@@ -149,6 +164,14 @@ def _with_password(request: Request, manner: Manner) -> Request:
     from dataclasses import replace
 
     return replace(request, connection={**request.connection, "become_password": manner.password})
+
+
+def named(version: str) -> str:
+    """A version that was given. Raises InputError."""
+    from coreops.upgrade.version import parse
+
+    parse(version)
+    return version
 
 
 def rate(text: str | None) -> int | None:
@@ -197,7 +220,7 @@ def take_over(run: str, inventory: Path, manner: Manner, ask_become_pass: bool) 
     from coreops.upgrade.request import Request
 
     request = Request(inventory=str(inventory), takes_over=(run,))
-    return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None))
+    return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None), stranger=run)
 
 
 def ask_to_stop(run: Run) -> int:

@@ -59,9 +59,11 @@ def add(
     from coreops.cli._ledger import opened
     from coreops.errors import InputError
     from coreops.report.text import one_line
+    from coreops.upgrade.version import parse
 
-    if not version.strip() or not reason.strip():
-        raise InputError("a version and a reason are needed", next="coreops deny add 1.1.0 --reason TEXT")
+    if not reason.strip():
+        raise InputError("a reason is needed", next=f"coreops deny add {version} --reason TEXT")
+    parse(version)
     with opened("deny", inventory, user, key, transport, accept_new, ask_become_pass) as here:
         here.ledger.deny(version, "", reason.strip())
     typer.echo(f"{one_line(version)} is denied")

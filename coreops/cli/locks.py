@@ -147,6 +147,8 @@ def audit(
     for record in records:
         line = f"{record.at}  {record.what}  {record.subject}  by {record.by}: {record.reason or '-'}"
         typer.echo(json.dumps(asdict(record)) if as_json else one_line(line))
+    if not records and not as_json:
+        typer.echo("nothing was forced, denied or allowed again")
     return code
 
 

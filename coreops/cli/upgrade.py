@@ -53,7 +53,7 @@ AllowDowntime = Annotated[
 def upgrade(
     inventory: Annotated[Path, typer.Argument(envvar="COREOPS_INVENTORY", help="Inventory file or folder.")],
     channel: Channel = None,
-    version: Annotated[str, typer.Option("--version", metavar="V", help="Exactly this release.")] = "",
+    version: Annotated[str | None, typer.Option("--version", metavar="V", help="Exactly this release.")] = None,
     repository: Repository = None,
     root: Root = None,
     max_unavailable: MaxUnavailable = None,
@@ -98,7 +98,7 @@ def upgrade(
 
     """
     from coreops.cli._fleet import connection
-    from coreops.cli._rollout import Manner, launch, rate
+    from coreops.cli._rollout import Manner, launch, named, rate
     from coreops.upgrade.request import Request
 
     ways: dict[str, Any] = connection(user, key, transport, accept_new, ask_become_pass)
@@ -117,7 +117,7 @@ def upgrade(
     }
     request = Request(
         inventory=str(inventory),
-        version=version,
+        version="" if version is None else named(version),
         playbook=str(playbook.resolve()) if playbook else "",
         limit=limit,
         zones=tuple(zone or ()),

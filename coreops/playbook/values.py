@@ -158,15 +158,15 @@ def prepare(node: Node) -> Value:
     return Constant(value)
 
 
-def prepare_plain(value: Any) -> Value:
-    """Prepare a value whose place is not known (inventory, --extra-vars)."""
+def prepare_plain(value: Any, position: Position | None = None) -> Value:
+    """Prepare a value of which at best the ``position`` of the whole is known (inventory, --extra-vars)."""
     if isinstance(value, str):
-        return Text(value, None) if has_template(value) else Constant(value)
+        return Text(value, position) if has_template(value) else Constant(value)
     if isinstance(value, Mapping):
-        fields = {key: prepare_plain(part) for key, part in value.items()}
+        fields = {key: prepare_plain(part, position) for key, part in value.items()}
         return Constant(value) if all(part.static for part in fields.values()) else Fields(fields)
     if isinstance(value, (list, tuple)):
-        parts = tuple(prepare_plain(part) for part in value)
+        parts = tuple(prepare_plain(part, position) for part in value)
         return Constant(value) if all(part.static for part in parts) else Listing(parts)
     return Constant(value)
 

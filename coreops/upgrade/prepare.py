@@ -204,7 +204,7 @@ def _upgrades(
         if one.version in denied and not request.start_none:
             under_way = "; coreops abort finishes what is under way" if request.takes_over else ""
             raise RefusedError(
-                f"{one.version} is denied: it failed before",
+                f"{one.version} is denied",
                 why=denied[one.version],
                 next=f"publish a better release, or: coreops deny clear {one.version}{under_way}",
             )

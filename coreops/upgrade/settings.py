@@ -67,11 +67,11 @@ def read(
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, reader in _SHARED.items():
-        shared = (flags[name], flag(name)) if name in flags else _agreed(inventory, going, _PREFIX + name)
+        shared = (flags[name], flag(name)) if name in flags else _agreed(inventory, going or hosts, _PREFIX + name)
         if shared is None:
             continue
         value, where = shared
-        found[name] = _usable(reader, value, repr(value) if name in flags else _PREFIX + name, where)
+        found[name] = _usable(reader, value, _shown(value) if name in flags else _PREFIX + name, where)
         origins[name] = str(where)
         if name in ("root", "repository"):
             found[name] = _located(found[name], Path.cwd() if name in flags else inventory.base)
@@ -92,6 +92,10 @@ def read(
 def flag(name: str) -> str:
     """How a setting's flag is spelt."""
     return {"windows": "--window", "wait_for_window": "--wait"}.get(name, "--" + name.replace("_", "-"))
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(repr, value)) if isinstance(value, list) else repr(value)
 
 
 def _host(inventory: Inventory, host: str, hooks: Hooks) -> HostSettings:
@@ -130,7 +134,7 @@ def _rendered(inventory: Inventory, host: str, name: str, hooks: Hooks) -> tuple
         setting = inventory.settings(host).get(name)
         if setting is None:
             return None, None
-        value, where = prepare_plain(setting.value), setting.position
+        value, where = prepare_plain(setting.value, setting.position), setting.position
         magic: dict[str, Callable[[str], Any]] = {
             "inventory_hostname": lambda own: own,
             "group_names": lambda own: list(inventory.group_names(own)),

@@ -98,4 +98,6 @@ def test_deny(places: Memory, capsys: pytest.CaptureFixture[str]) -> None:
     assert "may be installed again" in call(capsys, "deny", "clear", "1.1.0", "--reason", "fixed")[0]
     assert call(capsys, "deny", "list", "--json")[0] == ""
     call(capsys, "deny", "add", " ", "--reason", "x", expect=2)
+    call(capsys, "deny", "add", "1.1.0; reboot", "--reason", "x", expect=2)
+    call(capsys, "deny", "add", "1.1.0", "--reason", " ", expect=2)
     call(capsys, "deny", "add", "1.1.0", expect=2)

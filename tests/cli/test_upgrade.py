@@ -58,6 +58,9 @@ def upgrade(*flags: str) -> int:
         (("--root", "nowhere.json"), "no pinned root of trust"),
         (("--repository", "nowhere"), "nowhere"),
         (("--limit-rate", "fast"), "is not a rate"),
+        (("--version", ""), "'' is not a version"),
+        (("--version", "1.1.0; rm -rf /"), "is not a version"),
+        (("--window", ""), "--window: '' is not usable"),
         (("--limit", "n9"), "n9"),
         (("--playbook", "missing.yml"), "missing.yml"),
         (("--transport", "pigeon"), "unknown transport"),
@@ -139,3 +142,18 @@ def test_a_rehearsal_reaches_nobody_and_is_the_same_every_time(work: Path, capsy
         line.split()[1:] for line in once.splitlines()[:9]
     ]
     assert not list(work.glob(".coreops/runs/*"))
+
+
+def test_a_run_that_nobody_knows_is_no_reason_to_upgrade() -> None:
+    from types import SimpleNamespace as Made
+    from typing import Any
+
+    from coreops.cli._rollout import _must_be_known
+    from coreops.errors import InputError
+
+    prepared: Any = Made(seen={"n1": Made(ticket=Made(run="r1")), "n2": Made(ticket=None)})
+    ledger: Any = Made(held=lambda: (Made(run="r2"),))
+    for run in ("r1", "r2"):
+        _must_be_known(run, prepared, ledger)
+    with pytest.raises(InputError, match="nobody knows a run 'r'"):
+        _must_be_known("r", prepared, ledger)

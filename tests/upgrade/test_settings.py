@@ -113,6 +113,7 @@ def test_hosts_that_are_left_alone_need_not_agree_nor_count(read):
     found = read("upgrade_max_unavailable: 99%", hosts=hosts)
     assert found.hosts["c"].excluded == "sold"
     assert (found.policy.soak, found.policy.max_unavailable) == (9, 1)
+    assert read("upgrade_exclude: all of them\nupgrade_channel: lts").channel == "lts"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,7 @@ def test_hosts_that_are_left_alone_need_not_agree_nor_count(read):
         ("upgrade_channel: '{{ x }}'", "cannot hold a template"),
         ("upgrade_channel: [stable]", "must be a text"),
         ("upgrade_gates: [{http: {url: 'http://{{ nope }}'}}]", "'nope' is not defined"),
+        ("upgrade_gates: [{http: {url: 'http://{{ nope'}}]", "the template cannot be parsed"),
         ("upgrade_gates: [{unit: app}]", "like app.service"),
         ("upgrade_drain: {units: ['*.service']}", "would stop sshd.service"),
         ("upgrade_gates: [{unit: app.service}]\nupgrade_drain: {units: [app.service]}", "can never pass"),
