@@ -203,7 +203,8 @@ def _text(happening: Happening) -> str:
         parts = [f"from {happening.node}:"]
         if happening.seen:
             s = happening.seen
-            parts.append(f"boot {s.boot_id}, slot {s.slot}, {s.version}{', drained' if s.drained else ''}")
+            parts.append(f"{s.machine_id}, boot {s.boot_id}, slot {s.slot}, {s.version}{' good' if s.good else ''}")
+            parts += [word for word, holds in (("drained", s.drained), ("cordoned", s.cordoned)) if holds]
             parts.append(f"ticket {s.ticket.stage}" if s.ticket else "no ticket")
         elif happening.health:
             parts += [happening.health.verdict, *happening.health.reasons]

@@ -30,7 +30,8 @@ class Behaviour:
     @property
     def good(self) -> bool:
         """An operator would want to keep it."""
-        return self.boots and self.sshd and self.etcd and self.renames and self.resets == NEVER and not self.ill
+        comes_up = self.arrives and self.boots and self.sshd and self.etcd
+        return comes_up and self.renames and self.resets == NEVER and not self.ill
 
     def well(self, age: float) -> bool:
         """Are the services fine ``age`` seconds after coming up?"""

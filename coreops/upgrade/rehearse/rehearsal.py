@@ -170,7 +170,7 @@ def _simulations(
 ) -> Iterator[Simulation]:
     for seed in seeds:
         rng = Random(seed)
-        scenario = of_plan(plan, rng, profile.draw(rng), seen or {}, durations or Durations())
+        scenario = of_plan(plan, rng, profile.draw(Random(~seed)), seen or {}, durations or Durations())
         if wall is not None:
             scenario.wall = wall
         yield prepare(scenario, rng, trace=trace)

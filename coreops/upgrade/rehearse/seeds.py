@@ -39,10 +39,11 @@ def simulation(
     make: Make = Coordinator,
     trace: list[str] | None = None,
 ) -> Simulation:
-    """The history of this seed, ready to run. The same seed is the same history, in every process."""
+    """The history of this seed, ready to run. The same seed is the same history, in every process; and the same
+    cluster and release whatever the profile, so that a fault can be taken away from a history.
+    """
     rng = Random(seed)
-    faults = profile.draw(rng)
-    return prepare(draw(rng, faults, nodes), rng, make, trace)
+    return prepare(draw(rng, profile.draw(Random(~seed)), nodes), rng, make, trace)
 
 
 def attempt(

@@ -45,12 +45,15 @@ class Ending:
 
 
 class Simulation:
-    """Holds the pieces together; faults find everything they may touch here."""
+    """Holds the pieces together; faults find everything they may touch here. Their ``rng`` is not the world's, so that
+    a fault that does nothing changes nothing.
+    """
 
     def __init__(
         self, scenario: Scenario, rng: Random, make: Make = Coordinator, trace: list[str] | None = None
     ) -> None:
-        self.scenario, self.rng, self.make = scenario, rng, make
+        self.scenario, self.make = scenario, make
+        self.rng = Random(rng.getrandbits(64))
         self.plan = scenario.plan
         self.world = World(scenario.machines, rng=rng, wall=scenario.wall, durations=scenario.durations)
         self.world.trace = trace

@@ -146,7 +146,7 @@ MUTANTS = (
         faults=("window closes", "clock jumps"),
     ),
     mutant("no lease", without_action(Place.READY, Action.LEASE), "I3 lease"),
-    mutant("a lost lease is no matter", _Tokenless, "I3 lease"),
+    mutant("a lost lease is no matter", _Tokenless, "I3 lease", faults=("lease recreated",)),
     mutant("no drain", without_action(Place.READY, Action.DRAIN), "I3 drain"),
     mutant(
         "a drain that fails is no matter",
