@@ -91,10 +91,11 @@ class ShellStep:
     data. None: act always. act: exit 0 = changed, anything else = failed. None: probe only (a query).
     ``once``: act is not idempotent; the node remembers it, so a segment sent again after a lost connection reports
     the first outcome instead of acting twice. ``blobs``: asked for only when act is needed; act finds their paths in
-    $blob1, $blob2, ... ``stdin``: streamed into act, which must read all of it or fail; no copy is kept. ``env`` is exported for probe and act, never shown in argv. ``cwd``: the directory to run in.
-    ``in_check``: act runs in check mode too. ``timeout``: seconds, for probe and act each. ``changes`` False: a
-    successful act is reported "ok" rather than "changed". ``reconnect``: ends the segment. ``secret``: what it says is
-    for templates only, never for a journal or a log.
+    $blob1, $blob2, ... ``stdin``: streamed into act, which must read all of it or fail; no copy is kept. ``env`` is
+    exported for probe and act, never shown in argv. ``cwd``: the directory to run in. ``in_check``: act runs in check
+    mode too. ``timeout``: seconds, for probe and act each. ``changes`` False: a successful act is reported "ok" rather
+    than "changed". ``reconnect``: ends the segment. ``secret``: what it says is for templates only, never for a journal
+    or a log.
     """
 
     id: str

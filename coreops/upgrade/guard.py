@@ -30,7 +30,7 @@ class Guard:
 
 
 def guarded(script: str, guard: Guard) -> str:
-    """``script`` behind both questions. It runs in the same shell, so it may use what it likes but ``exit`` 75 and 76."""
+    """``script`` behind both questions, in the same shell. It must not ``exit`` with 75 or 76 itself."""
     lines = [f"umask 077; mkdir -p {FOLDER} || exit 2"]
     if guard.boot_id:
         lines.append(

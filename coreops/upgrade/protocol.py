@@ -1,4 +1,4 @@
-"""What the coordinator says and hears: ``Do`` out, everything else in. The real cluster and the simulator both speak it.
+"""What the coordinator says and hears: ``Do`` out, all else in. The real cluster and the simulator both speak it.
 
 For every Do the world answers once, with Did or Failed of the same serial, or never. It may answer late; a serial that
 is no longer waited for is ignored. Nothing here does I/O.
