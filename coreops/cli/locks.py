@@ -118,8 +118,9 @@ def release(
     owner, token = record.had.get("owner", "somebody"), record.had.get("token", "?")
     typer.echo(
         clean(
-            f"{node}: released; {owner} held it with token {token}. The next lease has a higher token: once that "
-            f"was used, the node refuses what {owner} may still send. Recorded: {record.by}, {record.at}: {record.reason}"
+            f"{node}: released; {owner} held it with token {token}. The next lease has a higher token: once "
+            f"that was used, the node refuses what {owner} may still send. "
+            f"Recorded: {record.by}, {record.at}: {record.reason}"
         )
     )
     return 0

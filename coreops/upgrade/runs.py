@@ -1,5 +1,5 @@
 """What a rollout leaves on the controller: its log (``rollout.jsonl``, synced before anything is sent), its state for
-those who ask while it runs, and the file by which it is asked to end. Nobody needs them to resume: nodes and ledger tell.
+those who ask while it runs, and the file by which it is asked to end. Resume needs none of it: nodes and ledger tell.
 
 The log is locked while the rollout lives, so that a dead one is known for what it is.
 """
