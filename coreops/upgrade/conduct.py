@@ -28,7 +28,7 @@ from coreops.upgrade.rollout import Rollout
 from coreops.upgrade.runs import Log
 from coreops.upgrade.slots.gptprio import driver
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONLY_STAGING = "only staging was asked for"
 STAGE_ONLY = replace(RULEBOOK, rules=(Rule("stage_only", "rollout", lambda s, node: _ONLY_STAGING),))
 """Nobody's turn ever comes; staging needs none."""
@@ -36,23 +36,30 @@ STAGE_ONLY = replace(RULEBOOK, rules=(Rule("stage_only", "rollout", lambda s, no
 
 @dataclass(slots=True)
 class Signals(AbstractContextManager["Signals"]):
-    """Ctrl-C or SIGTERM once: finish what is under way; twice: leave at once. Only for the main thread."""
+    """Ctrl-C, SIGTERM or a terminal that goes away once: finish what is under way; twice: leave at once. Only for the
+    main thread. Under nohup a terminal that goes away means nothing.
+    """
 
     rollout: Rollout | None = None
     count: int = 0
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
-            signal.signal(number, self._handle)
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, signal.SIG_DFL)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self.count:
+            return  # shell and kernel both tell of it
         self.count += 1
         if self.rollout is None:
             raise KeyboardInterrupt
