@@ -86,7 +86,7 @@ def _move_leader(world: World, do: Do, note: str) -> Did:
 def _drain(world: World, do: Do, note: str) -> Did:
     _noted(world, do)
     drain, guard = world.drains[do.node], _guard(do)
-    world.nodes.ask(do.node, [*drain.cordon(guard), *drain.drain(guard, world.patience.drain)])
+    world.nodes.ask(do.node, [*drain.cordon(guard), *drain.drain(guard, _within(world.patience.drain))])
     return Did(do.node, do.serial)
 
 
@@ -125,7 +125,7 @@ def _roll_back(world: World, do: Do, note: str) -> Did:
 
 def _undrain(world: World, do: Do, note: str) -> Did:
     drain, guard = world.drains[do.node], _guard(do)
-    world.nodes.ask(do.node, [*drain.uncordon(guard, world.patience.drain), world.driver.finish(guard)])
+    world.nodes.ask(do.node, [*drain.uncordon(guard, _within(world.patience.drain)), world.driver.finish(guard)])
     return Did(do.node, do.serial)
 
 
@@ -170,6 +170,11 @@ ACTIONS: Mapping[Action, Carry] = {
 
 def _guard(do: Do) -> Guard:
     return Guard(do.boot_id, do.token)
+
+
+def _within(patience: float) -> float:
+    """The node's own deadline: it is to say what is wrong before patience with it ends."""
+    return patience - min(10.0, patience / 4)
 
 
 def _baseline(world: World, node: str) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Coordinator:
             case Tick():
                 for turn in self._outbox.expired(now):
                     turn.heard(False)
-                    self._failed(turn, f"no answer for {now - turn.since:.0f} s", "unreachable")
+                    self._failed(turn, turn.silence(now), "unreachable")
             case Stop(why):
                 self._stop(why)
             case LeaseLost(node, why):
@@ -138,7 +138,7 @@ class Coordinator:
         name = "back" if turn.returning and action is Action.SURVEY else paths.PATIENCE.get(action, "act")
         turn.since = self.situation.now
         turn.until = turn.since + float(getattr(policy.patience, name)) + (action is Action.CHECK) * policy.soak
-        turn.well_since, turn.samples = -1.0, 0
+        turn.well_since, turn.samples, turn.said = -1.0, 0, ""
         if action is Action.DRAIN:
             turn.half_done = True
         self._send(turn, turn.since)
@@ -294,7 +294,7 @@ class Coordinator:
 
     def _again(self, turn: Turn, why: str, kind: FailureKind) -> None:
         """Try the same once more, as long as patience lasts."""
-        turn.why = why
+        turn.why = turn.said = why
         turn.well_since, turn.samples = -1.0, 0
         now, patience = self.situation.now, self.plan.policy.patience
         at = now + patience.pause(now - turn.since)

@@ -18,8 +18,8 @@ class Turn:
     serial: of the command that is under way, 0 for none. since: when the present action was first asked for; until:
     when patience with it ends. token: of the node's lease, 0 without. boot_id: the boot the next action is meant for;
     left_boot: the boot that a reboot was ordered in, "" when none was. half_done: something of us is on the node.
-    silent: its last word was none. asked: when the present try was sent. well_since, samples: the unbroken row of good
-    health samples. began: when the lease was taken.
+    silent: its last word was none. said: why the last try of the present action failed. asked: when the present try was
+    sent. well_since, samples: the unbroken row of good health samples. began: when the lease was taken.
     """
 
     node: str
@@ -38,6 +38,7 @@ class Turn:
     half_done: bool = False
     returning: bool = False
     silent: bool = False
+    said: str = ""
     asked: float = 0.0
     well_since: float = -1.0
     samples: int = 0
@@ -54,6 +55,10 @@ class Turn:
         """Did the node itself say something?"""
         if self.left[0] not in IN_THE_LEDGER:
             self.silent = not answered
+
+    def silence(self, now: float) -> str:
+        """Patience has ended without an answer. What an earlier try said tells more than that."""
+        return f"no answer for {now - self.since:.0f} s" + (f"; before that: {self.said}" if self.said else "")
 
     def needless(self, hooks: frozenset[str]) -> bool:
         """Can the next action be left out?"""
