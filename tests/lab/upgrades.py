@@ -22,7 +22,6 @@ import yaml
 
 from coreops.providers.namespace import cgroup
 from coreops.providers.namespace.lab import Lab
-from coreops.providers.namespace.plan import NodePlan
 from tests.lab.store_client import Store
 
 NODES = ("n1", "n2", "n3")
@@ -65,9 +64,11 @@ class Run:
         """Its log, once it has one."""
 
         def found() -> Path | None:
-            assert self.process.poll() is None, self.process.communicate()
+            ended = self.process.poll() is not None
             logs = sorted((self.folder / ".coreops/runs").glob("*/rollout.jsonl"))
-            return next((log for log in logs if log.parent.name not in self.known), None)
+            own = next((log for log in logs if log.parent.name not in self.known), None)
+            assert own or not ended, "it ended without one"
+            return own
 
         return eventually(found, 30, "the run has a log")
 
@@ -100,7 +101,10 @@ class Run:
     def kill(self) -> None:
         """Gone, whatever it was doing."""
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.wait(timeout=10)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
 
 
 @dataclass
@@ -193,9 +197,6 @@ class Fleet:
 
     # The nodes, read without coreops upgrade
 
-    def plan(self, name: str) -> NodePlan:
-        return self.lab.node(name)
-
     def sh(self, name: str, script: str, *, check: bool = True) -> str:
         """Run a script as root on a node."""
         line = self.lab.ssh_command(name, ["sudo", "sh", "-c", script])
@@ -210,6 +211,10 @@ class Fleet:
     def runs_from(self, name: str) -> str:
         """The slot that the machine has booted, as the firmware says; "" while it boots."""
         return str(json.loads(self.lab.names_of(name).run_file.read_text()).get("slot", ""))
+
+    def is_on(self, name: str) -> bool:
+        """Has its systemd begun?"""
+        return cgroup.init_process(self.lab.names_of(name).cgroup) is not None
 
     def look(self) -> dict[str, Node]:
         """All nodes. What is mounted is what counts, and what the file system there says it is."""
@@ -260,8 +265,7 @@ class Fleet:
     def settle(self) -> None:
         """Mend what a test has broken on purpose, and wait until all is well."""
         for run in self.started:
-            if run.process.poll() is None:
-                run.kill()
+            run.kill()
         self.started.clear()
         for status in self.lab.status():
             if status.link == "cut":
@@ -285,8 +289,7 @@ def fleet(base: Path, letter: str) -> Iterator[Fleet]:
         made.settings()
         yield made
         for run in made.started:
-            if run.process.poll() is None:
-                run.kill()
+            run.kill()
     finally:
         Lab.down(name)
 
