@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "channel": "Publish releases in signed channels; look at, verify and serve them.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
+    "render": "Write what every node is told at birth: cloud-config, cloud-init.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
     "lab": "Boot, look at, break and remove local labs of real nodes.",
     "modules": "List the modules that tasks can use, or show one.",

@@ -1,0 +1,93 @@
+"""From an inventory to the hosts that ``coreops render`` reads: their roles, variables and the cluster's addresses.
+
+The bridge between packages that must not know each other: the inventory and the node model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coreops.cloudconfig.read import STORE, Host, Variable
+from coreops.errors import InputError
+from coreops.playbook.rendering import host_renderer
+
+if TYPE_CHECKING:
+    from coreops.inventory import Inventory
+
+
+def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
+    """Return the named hosts, ready to be read. Raises InputError."""
+    from coreops.playbook.pending import OMIT
+
+    members = inventory.members(STORE) if STORE in inventory.groups else ()
+    addresses = {name: _address(inventory, name) for name in members}
+    shared = _cluster(addresses)
+    found = []
+    for name in names:
+        own = shared | ({"cluster_address": _bracketed(addresses[name])} if name in addresses else {})
+        render = host_renderer(inventory, name, own)
+        settings = inventory.settings(name)
+        variables = {key: Variable(each.value, each.position) for key, each in settings.items()}
+        role = ("single" if len(members) == 1 else "member") if name in addresses else "worker"
+        if wanted := variables.get("node_role"):
+            role = str(render(wanted.value, wanted.position))
+        found.append(Host(name, role, variables, render, OMIT))
+    return found
+
+
+def _cluster(addresses: Mapping[str, str]) -> dict[str, Any]:
+    """What every template may ask about the store."""
+    urls = {name: f"http://{_bracketed(address)}" for name, address in addresses.items()}
+    by_address: dict[str, list[str]] = {}
+    for name, address in addresses.items():
+        if _is_ip(address) and name != address:
+            by_address.setdefault(address, []).append(name)
+    return {
+        "cluster_initial": ",".join(f"{name}={url}:2380" for name, url in urls.items()),
+        "cluster_endpoints": ",".join(f"{url}:2379" for url in urls.values()),
+        "cluster_hosts": by_address,
+    }
+
+
+def _address(inventory: Inventory, name: str) -> str:
+    """``private_ipv4`` where it is written, else how SSH reaches the host."""
+    settings = inventory.settings(name)
+    render = host_renderer(inventory, name)
+    for key in ("private_ipv4", "ansible_host"):
+        if key in settings and (value := render(settings[key].value, settings[key].position)):
+            return str(value)
+    return name
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def templates(inventory: Inventory, given: Path | None) -> Path:
+    """The folder of templates: the one given, else the inventory's own, else those that coreops brings."""
+    if given is not None:
+        if not given.is_dir():
+            raise InputError("there is no such folder of templates", where=given, next="coreops render --init DIR")
+        return given
+    for base in (inventory.base, Path()):
+        if (own := base / "templates" / "cloud-config").is_dir():
+            return own
+    return shipped()
+
+
+def shipped() -> Path:
+    """The packaged templates, or the checkout's."""
+    package = Path(__file__).parents[1]
+    packaged = package / "data" / "templates" / "cloud-config"
+    return packaged if packaged.exists() else package.parent / "templates" / "cloud-config"

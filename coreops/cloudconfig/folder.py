@@ -1,0 +1,100 @@
+"""A render in a folder: written whole or not at all, compared with the last one. The only writer here.
+
+User-data holds password hashes: files are 0600. A folder that holds anything else is never replaced.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from coreops.cloudconfig.render import INDEX
+from coreops.errors import InputError
+
+
+def last(folder: Path) -> dict[str, bytes]:
+    """Return the files of the last render in ``folder``, {} when there is none. Raises InputError if not a render."""
+    if not folder.exists() and not folder.is_symlink():
+        return {}
+    if not folder.is_dir() or folder.is_symlink():
+        raise InputError("not a folder", where=folder, next="give -o a folder, or a name that is free")
+    found = sorted(folder.iterdir())
+    if not found:
+        return {}
+    try:
+        nodes = json.loads((folder / INDEX).read_bytes())["nodes"]
+        own = {INDEX, *(each["file"] for each in nodes.values())}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"it is not a render: there is no {INDEX} of one in it", where=folder, next="name an empty folder"
+        ) from None
+    if strange := [path.name for path in found if path.name not in own or not path.is_file()]:
+        raise InputError(
+            f"it holds what no render wrote: {', '.join(strange[:5])}",
+            where=folder,
+            why="the whole folder is replaced",
+            next="move that elsewhere, or name another folder",
+        )
+    return {path.name: path.read_bytes() for path in found}
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace the folder by these files: a reader sees the old render or the new one. Raises InputError, OSError."""
+    last(folder)
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:100]}.") as aside:
+        new = Path(aside, "new")
+        new.mkdir()
+        for name, data in files.items():
+            _write(new / name, data)
+        if not folder.exists():
+            os.rename(new, folder)
+            return
+        os.rename(folder, Path(aside, "old"))
+        try:
+            os.rename(new, folder)
+        except BaseException:
+            os.rename(Path(aside, "old"), folder)
+            raise
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def diff(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the lines of a unified diff between two renders, the index left out."""
+    for name in sorted({*old, *new} - {INDEX}):
+        before, after = old.get(name), new.get(name)
+        if before == after:
+            continue
+        names = (
+            f"last/{name}" if before is not None else "/dev/null",
+            f"new/{name}" if after is not None else "/dev/null",
+        )
+        if name.endswith(".gz"):
+            yield f"{names[0]} {names[1]}: compressed user-data differs"
+            continue
+        was, now = ((data or b"").decode(errors="replace").splitlines() for data in (before, after))
+        yield from difflib.unified_diff(was, now, *names, lineterm="")
+
+
+def copy_templates(source: Path, folder: Path) -> list[Path]:
+    """Copy templates to a folder that has none of them yet, for the operator to change. Raises InputError."""
+    names = sorted(path.name for path in source.iterdir() if path.is_file())
+    there = [name for name in names if (folder / name).exists()]
+    if there:
+        raise InputError(f"{', '.join(there)} is there already", where=folder, next="name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(source / name, folder / name)
+    return [folder / name for name in names]

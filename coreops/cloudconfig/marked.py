@@ -1,0 +1,221 @@
+"""YAML whose every value knows its place, and what is done to it before it is a Node: templated and merged.
+
+Knows no key of the model. Does no I/O: the caller reads files and gives the function that renders templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from coreops.errors import InputError
+from coreops.model import Position
+
+DEEPEST = 50
+MOST = 100_000
+"""Values that a document may hold, aliases followed: a bomb has more."""
+_IDENTITY = ("path", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A value with its place: a dict of Marked, a tuple of Marked, or a scalar. key: where its key is written."""
+
+    value: Any
+    place: Position
+    key: Position | None = None
+
+    @property
+    def plain(self) -> Any:
+        """The value without places."""
+        if isinstance(self.value, dict):
+            return {name: each.plain for name, each in self.value.items()}
+        if isinstance(self.value, tuple):
+            return tuple(each.plain for each in self.value)
+        return self.value
+
+    def at(self, path: Sequence[int | str], *, key: bool = False) -> Position:
+        """Where the value at ``path`` is written, or the nearest value around it. ``-`` and ``_`` are alike."""
+        here = self
+        for step in path:
+            below = _below(here, step)
+            if below is None:
+                return here.place
+            here = below
+        return here.key if key and here.key else here.place
+
+
+def _below(here: Marked, step: int | str) -> Marked | None:
+    if isinstance(here.value, dict):
+        return next((each for name, each in here.value.items() if str(name).replace("-", "_") == step), None)
+    if isinstance(here.value, tuple) and isinstance(step, int) and step < len(here.value):
+        return here.value[step]  # type: ignore[no-any-return]
+    return None
+
+
+def mark(value: Any, place: Position) -> Marked:
+    """Mark a plain value: all of it is at one place."""
+    if isinstance(value, Mapping):
+        return Marked({key: mark(each, place) for key, each in value.items()}, place, place)
+    if isinstance(value, list | tuple):
+        return Marked(tuple(mark(each, place) for each in value), place)
+    return Marked(value, place)
+
+
+def parse(text: str, file: str) -> Marked:
+    """Parse one YAML document. Raises InputError with line and column."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_depth(text, loader, file)
+        node = yaml.compose(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        where = Position(file, at.line + 1, at.column + 1) if at else Position(file)
+        why = "; ".join(part for part in (error.context, error.problem) if part)
+        hint = 'quote a value that begins with {{: key: "{{ value }}"' if "{{" in text or "{%" in text else None
+        raise InputError("not valid YAML", where=where, why=why, next=hint) from None
+    except yaml.YAMLError as error:
+        raise InputError("not valid YAML", where=Position(file), why=str(error).strip()) from None
+    return Marked({}, Position(file)) if node is None else _Builder(file).build(node)
+
+
+def _check_depth(text: str, loader: Any, file: str) -> None:
+    """The composer is recursive C: a deep document would crash it."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.events.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.events.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise InputError(f"nested deeper than {DEEPEST} levels", where=Position(file, line))
+
+
+class _Builder:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.count = 0
+        self.open: set[int] = set()
+
+    def at(self, node: Any) -> Position:
+        return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def build(self, node: Any, key: Position | None = None) -> Marked:
+        from yaml.nodes import MappingNode, ScalarNode
+
+        place = self.at(node)
+        self.count += 1
+        if self.count > MOST:
+            raise InputError(f"the document holds more than {MOST} values", where=place, why="aliases are counted too")
+        if isinstance(node, ScalarNode):
+            return Marked(self._scalar(node), place, key)
+        if id(node) in self.open:
+            raise InputError("an alias contains itself", where=place, next="remove the alias")
+        self.open.add(id(node))
+        built: Any
+        if isinstance(node, MappingNode):
+            built = {}
+            for name_node, value in node.value:
+                name, where = self._key(name_node), self.at(name_node)
+                if name in built:
+                    why = f"the first one is at {built[name].key}"
+                    raise InputError(f"duplicate key {name!r}", where=where, why=why, next="keep one of them")
+                built[name] = self.build(value, where)
+        else:
+            built = tuple(self.build(each) for each in node.value)
+        self.open.discard(id(node))
+        return Marked(built, place, key)
+
+    def _key(self, node: Any) -> str:
+        from yaml.nodes import ScalarNode
+
+        if not isinstance(node, ScalarNode) or node.tag == "tag:yaml.org,2002:merge":
+            raise InputError("a key must be a plain word", where=self.at(node), next="write the keys out")
+        return str(node.value)
+
+    def _scalar(self, node: Any) -> Any:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        # A date is text here: no key of a node takes one.
+        if kind in ("str", "value", "timestamp"):
+            return node.value
+        construct = _constructors().get(kind)
+        if construct is None:
+            raise InputError(f"the tag {node.tag} is not supported", where=self.at(node), next="write a plain value")
+        try:
+            return construct(node)
+        except ValueError as error:
+            raise InputError(
+                f"{node.value[:40]!r} is not a value", where=self.at(node), why=str(error), next="quote it"
+            ) from None
+
+
+@cache
+def _constructors() -> dict[str, Callable[[Any], Any]]:
+    from yaml.constructor import SafeConstructor
+
+    safe = SafeConstructor()
+    return {
+        "null": safe.construct_yaml_null,
+        "bool": safe.construct_yaml_bool,
+        "int": safe.construct_yaml_int,
+        "float": safe.construct_yaml_float,
+    }
+
+
+def fill(marked: Marked, render: Callable[[Any, Position], Any], omit: object) -> Marked | None:
+    """Render every text that is a template; what comes out as ``omit`` goes. A lone expression keeps its type."""
+    if isinstance(marked.value, dict):
+        parts = {name: fill(each, render, omit) for name, each in marked.value.items()}
+        return replace(marked, value={name: each for name, each in parts.items() if each is not None})
+    if isinstance(marked.value, tuple):
+        return replace(marked, value=tuple(_filled(marked.value, render, omit)))
+    if not isinstance(marked.value, str) or "{" not in marked.value:
+        return marked
+    done = render(marked.value, marked.place)
+    return None if done is omit else replace(mark(done, marked.place), key=marked.key)
+
+
+def _filled(items: tuple[Marked, ...], render: Callable[[Any, Position], Any], omit: object) -> Iterator[Marked]:
+    """An item that comes out as a list is its items: ``- "{{ more_files }}"``."""
+    for each in items:
+        done = fill(each, render, omit)
+        if done is None:
+            continue
+        if isinstance(done.value, tuple) and isinstance(each.value, str):
+            yield from done.value
+        else:
+            yield done
+
+
+def merge(base: Marked, over: Marked) -> Marked:
+    """``over`` wins. Mappings merge by key; a list grows, and an item of the same path or name merges with the old."""
+    if isinstance(base.value, dict) and isinstance(over.value, dict):
+        both = dict(base.value)
+        alike = {str(name).replace("-", "_"): name for name in both}
+        for name, each in over.value.items():
+            old = alike.get(str(name).replace("-", "_"), name)
+            both[old] = merge(both[old], each) if old in both else each
+        return replace(over, value=both)
+    if isinstance(base.value, tuple) and isinstance(over.value, tuple):
+        items = list(base.value)
+        for each in over.value:
+            found = next((i for i, old in enumerate(items) if _identity(old) == _identity(each)), None)
+            if found is None:
+                items.append(each)
+            else:
+                items[found] = merge(items[found], each)
+        return replace(over, value=tuple(items))
+    return over
+
+
+def _identity(marked: Marked) -> Any:
+    if isinstance(marked.value, dict):
+        return next(((key, marked.value[key].plain) for key in _IDENTITY if key in marked.value), id(marked))
+    return marked.plain if isinstance(marked.value, str) else id(marked)

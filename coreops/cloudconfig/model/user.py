@@ -1,0 +1,29 @@
+"""An account."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from coreops.cloudconfig.model.base import Line, Part
+
+
+class User(Part):
+    """One of ``users``. ``passwd`` is a hash as crypt(5) makes it."""
+
+    name: Annotated[Line, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+    passwd: Annotated[Line, Field(pattern=r"^([$!*]|[./0-9A-Za-z]{13}$)")] | None = None
+    ssh_authorized_keys: tuple[Line, ...] = ()
+    coreos_ssh_import_github: Line | None = None
+    coreos_ssh_import_github_users: tuple[Line, ...] = ()
+    coreos_ssh_import_url: Line | None = None
+    gecos: Line | None = None
+    homedir: Annotated[Line, Field(pattern="^/")] | None = None
+    no_create_home: bool = False
+    primary_group: Line | None = None
+    groups: tuple[Line, ...] = ()
+    no_user_group: bool = False
+    system: bool = False
+    no_log_init: bool = False
+    shell: Annotated[Line, Field(pattern="^/")] | None = None

@@ -1,0 +1,134 @@
+"""A host's node: the template of its role, and the inventory's ``node`` on top. Reads templates only.
+
+A template is a YAML document in the node's keys whose values may be Jinja2; the caller gives the function that renders
+a value with the host's variables. Values are never pasted into YAML text, so nothing in them can be read as YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from coreops.cloudconfig.addresses import settle
+from coreops.cloudconfig.marked import Marked, fill, mark, merge, parse
+from coreops.cloudconfig.platforms.platform import VARIABLES, Platform
+from coreops.errors import InputError, did_you_mean
+from coreops.model import Position
+
+ROLES: Final = {
+    "member": "one of several hosts of the group store",
+    "single": "the only host of the group store",
+    "worker": "a host outside the group store",
+}
+STORE: Final = "store"
+NODE: Final = "node"
+BIGGEST = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An inventory variable, untemplated, and where it is written."""
+
+    value: Any = field(repr=False)
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host as the reader needs it. render: a value and its place -> the value; ``omit``: what it returns for omit."""
+
+    name: str
+    role: str
+    variables: Mapping[str, Variable]
+    render: Callable[[Any, Position], Any]
+    omit: object
+
+
+class Reader:
+    """Reads hosts with the templates of one folder; every file is read once."""
+
+    def __init__(self, templates: Path) -> None:
+        self.templates = templates
+        self._parsed: dict[Path, Marked] = {}
+
+    def read(self, host: Host, target: str, platform: Platform) -> Marked:
+        """Return what the host is to be told, rendered, addresses settled. Raises InputError."""
+        found = fill(self.template(host.role), host.render, host.omit)
+        assert found is not None, "a template is a mapping"
+        own = host.variables.get(NODE)
+        if own is not None:
+            written = self._located(own)
+            if not isinstance(written.value, dict):
+                raise InputError(f"{NODE} must be a mapping (host {host.name})", where=own.position)
+            more = fill(written, host.render, host.omit)
+            found = merge(found, more) if more is not None else found
+        return settle(found, target, platform, _addresses(host))
+
+    def template(self, role: str) -> Marked:
+        """Return the parsed template of a role. Raises InputError."""
+        if role not in ROLES:
+            raise InputError(
+                f"there is no role {role!r}", why=f"roles: {', '.join(ROLES)}", next=did_you_mean(role, ROLES)
+            )
+        path = self.templates / f"{role}.yml"
+        if path not in self._parsed:
+            found = parse(_text(path), str(path))
+            if not isinstance(found.value, dict):
+                raise InputError("a template must be a mapping", where=found.place)
+            self._parsed[path] = found
+        return self._parsed[path]
+
+    def _located(self, variable: Variable) -> Marked:
+        """The variable with the place of every value in it, where its file is YAML and says the same."""
+        path = Path(variable.position.file)
+        plain = mark(variable.value, variable.position)
+        if path.suffix not in (".yml", ".yaml", ".json", "") or not path.is_file():
+            return plain
+        if path not in self._parsed:
+            try:
+                self._parsed[path] = parse(_text(path), str(variable.position.file))
+            except InputError:
+                # The inventory could read it, perhaps as INI; only the places inside the value are not to be had.
+                self._parsed[path] = mark({}, variable.position)
+        found = _written_at(self._parsed[path], variable.position)
+        return found if found is not None and found.plain == plain.plain else plain
+
+
+def _written_at(marked: Marked, place: Position) -> Marked | None:
+    if place in (marked.key, marked.place) and isinstance(marked.value, dict) and marked.key:
+        return marked
+    below = marked.value.values() if isinstance(marked.value, dict) else marked.value
+    if not isinstance(marked.value, dict | tuple):
+        return None
+    return next((found for each in below if (found := _written_at(each, place)) is not None), None)
+
+
+def _addresses(host: Host) -> dict[str, str]:
+    found = {}
+    for name in VARIABLES:
+        variable = host.variables.get(name)
+        if variable is not None and (value := host.render(variable.value, variable.position)):
+            found[name] = _address(name, value, variable.position)
+    return found
+
+
+def _address(name: str, value: Any, where: Position) -> str:
+    from ipaddress import IPv4Address, IPv6Address
+
+    try:
+        return str(IPv4Address(value) if name.endswith("4") else IPv6Address(value))
+    except ValueError as error:
+        raise InputError(f"{name} is not an address", where=where, why=str(error)) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > BIGGEST:
+            raise InputError(f"larger than {BIGGEST} bytes", where=Position(str(path)))
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8", where=Position(str(path)), why=str(error)) from None
+    except OSError as error:
+        raise InputError("cannot be read", where=Position(str(path)), why=error.strerror) from None

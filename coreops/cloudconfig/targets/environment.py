@@ -1,0 +1,52 @@
+"""Options and variables as lines: for units (``Environment=``) and for files of ``NAME=value``. Knows no target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from coreops.cloudconfig.model.base import Part
+from coreops.errors import InputError
+
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./$-]*")
+
+
+def variables(part: Part, prefix: str, special: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that a service reads its options from: ``ETCD_DATA_DIR``. special: names that differ."""
+    given = {key: value for key, value in part.written().items() if value is not None}
+    return {(special or {}).get(key, f"{prefix}{key.upper()}"): text(value) for key, value in given.items()}
+
+
+def text(value: Any) -> str:
+    """An option's value as programs in Go read it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def drop_in(values: Mapping[str, str]) -> str:
+    """The content of a unit's drop-in that sets variables."""
+    lines = (f'Environment="{name}={_unit(value)}"\n' for name, value in values.items())
+    return "[Service]\n" + "".join(lines)
+
+
+def _unit(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+
+
+def file(values: Mapping[str, str]) -> str:
+    """The content of a file of variables that systemd and pam_env read alike. Raises InputError where they cannot."""
+    return "".join(f"{name}={_quoted(name, value)}\n" for name, value in values.items())
+
+
+def _quoted(name: str, value: str) -> str:
+    if _SAFE.fullmatch(value):
+        return value
+    if "'" not in value:
+        return f"'{value}'"
+    if not set(value) & set('"\\$`'):
+        return f'"{value}"'
+    raise InputError(
+        f"the value of {name} cannot be written so that every reader takes it alike",
+        why="it holds both ' and one of \" \\ $ `",
+        next="leave one of them out, or write the file yourself with write_files",
+    )
