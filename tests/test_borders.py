@@ -77,6 +77,7 @@ PURE = (
     "upgrade.gates.spec",
     "upgrade.hooks",
     "upgrade.readers",
+    "upgrade.rehearse",
     "upgrade.settings",
     "upgrade.slots",
     "upgrade.window",

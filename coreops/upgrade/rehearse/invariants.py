@@ -104,8 +104,9 @@ class Invariants:
                 self._canary_first(controller, do.node)
                 self._leader_last(controller, do.node)
                 self._denied_is_not_begun(controller, do.node)
-            self._max_unavailable(controller, do.node)
-            self._one_zone(controller, do.node)
+            if not self._deposed(controller.run, self.world.now):
+                self._max_unavailable(controller, do.node)
+                self._one_zone(controller, do.node)
             self.coming[controller.run, do.serial] = do.node
         elif do.action is Action.LEASE:
             self.leading.discard((controller.run, do.node))
@@ -202,20 +203,21 @@ class Invariants:
         """Truly disrupted by anybody's rollout, or not known to this controller to be up at the gate; and the node."""
         known = self.gated.get((controller.run, node), 0.0)
         silent = (name for name, since in controller.down.items() if since < known)
-        down = (name for name in self.down if not self._by_a_deposed(self.nodes[name]))
-        return {*down, *self.coming.values(), *silent, *controller.unseen, node}
+        drained = (
+            name for name in self.down if not self._deposed(self.nodes[name].drained_by, self.nodes[name].drained_at)
+        )
+        coming = (name for (run, _), name in self.coming.items() if not self._deposed(run, self.world.now))
+        return {*drained, *coming, *silent, *controller.unseen, node}
 
-    def _by_a_deposed(self, node: Node) -> bool:
-        """Drained by a live run whose lease of the rollout an operator had taken away by force a moment before. That
-        run will hear of it within RENEWAL seconds; the operator was told.
+    def _deposed(self, run: str, when: float) -> bool:
+        """Had an operator, a moment before, taken the rollout's lease by force from this run, which lives? It will hear
+        of that within RENEWAL seconds, and the operator was told.
         """
-        lost = self.lost.get((node.drained_by, ROLLOUT), NEVER)
-        return lost <= node.drained_at < lost + RENEWAL
+        lost = self.lost.get((run, ROLLOUT), NEVER)
+        return lost <= when < lost + RENEWAL
 
     def _max_unavailable(self, controller: Controller, node: str) -> None:
         allowed = self.plan.policy.max_unavailable
-        if self.world.now - self.lost.get((controller.run, ROLLOUT), -NEVER) < RENEWAL:
-            return
         if len(controller.unseen) > allowed:
             raise self.broken("I1 max unavailable", f"{node} goes down, {len(controller.unseen)} nodes were never seen")
         names = self._unavailable(controller, node)
