@@ -10,6 +10,7 @@ import typer
 from coreops.cli import _options as options
 
 if TYPE_CHECKING:
+    from coreops.upgrade.ledger.protocol import Denial, Lease
     from coreops.upgrade.runs import Run
 
 app = typer.Typer(add_completion=False)
@@ -51,10 +52,16 @@ def why(
     fleet = fleets.read(_fleet.source(named), node, ways)
     with _fleet.opened(fleet, "why") as (nodes, asking):
         look = _fleet.look(fleet, nodes)[fleet.chosen[0]]
-        with _fleet.ledger(fleet, asking) as book:
-            leases, denials = book.held(), book.denied()
+        leases: tuple[Lease, ...] = ()
+        denials: tuple[Denial, ...] = ()
+        unread = ""
+        try:
+            with _fleet.ledger(fleet, asking) as book:
+                leases, denials = book.held(), book.denied()
+        except CoreopsError as error:  # when most goes wrong, the rest is still worth telling
+            unread = f"{error.what} ({error.why})" if error.why else error.what
     seen = look.seen or look.error or CoreopsError("it was not asked")
-    text = explain(fleet.chosen[0], seen, leases, denials, _nodes(last)[node]["why"] if last else "")
+    text = explain(fleet.chosen[0], seen, leases, denials, _nodes(last)[node]["why"] if last else "", unread)
     typer.echo(_fleet.as_json("why", {"host": node, "why": text}) if as_json else clean(text))
     return 0
 

@@ -24,18 +24,26 @@ def explain(
     leases: Sequence[Lease] = (),
     denials: Sequence[Denial] = (),
     last: str = "",
+    unread: str = "",
 ) -> str:
-    """last: what the newest run said of the node before it ended."""
-    return " ".join(_sentences(node, seen, leases, denials, last))
+    """last: what the newest run said of the node before it ended. unread: why the ledger could not be read."""
+    return " ".join(_sentences(node, seen, leases, denials, last, unread))
 
 
 def _sentences(
-    node: str, seen: Observation | CoreopsError, leases: Sequence[Lease], denials: Sequence[Denial], last: str
+    node: str,
+    seen: Observation | CoreopsError,
+    leases: Sequence[Lease],
+    denials: Sequence[Denial],
+    last: str,
+    unread: str,
 ) -> Iterator[str]:
     if isinstance(seen, Observation):
         yield from _node(node, seen)
     else:
         yield f"{node} gives no answer: {seen.what}" + (f" ({seen.why})." if seen.why else ".")
+    if unread:
+        yield f"Who holds leases, and which versions are denied, is not known: {unread}."
     held = [lease for lease in leases if lease.node in (node, ROLLOUT)]
     for lease in held:
         what = "The rollout's lease" if lease.node == ROLLOUT else "Its lease"
@@ -46,7 +54,7 @@ def _sentences(
         if denial.node == node or (isinstance(seen, Observation) and denial.version in _versions(seen)):
             yield f"{denial.version} is denied: {denial.reason}."
     ticket = seen.ticket if isinstance(seen, Observation) else None
-    yield _next(seen, ticket, held)
+    yield "Next: bring the store back; nothing goes on without it." if unread else _next(seen, ticket, held)
 
 
 def _node(node: str, seen: Observation) -> Iterator[str]:

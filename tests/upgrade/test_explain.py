@@ -52,3 +52,10 @@ def test_silence_and_denials() -> None:
     assert "n1 gives no answer: connection refused." in said
     assert "1.1.0 is denied: etcd did not start." in said
     assert said.endswith("look at its console and the network.")
+
+
+def test_a_ledger_that_does_not_answer_hides_nothing_else() -> None:
+    text = explain("n1", seen("1.0.0"), unread="etcd gave no answer")
+    assert text.startswith("n1 runs 1.0.0 from USR-A")
+    assert "is not known: etcd gave no answer" in text
+    assert "Nothing is under way" not in text
