@@ -17,7 +17,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0
 
 def emit(value: Mapping[str, Any]) -> str:
     """Return a mapping of str, bool, int, float, mappings and lists as YAML, keys in the order given."""
-    return "".join(f"{line}\n" for line in _mapping(value, 0))
+    return "".join(f"{line}\n" for line in _mapping(value, 0)) or "{}\n"
 
 
 def _mapping(value: Mapping[str, Any], indent: int) -> Iterator[str]:
@@ -65,8 +65,12 @@ def scalar(value: Any) -> str:
     """One value on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
+    if isinstance(value, float):
+        # YAML 1.1 wants a point before an exponent.
+        text = repr(value)
+        return text if "." in text else text.replace("e", ".0e")
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, Mapping):
         return "{}"
     if isinstance(value, list | tuple):

@@ -14,6 +14,7 @@ from coreops.errors import InputError, counted, did_you_mean
 from coreops.model import Position
 
 _SHOWN = 10
+_SECRET = "passw"
 _NEEDS = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -45,6 +46,9 @@ def _problem(marked: Marked, error: Any) -> tuple[Position, str, str | None]:
     path = [step for step in error["loc"] if step != "[key]"]
     name = dotted(path)
     kind, value = error["type"], error["input"]
+    if _SECRET in name:
+        what = f"{name} must be a hash as crypt(5) makes it, or text for a service" if value is not None else name
+        return marked.at(path), f"{what} (the value is not shown)", "make a hash with: openssl passwd -6"
     if kind == "extra_forbidden":
         known = _keys(tuple(step for step in path[:-1] if isinstance(step, str)))
         near = did_you_mean(str(path[-1]), known)
