@@ -357,7 +357,7 @@ class Book:
         answers = self._places.read(folder)
         self.unread = {place: each for place, each in answers.items() if isinstance(each, CoreopsError)}
         if self.unread and len(self.unread) == len(answers):
-            raise next(iter(self.unread.values()))
+            raise _nobody(self.unread)
         return {place: each for place, each in answers.items() if not isinstance(each, CoreopsError)}
 
     @staticmethod
@@ -367,6 +367,16 @@ class Book:
         if not good:
             raise next(outcome for outcome in outcomes if isinstance(outcome, CoreopsError))
         return good
+
+
+def _nobody(errors: Mapping[str, CoreopsError]) -> CoreopsError:
+    """The first error stands for all of them."""
+    first = next(iter(errors.values()))
+    if len(errors) == 1 or not isinstance(first, UnreachableError):
+        return first
+    why = f"{first.where}: {first.what}" + (f": {first.why}" if first.why else "")
+    what = f"none of the {len(errors)} hosts that keep leases and denials answers"
+    return UnreachableError(first.kind, what, why=why, next=first.next)
 
 
 def _most(number: int, of: int) -> bool:
