@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "locks": "Show who holds the leases of nodes, and take one away by force.",
     "deny": "Show, add and clear versions that must not be installed.",
     "channel": "Publish releases in signed channels; look at, verify and serve them.",
+    "validate": "Judge cloud-config files before a machine reads them.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "render": "Write what every node is told at birth: cloud-config, cloud-init.",

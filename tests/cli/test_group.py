@@ -78,7 +78,7 @@ def test_exit_codes_are_told_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("coreops v", "version"), ("coreops version --js", "--json"), ("coreops modules cop", "copy")],
+    [("coreops ve", "version"), ("coreops version --js", "--json"), ("coreops modules cop", "copy")],
 )
 def test_completion_reaches_commands_that_are_not_imported(words: str, expected: str) -> None:
     code = "import sys; sys.argv = ['coreops']; from coreops.cli import main; main()"
