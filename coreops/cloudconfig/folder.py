@@ -67,8 +67,6 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _write(path: Path, data: bytes) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def diff(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[str]:

@@ -52,6 +52,7 @@ class Reader:
     def __init__(self, templates: Path) -> None:
         self.templates = templates
         self._parsed: dict[Path, Marked] = {}
+        self._found: dict[Position, Marked] = {}
 
     def read(self, host: Host, target: str, platform: Platform) -> Marked:
         """Return what the host is to be told, rendered, addresses settled. Raises InputError."""
@@ -59,7 +60,9 @@ class Reader:
         assert found is not None, "a template is a mapping"
         own = host.variables.get(NODE)
         if own is not None:
-            written = self._located(own)
+            if own.position not in self._found:
+                self._found[own.position] = self._located(own)
+            written = self._found[own.position]
             if not isinstance(written.value, dict):
                 raise InputError(f"{NODE} must be a mapping (host {host.name})", where=own.position)
             more = fill(written, host.render, host.omit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -56,12 +55,13 @@ def test_a_failure_leaves_the_last_render(tmp_path: Path, monkeypatch: pytest.Mo
     write(folder, files(n1=b"1"))
     calls = []
 
-    def full(fd: int) -> None:
-        calls.append(fd)
+    def full(path: Path, data: bytes) -> None:
+        calls.append(path)
         if len(calls) == failing:
             raise OSError(28, "No space left on device")
+        path.write_bytes(data)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("coreops.cloudconfig.folder._write", full)
     with pytest.raises(OSError, match="No space"):
         write(folder, files(n1=b"2", n2=b"2"))
     assert last(folder) == files(n1=b"1")
