@@ -37,18 +37,25 @@ def order(nodes: Sequence[Standing], canaries: int) -> tuple[NodePlan, ...]:
         others = [node for node in busy if not node.chosen and (not node.leader or len(busy) == 1)]
         first = [*named, *others[: max(0, canaries - len(named))]]
     rest = [node for node in ranked if node not in first]
+    stored = any(node.member for node in nodes)
     return tuple(
         NodePlan(
-            name=node.name, zone=node.zone, member=node.member, canary=node in first, why=_why(node, node in first)
+            name=node.name,
+            zone=node.zone,
+            member=node.member,
+            canary=node in first,
+            why=_why(node, node in first, stored),
         )
         for node in (*first, *rest)
     )
 
 
-def _why(node: Standing, canary: bool) -> str:
+def _why(node: Standing, canary: bool, stored: bool) -> str:
     if canary:
         named = "named by the inventory" if node.chosen else "goes first, alone"
         return f"canary, {named}" + (", though it leads the store" if node.leader else "")
     if node.leader:
         return "leads the store: goes last"
-    return "member of the store" if node.member else "no member of the store: goes before those"
+    if node.member:
+        return "member of the store"
+    return "no member of the store: goes before those" if stored else "in the order of zones and inventory"

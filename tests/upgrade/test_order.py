@@ -30,6 +30,8 @@ def test_everybody_has_one_place_and_a_reason(nodes: list[Standing], canaries: i
     planned = order(nodes, canaries)
     assert sorted(node.name for node in planned) == sorted(node.name for node in nodes)
     assert all(node.why for node in planned)
+    if not any(node.member for node in nodes):
+        assert not any("member" in node.why for node in planned)
 
 
 @given(NODES, st.integers(1, 4))
