@@ -8,28 +8,13 @@ from coreops.cloudconfig.platforms.platform import VARIABLES, Platform
 from coreops.cloudconfig.platforms.records import PLATFORMS, find
 from coreops.errors import InputError
 
-NAMES = [
-    "vagrant",
-    "ec2",
-    "openstack",
-    "gce",
-    "azure",
-    "digitalocean",
-    "rackspace",
-    "brightbox",
-    "vmware",
-    "qemu",
-    "iso",
-    "pxe",
-    "ipxe",
-    "baremetal",
-    "eucalyptus",
-    "lab",
-]
+NAMES = (
+    "vagrant ec2 openstack gce azure digitalocean rackspace brightbox vmware qemu iso pxe ipxe baremetal eucalyptus lab"
+)
 
 
 def test_all_are_there() -> None:
-    assert list(PLATFORMS) == NAMES
+    assert " ".join(PLATFORMS) == NAMES
 
 
 @pytest.mark.parametrize("platform", PLATFORMS.values(), ids=lambda platform: platform.name)

@@ -13,52 +13,12 @@ from coreops.cloudconfig.validate.header import MOST
 from coreops.cloudconfig.validate.keys import CLOUD_CONFIG, Key
 
 HEADER = "#cloud-config\n"
-WORDS = st.sampled_from(
-    [
-        "coreos",
-        "etcd2",
-        "units",
-        "write_files",
-        "write-files",
-        "name",
-        "path",
-        "content",
-        "enable",
-        "users",
-        "on",
-        "0644",
-        "- ",
-        ": ",
-        "\n",
-        "\n  ",
-        "\n- ",
-        "|\n",
-        "&a ",
-        "*a",
-        "<<: ",
-        "[",
-        "]",
-        "{",
-        "}",
-        '"',
-        "'",
-        "#",
-        "\t",
-        "\\",
-        "!x ",
-        "$private_ipv4",
-        "\\$public_ipv4x",
-        "${",
-        "\r\n",
-        "\ufeff",
-        "---\n",
-        "é",
-        "😀",
-        "%",
-        "b64",
-        "encoding",
-    ]
+PARTS = (
+    "coreos etcd2 units write_files write-files name path content enable users on 0644 b64 encoding &a *a !x é 😀 % "
+    "[ ] { } ' # \" \\ \ufeff $private_ipv4 \\$public_ipv4x ${"
 )
+BREAKS = ("- ", ": ", "\n", "\n  ", "\n- ", "|\n", "<<: ", "\t", "\r\n", "---\n")
+WORDS = st.sampled_from(PARTS.split(" ")) | st.sampled_from(BREAKS)
 
 
 def rules(text: str, platform: str | None = None) -> set[str]:
