@@ -174,6 +174,11 @@ class SlotConformance:
         assert rig.step(rig.driver.activate(back, guard(rig))).state == "failed"
         assert survey(rig).ticket is None
         back = Ticket(run="r2", version="1.0.0", sha256="", slot=seen.passive, boot_id=seen.boot_id, stage="activated")
+        for _ in range(2):
+            done(rig, rig.driver.activate(back, guard(rig)))
+            done(rig, rig.driver.revert(guard(rig)))  # not tried: as good as it was
+            again = survey(rig)
+            assert (again.next, again.fallback, again.passive_version) == (seen.slot, True, "1.0.0")
         done(rig, rig.driver.activate(back, guard(rig)))
         rig.reboot()
         assert (survey(rig).version, survey(rig).slot) == ("1.0.0", seen.passive)
