@@ -100,7 +100,7 @@ def hidden_substitutions(document: Document) -> Iterator[Finding]:
 
 def shell_variables(document: Document) -> Iterator[Finding]:
     """A script's own variable that coreos-cloudinit replaces before the script is written."""
-    for value in _scripts(document):
+    for value in _contents(document):
         for use in uses(value.text):
             if not use.escaped and re.search(rf"(?m)^\s*(?:\w+\s+)?{use.variable}=", value.text):
                 yield Finding(
@@ -113,7 +113,17 @@ def shell_variables(document: Document) -> Iterator[Finding]:
                 break
 
 
-def _scripts(document: Document) -> Iterator[Value]:
+def secrets(document: Document) -> Iterator[Finding]:
+    """Private keys: whoever can ask the platform for user-data has them, and so has every process on the machine."""
+    for value in _contents(document):
+        if re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----", value.text):
+            why = "every process on the machine can read user-data, and so can whoever administers the platform"
+            yield Finding(
+                value.at, "warning", "a private key in user-data", why, "bring it over SSH when the machine is up"
+            )
+
+
+def _contents(document: Document) -> Iterator[Value]:
     for holder in (*document.files(), *document.units()):
         content = holder.get("content")
         if content and not holder.texts("encoding"):

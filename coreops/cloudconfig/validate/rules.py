@@ -34,6 +34,7 @@ RULES: Final = (
     Rule("encoding", files.encodings, f"{_RULES_GO} checkEncoding"),
     Rule("hidden-substitution", files.hidden_substitutions, "coreos-cloudinit initialize/env.go"),
     Rule("shell-variable", files.shell_variables, "coreos/bugs#761"),
+    Rule("secret", files.secrets, "EC2 User Guide: user data is not protected by cryptographic methods"),
     Rule("unit-name", units.names, "systemd.unit(5)"),
     Rule("duplicate-unit", units.duplicates, "coreos-cloudinit initialize/config.go"),
     Rule("install", units.install, "systemd.unit(5), [Install]"),

@@ -5,6 +5,8 @@ More tolerant than a reader that wants values: a duplicate key is a finding, not
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,7 +136,8 @@ class _Builder:
             # Go's reader, unlike Python's, takes a lone y and n for yes and no.
             if kind == "text" and plain and node.value in ("y", "Y", "n", "N"):
                 kind = "bool"
-            return Value(kind, at, span, node.value, plain)
+            text = _unpacked(node.value, at) if node.tag == "tag:yaml.org,2002:binary" else node.value
+            return Value(kind, at, span, text, plain)
         if id(node) in self.open:
             raise InputError("an alias contains itself", where=at, next="remove the alias")
         self.open.add(id(node))
@@ -161,3 +164,11 @@ class _Builder:
 
     def at(self, node: Any) -> Position:
         return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _unpacked(text: str, at: Position) -> str:
+    """Bytes that are no text become lone surrogates, which go back to the same bytes."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode("utf-8", "surrogateescape")
+    except (binascii.Error, ValueError) as error:
+        raise InputError("a !!binary value that is not base64", where=at, why=str(error)) from None
