@@ -12,6 +12,7 @@ import yaml
 
 from coreops.cli._dispatch import dispatch
 
+GOLDEN = Path(__file__).parents[1] / "cloudconfig" / "golden"
 INVENTORY = """\
 all:
   vars:
@@ -70,7 +71,7 @@ def test_every_role_and_target_passes(here: Path, role: str, target: str, capsys
     change(here, "node_ssh_keys", f"node_role: {role}\n    node_ssh_keys")
     assert render("n1", "-t", target) == 0
     text = capsys.readouterr().out
-    assert text.startswith("#cloud-config\n")
+    assert text == (GOLDEN / f"{role}.{target}.yaml").read_text()
     if target == "cloud-init":
         program = shutil.which("cloud-init")
         if program is None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from coreops.cloudconfig.addresses import NOWHERE, settle
-from coreops.cloudconfig.marked import parse
+from coreops.cloudconfig.emit import emit
+from coreops.cloudconfig.marked import mark, parse
 from coreops.cloudconfig.platforms.platform import Substitution
 from coreops.errors import InputError
+from coreops.model import Position
 
+HERE = Position("f", 1, 1)
 FILLS_IN = replace(NOWHERE, name="here", substitutions={"private_ipv4": Substitution("metadata", "a test")})
 
 
@@ -42,3 +49,31 @@ def test_an_escape_is_for_coreos_cloudinit_only() -> None:
 def test_an_escape_that_yaml_would_destroy_is_refused() -> None:
     with pytest.raises(InputError, match="does not survive"):
         settle(parse(r'a: " \\$private_ipv4\n"', "f"), "coreos", NOWHERE, {})
+
+
+def as_coreos_cloudinit(text: str, values: dict[str, str]) -> str:
+    """What its environment does to raw text: one pass for each variable, then the escapes come off."""
+    for name, value in values.items():
+        text = re.sub(rf"([^\\]|^)\${name}", lambda match, value=value: f"{match[1]}{value}", text)
+        text = text.replace(f"\\${name}", f"${name}")
+    return text
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["$private_ipv4", r"\$private_ipv4", "a", " ", ":", "\n", "\t", "'", '"', "#", "\\", "é", "\x07", "$", "- "]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@given(PIECES)
+def test_what_the_node_reads_is_what_was_meant(text: str) -> None:
+    """Replaced before YAML or after it: the value is the same."""
+    values = {"private_ipv4": "192.0.2.1"}
+    try:
+        settled = settle(mark(text, HERE), "coreos", FILLS_IN, {}).value
+    except InputError:
+        assume(False)
+    raw = as_coreos_cloudinit(emit({"a": settled}), values)
+    assert yaml.safe_load(raw) == {"a": as_coreos_cloudinit(text, values)}
