@@ -57,6 +57,13 @@ class Rollout:
 
     def run(self) -> int:
         """Return the exit code. Raises InterruptedRun after ``leave``."""
+        try:
+            return self._run()
+        except Exception:
+            self._break_off()
+            raise
+
+    def _run(self) -> int:
         coordinator = self._coordinator
         self._do(coordinator.begin(time.monotonic(), time.time()))
         while not coordinator.over:
@@ -146,6 +153,18 @@ class Rollout:
         turns = self._coordinator.turns
         nodes = {node: {"phase": turn.phase, "why": self._coordinator.why(node)} for node, turn in turns.items()}
         return {"over": self._coordinator.over, "nodes": nodes}
+
+    def _break_off(self) -> None:
+        """Nodes stay as they are; none is left without a word (I9)."""
+        for node, turn in self._coordinator.turns.items():
+            if turn.outcome is not None:
+                self._note(node)
+                continue
+            end = Outcome.LOST if turn.holds else Outcome.NOT_REACHED
+            why = f"left in the middle of: {turn.phase}; coreops resume" if turn.holds else "the run broke off"
+            seen = self._cluster.seen.get(node)
+            slot, version = (seen.slot, seen.version) if seen else ("", "")
+            self._emit(NodeFinished(node, end.value, False, slot, version, why))
 
     def _finish(self) -> None:
         for node in self._coordinator.turns:

@@ -148,6 +148,16 @@ def test_leaving_is_at_once_and_can_be_resumed(stand: Stand) -> None:
     stand.rollout.leave("twice")
     with pytest.raises(InterruptedRun, match="twice"):
         stand.rollout.run()
+    assert set(stand.ends().values()) == {"not reached"}, "no node without a word"
+
+
+def test_what_is_left_half_done_is_said(stand: Stand) -> None:
+    stand.nodes.slow.add(Action.CHECK)
+    checking = stand.nodes.on[Action.CHECK] = threading.Event()
+    threading.Thread(target=lambda: checking.wait(10) and stand.rollout.leave("twice"), daemon=True).start()
+    with pytest.raises(InterruptedRun):
+        stand.rollout.run()
+    assert sorted(stand.ends().values()) == ["lost", "not reached"]
 
 
 def test_a_bug_in_a_worker_is_not_swallowed(stand: Stand) -> None:

@@ -13,6 +13,7 @@ from coreops.model import ShellStep
 from coreops.store import etcdctl
 from coreops.upgrade.cluster import looks
 from coreops.upgrade.cluster.world import World
+from coreops.upgrade.gates.etcd import host_of
 from coreops.upgrade.guard import Guard
 from coreops.upgrade.observation import Observation, Ticket
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do
@@ -76,7 +77,8 @@ def _move_leader(world: World, do: Do, note: str) -> Did:
     question = etcdctl.line("-w", "json", "member", "list", endpoints=urls)
     listed = world.nodes.ask(do.node, [ShellStep(id="members", title="list the members", probe=question)])["members"]
     known = etcdctl.parse_members(listed.stdout.decode(errors="replace"))
-    to = next((entry.id for entry in known if entry.name == do.detail), None)
+    hosts = tuple(world.members.values())
+    to = next((entry.id for entry in known if host_of(entry, hosts) == do.detail), None)
     if to is None:
         raise HostFailed(f"the store has no member {do.detail}", where=do.node)
     world.nodes.ask(do.node, [etcdctl.move_leader("move", to, urls)])

@@ -54,7 +54,7 @@ def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> St
         health = etcdctl.parse_health(answers.get("health") or "[]")
     except (ValueError, KeyError, TypeError):
         return Store(StoreView(voters=frozenset(member.name for member in members)), "etcd does not answer")
-    names = {entry.id: _name(entry, members) for entry in entries}
+    names = {entry.id: host_of(entry, members) for entry in entries}
     voters = [entry for entry in entries if not entry.learner]
     leader = _leader([statuses[entry.id].leader for entry in voters if entry.id in statuses], len(voters))
     wrong = {names[entry.id]: _wrong(entry, statuses, health, leader) for entry in voters}
@@ -67,7 +67,8 @@ def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> St
     return Store(view, {**wrong, **learners}.get(node, "the cluster does not know its member of etcd"))
 
 
-def _name(entry: MemberInfo, members: Sequence[Member]) -> str:
+def host_of(entry: MemberInfo, members: Sequence[Member]) -> str:
+    """The host that a member of the cluster runs on, or a name for one that the inventory does not know."""
     for member in members:
         if entry.name == member.name or (not entry.name and member.peer_url in entry.peer_urls):
             return member.name

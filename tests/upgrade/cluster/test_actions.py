@@ -25,7 +25,7 @@ from coreops.upgrade.slots.gptprio import Gptprio
 
 from ..samples import release, seen
 
-MEMBERS = '{"members": [{"ID": 255, "name": "n1"}, {"ID": 4096, "name": "n2"}]}'
+MEMBERS = '{"members": [{"ID": 255, "name": "n1"}, {"ID": 4096, "name": "n2"}, {"ID": 48879, "name": "stranger"}]}'
 
 
 class Nodes:
@@ -180,6 +180,8 @@ def test_after_a_reboot_only_new_quick_attempts_count_also_when_the_answer_was_l
 def test_the_leadership_goes_to_the_member_of_that_name(stand: Stand) -> None:
     stand.do(Action.MOVE_LEADER, detail="n2")
     assert "move-leader 1000" in (stand.nodes.asked[-1].act or "")
+    stand.do(Action.MOVE_LEADER, detail="member:beef")
+    assert "move-leader beef" in (stand.nodes.asked[-1].act or "")
     with pytest.raises(HostFailed, match="no member n9"):
         stand.do(Action.MOVE_LEADER, detail="n9")
 
