@@ -49,6 +49,8 @@ def launch(request: Request, manner: Manner, *, stranger: str = "") -> int:
     from coreops.upgrade.plan_text import is_idle
 
     _must_be_able_to_ask(manner)
+    if manner.html is not None and not manner.dry_run:
+        _must_be_writable(manner.html)
     with choose_rollout(json=manner.as_json, html=None if manner.dry_run else manner.html) as emit:
         wishes = prepare.read(_with_password(request, manner), emit)
         journal = None if manner.dry_run else Journal.start(RunInfo(request.kind, request.written(), ""))
@@ -158,6 +160,17 @@ def _must_be_able_to_ask(manner: Manner) -> None:
         raise InputError(
             "nobody is there to say yes", why="stdin is not a terminal", next="pass --yes, or look with --dry-run"
         )
+
+
+def _must_be_writable(html: Path) -> None:
+    """Found out now rather than when all is done."""
+    import os
+
+    from coreops.errors import InputError
+
+    if html.is_dir() or not os.access(html if html.exists() else html.parent, os.W_OK):
+        why = "it is a folder" if html.is_dir() else None if html.parent.is_dir() else "its folder does not exist"
+        raise InputError("the report cannot be written there", where=html, why=why, next="pass another --report FILE")
 
 
 def _with_password(request: Request, manner: Manner) -> Request:

@@ -59,6 +59,8 @@ def upgrade(*flags: str) -> int:
         (("--repository", "nowhere"), "nowhere"),
         (("--limit-rate", "fast"), "is not a rate"),
         (("--version", ""), "'' is not a version"),
+        (("--report", "nowhere/out.html"), "its folder does not exist"),
+        (("--report", "."), "it is a folder"),
         (("--version", "1.1.0; rm -rf /"), "is not a version"),
         (("--window", ""), "--window: '' is not usable"),
         (("--limit", "n9"), "n9"),
