@@ -44,9 +44,17 @@ def last(folder: Path) -> dict[str, bytes]:
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace the folder by these files: a reader sees the old render or the new one. Raises InputError, OSError."""
+    """Replace the folder by these files: a reader sees the old render or the new one. Raises InputError."""
     last(folder)
-    folder = folder.absolute()
+    try:
+        _replace(folder.absolute(), files)
+    except OSError as error:
+        raise InputError(
+            "the render cannot be written; what was there before is as it was", where=folder, why=error.strerror
+        ) from None
+
+
+def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:100]}.") as aside:
         new = Path(aside, "new")

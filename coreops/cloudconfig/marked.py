@@ -134,10 +134,12 @@ class _Builder:
         return Marked(built, place, key)
 
     def _key(self, node: Any) -> str:
-        from yaml.nodes import ScalarNode
+        from yaml.nodes import MappingNode, ScalarNode
 
         if not isinstance(node, ScalarNode) or node.tag == "tag:yaml.org,2002:merge":
-            raise InputError("a key must be a plain word", where=self.at(node), next="write the keys out")
+            braces = isinstance(node, MappingNode) and node.flow_style
+            hint = 'quote a template: "{{ value }}"' if braces else "write the keys out"
+            raise InputError("a key must be a plain word", where=self.at(node), next=hint)
         return str(node.value)
 
     def _scalar(self, node: Any) -> Any:

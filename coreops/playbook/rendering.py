@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from coreops.model import Position
-from coreops.playbook.values import prepare_plain, render
+from coreops.playbook.values import Text, Value, has_template, prepare_plain, render
 from coreops.playbook.vars import HostState, Scope, View
 
 if TYPE_CHECKING:
@@ -34,4 +34,8 @@ def host_renderer(
         },
         gather=False,
     )
-    return lambda value, position: render(prepare_plain(value), Scope(view), position)
+    return lambda value, position: render(_prepared(value, position), Scope(view), position)
+
+
+def _prepared(value: Any, position: Position) -> Value:
+    return Text(value, position) if isinstance(value, str) and has_template(value) else prepare_plain(value)

@@ -170,6 +170,35 @@ def test_user_data_that_is_too_large(here: Path, capsys: pytest.CaptureFixture[s
     assert "/big (40000)" in shown
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\nhostname: {{ x }}\n", ["worker.yml:2:12", 'quote a template: "{{ value }}"']),
+        ('\nhostname: "{{ x y }}"\n', ["worker.yml:2:11: the template cannot be parsed"]),
+        ('\nhostname: "{{ x | uper }}"\n', ["worker.yml:2:11", "did you mean 'upper'?"]),
+        ("- hostname\n", ["worker.yml:1:1: a template must be a mapping"]),
+        ("a: [\n", ["worker.yml", "not valid YAML"]),
+        ("hostname: \udc80\n", ["worker.yml: not UTF-8"]),
+    ],
+)
+def test_a_template_that_is_none(here: Path, text: str, said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("own").mkdir()
+    Path("own/worker.yml").write_text(text, errors="surrogateescape")
+    assert render("w1", "--templates", "own") == 2
+    shown = capsys.readouterr().err
+    assert [part for part in said if part not in shown] == [], shown
+
+
+def test_hostile_addresses_are_quoted_for_the_shell(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(here, 'n3: {ansible_host: "2001:db8::3", private_ipv4: 192.0.2.3}', 'n3: {ansible_host: "a\'$(id)"}')
+    assert render("w1") == 0
+    script = yaml.safe_load(capsys.readouterr().out)["write_files"][0]["content"]
+    done = subprocess.run(
+        ["sh", "-c", script + 'printf %s "$ETCDCTL_ENDPOINTS"'], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith(",http://a'$(id):2379")
+
+
 def test_templates_of_your_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["render", "--init", "templates/cloud-config"]) == 0
     assert capsys.readouterr().out.split() == [

@@ -62,7 +62,7 @@ def test_a_failure_leaves_the_last_render(tmp_path: Path, monkeypatch: pytest.Mo
         path.write_bytes(data)
 
     monkeypatch.setattr("coreops.cloudconfig.folder._write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match="No space"):
         write(folder, files(n1=b"2", n2=b"2"))
     assert last(folder) == files(n1=b"1")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
