@@ -114,6 +114,53 @@ def vetoed(cluster: Fleet, node: str) -> str:
     return str(eventually(told, 30, f"{node} is vetoed"))
 
 
+def test_a_veto_a_second_controller_and_a_leader_that_moved_behind_our_back(cluster: Fleet) -> None:
+    before, leader = cluster.look(), cluster.store.leader()
+    assert {node.release for node in before.values()} == {OLD}
+    options = ("--version", NEW)
+    planned = cluster.coreops("upgrade", cluster.inventory, "--dry-run", *options)
+    order = re.findall(r"^ +[0-9]\. +(n[0-9])", planned, re.M)
+    assert sorted(order) == [*NODES]
+    with veto(cluster, order[0]):
+        run = cluster.start_upgrade(*options)
+        said = vetoed(cluster, order[0])
+        assert "the backup runs" in said
+        assert run.log.parent.name in said
+        refused = cluster.upgrade(*options, expect=4)
+        assert run.log.parent.name in refused
+        assert "@rollout" in cluster.coreops("locks", "list", "-i", cluster.inventory)
+        assert cluster.store.leader() == leader
+        cluster.move_leader(order[1])
+    said = run.end(0)
+    after = cluster.look()
+    for name in NODES:
+        assert after[name].release == NEW
+        assert after[name].boots == before[name].boots + 1, name
+    assert re.findall(r"(n[0-9]) +reboot ", said) == [order[0], order[2], order[1]]
+    assert cluster.store.healthy()
+
+
+def test_interrupted_once_it_finishes_the_node_and_resume_does_the_rest(cluster: Fleet) -> None:
+    before = cluster.look()
+    assert {node.release for node in before.values()} == {NEW}
+    options = ("--version", OLD, "--allow-downgrade")
+    run = cluster.start_upgrade(*options)
+    planned = eventually(
+        lambda: [e for e in run.entries() if e.get("do", {}).get("action") == "reboot"], 60, "a reboot"
+    )
+    first = planned[0]["do"]["node"]
+    run.signal(signal.SIGINT)
+    ends = last_lines(run.end(5))
+    assert ends[first].startswith("done")
+    assert all(ends[name].startswith("not reached") for name in NODES if name != first)
+    done = last_lines(cluster.coreops("resume", "--yes"))
+    assert all(end.startswith(("done", "current")) for end in done.values())
+    after = cluster.look()
+    for name in NODES:
+        assert after[name].release == OLD
+        assert after[name].boots == before[name].boots + 1, name
+
+
 def test_a_power_cut_in_the_first_boot_of_the_new_slot_falls_back(cluster: Fleet) -> None:
     cluster.settings(upgrade_patience={"back": 8})
     turn = Turn(cluster)
@@ -158,58 +205,6 @@ def test_a_host_key_that_changes_with_the_reboot_stops_it_until_it_is_mended(clu
     cluster.inside(turn.node, "/etc/ssh/ssh_host_ed25519_key").write_bytes(known)
     assert last_lines(cluster.coreops("resume", "--yes"))[turn.node].startswith("done")
     turn.done()
-
-
-def test_a_veto_a_second_controller_and_a_leader_that_moved_behind_our_back(cluster: Fleet) -> None:
-    before, leader = cluster.look(), cluster.store.leader()
-    releases = {node.release for node in before.values()}
-    goal = OLD if releases == {NEW} else NEW
-    going = [name for name in NODES if before[name].release != goal]
-    options = ("--version", goal, "--allow-downgrade")
-    planned = cluster.coreops("upgrade", cluster.inventory, "--dry-run", *options)
-    order = re.findall(r"^ +[0-9]\. +(n[0-9])", planned, re.M)
-    assert sorted(order) == going
-    with veto(cluster, order[0]):
-        run = cluster.start_upgrade(*options)
-        said = vetoed(cluster, order[0])
-        assert "the backup runs" in said
-        assert run.log.parent.name in said
-        refused = cluster.upgrade(*options, expect=4)
-        assert run.log.parent.name in refused
-        assert "@rollout" in cluster.coreops("locks", "list", "-i", cluster.inventory)
-        assert cluster.store.leader() == leader
-        if len(order) > 2:
-            cluster.store.leader() == order[1] or cluster.move_leader(order[1])
-    said = run.end(0)
-    after = cluster.look()
-    for name in NODES:
-        assert after[name].release == goal
-        assert after[name].boots == before[name].boots + (name in going), name
-    if len(order) > 2:
-        assert re.findall(r"(n[0-9]) +reboot ", said) == [order[0], order[2], order[1]]
-    assert cluster.store.healthy()
-
-
-def test_interrupted_once_it_finishes_the_node_and_resume_does_the_rest(cluster: Fleet) -> None:
-    before = cluster.look()
-    goal = OLD if before["n1"].release == NEW else NEW
-    options = ("--version", goal, "--allow-downgrade", "--limit", "n1,n2,n3")
-    going = [name for name in NODES if before[name].release != goal]
-    run = cluster.start_upgrade(*options)
-    planned = eventually(
-        lambda: [e for e in run.entries() if e.get("do", {}).get("action") == "reboot"], 60, "a reboot"
-    )
-    first = planned[0]["do"]["node"]
-    run.signal(signal.SIGINT)
-    ends = last_lines(run.end(5))
-    assert ends[first].startswith("done")
-    assert all(ends[name].startswith("not reached") for name in going if name != first)
-    done = last_lines(cluster.coreops("resume", "--yes"))
-    assert all(end.startswith(("done", "current")) for end in done.values())
-    after = cluster.look()
-    for name in NODES:
-        assert after[name].release == goal
-        assert after[name].boots == before[name].boots + (name in going), name
 
 
 def test_an_aborted_rollout_puts_back_who_has_not_rebooted(cluster: Fleet) -> None:
