@@ -53,7 +53,9 @@ _ALL: Final = (
         },
         quirks=(
             Fact("eth0 is 10.0.2.15 on every machine: flannel needs the interface of 172.17.8.x", "coreos-vagrant"),
-            Fact("changed user-data needs vagrant reload --provision", "coreos-vagrant README.md"),
+            Fact(
+                "changed user-data needs vagrant reload --provision", "coreos-vagrant Vagrantfile, a file provisioner"
+            ),
         ),
     ),
     Platform(
@@ -117,6 +119,7 @@ _ALL: Final = (
             "public_ipv4": Substitution("interfaces.public[0].ipv4", _DIGITALOCEAN),
             "public_ipv6": Substitution("interfaces.public[0].ipv6", _DIGITALOCEAN, sure=False),
             "private_ipv4": Substitution("interfaces.private[0].ipv4", _DIGITALOCEAN, sure=False),
+            "private_ipv6": Substitution("interfaces.private[0].ipv6", _DIGITALOCEAN, sure=False),
         },
         metadata=Fact("/metadata/v1.json", _DIGITALOCEAN),
         quirks=(

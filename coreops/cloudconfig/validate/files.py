@@ -59,7 +59,7 @@ def duplicate_paths(document: Document) -> Iterator[Finding]:
             kind = "network" if unit.texts("name").endswith((".network", ".netdev", ".link")) else "system"
             first.setdefault(f"{folder}/systemd/{kind}/{unit.texts('name')}", (unit.at, "a unit"))
     hosts = document.root.get("manage_etc_hosts")
-    if hosts and hosts.text:
+    if hosts and hosts.text == "localhost":
         first["/etc/hosts"] = (hosts.at, "manage_etc_hosts")
     for file in document.files():
         path = file.get("path")

@@ -18,7 +18,7 @@ from coreops.model import Position
 
 Kind = Literal["mapping", "list", "text", "int", "float", "bool", "null"]
 DEEPEST = 50
-MOST = 100_000
+MOST = 20_000
 """Values that a document may hold, aliases followed: a bomb has more."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INDENTS = re.compile(r"^[ ?:-]*", re.MULTILINE)
