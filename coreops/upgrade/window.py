@@ -104,6 +104,11 @@ def opens_at(windows: Sequence[Window], wall: float) -> float:
     return min((window.opens(wall) for window in windows), default=wall)
 
 
+def changes_at(windows: Sequence[Window], wall: float) -> float:
+    """The next moment at which it opens, or when it is open, closes; ``wall`` when it never does."""
+    return (closes_at(windows, wall) if open_at(windows, wall) else opens_at(windows, wall)) or wall
+
+
 @lru_cache(maxsize=4096)
 def _opening(window: Window, day: int) -> tuple[float, float] | None:
     """The opening that begins on the local day with this ordinal; None when there is none or the clocks skip it."""

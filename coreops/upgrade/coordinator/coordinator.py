@@ -17,7 +17,7 @@ from coreops.upgrade.coordinator.outcome import DOWN, FAILURES, LEFT_ALONE, Outc
 from coreops.upgrade.coordinator.paths import Path
 from coreops.upgrade.coordinator.place import BACKWARDS, Place, place
 from coreops.upgrade.coordinator.rulebook import RULEBOOK, Rulebook
-from coreops.upgrade.coordinator.rules import Situation
+from coreops.upgrade.coordinator.rules import Situation, fits_some_day
 from coreops.upgrade.coordinator.turn import Turn
 from coreops.upgrade.observation import Health, Observation
 from coreops.upgrade.plan import Plan
@@ -82,7 +82,7 @@ class Coordinator:
         deadline = self._outbox.next_deadline()
         if deadline is not None or self.over:
             return deadline
-        wait = window.opens_at(self.plan.policy.windows, self.situation.wall) - self.situation.wall
+        wait = window.changes_at(self.plan.policy.windows, self.situation.wall) - self.situation.wall
         return self.situation.now + max(1.0, wait)
 
     @property
@@ -391,7 +391,7 @@ class Coordinator:
         left = [turn for turn in self.turns.values() if turn.outcome is None]
         if left:
             rule, no = objection(self._book.rules, self.situation, left[0].node)
-            if rule is not None and rule.name == "window" and self.plan.policy.wait_for_window:
+            if rule and rule.name == "window" and self.plan.policy.wait_for_window and fits_some_day(self.situation):
                 return
             if not self.situation.stopped and not any(turn.outcome is Outcome.DONE for turn in self.turns.values()):
                 self.refused = no

@@ -92,9 +92,23 @@ def stopped(s: Situation, node: str) -> str:
     return s.stopped
 
 
+def fits_some_day(s: Situation) -> bool:
+    """Is this opening of the window, or one of the next, long enough for a turn? Windows come back every week."""
+    windows, at = s.plan.policy.windows, s.wall
+    for _ in range(20):
+        opens = window.opens_at(windows, at)
+        closes = window.closes_at(windows, opens)
+        if closes is None or closes - opens >= s.turn:
+            return True
+        at = closes
+    return False
+
+
 def in_window(s: Situation, node: str) -> str:
     """The maintenance window is open, and the turn fits into what is left of it."""
     windows = s.plan.policy.windows
+    if not fits_some_day(s):
+        return f"the maintenance window is never open long enough for a turn of about {s.turn:.0f} s"
     if not window.open_at(windows, s.wall):
         return f"the maintenance window is closed; it opens {_utc(window.opens_at(windows, s.wall))}"
     closes = window.closes_at(windows, s.wall)

@@ -214,6 +214,23 @@ def test_it_can_wait_for_the_window():
     assert world.now >= 2 * 86400 + 2 * 3600
 
 
+def test_it_does_not_wait_for_a_window_that_is_always_too_short():
+    world = World(plan(windows=(Window.parse("Sat 02:00-02:01 UTC"),), wait_for_window=True))
+    world.coordinator.situation.turn = 600
+    world.run(limit=1e6)
+    assert world.coordinator.exit_code == 4
+    assert "never open long enough for a turn of about 600 s" in world.coordinator.refused
+
+
+def test_it_waits_for_the_next_opening_when_too_little_is_left_of_this_one():
+    thursday = Window.parse("Thu 00:00-00:02 UTC")
+    world = World(plan(1, windows=(thursday, Window.parse("Thu 03:00-04:00 UTC")), wait_for_window=True))
+    world.coordinator.situation.turn = 600
+    world.run()
+    assert world.coordinator.exit_code == 0
+    assert 3 * 3600 <= world.now < 4 * 3600
+
+
 def test_a_window_that_closed_while_draining_sends_the_node_back():
     world = World(plan(windows=(Window.parse("Thu 00:00-00:10 UTC"),)))
 
