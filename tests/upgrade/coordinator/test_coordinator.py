@@ -224,7 +224,7 @@ def test_it_does_not_wait_for_a_window_that_is_always_too_short():
 
 def test_it_waits_for_the_next_opening_when_too_little_is_left_of_this_one():
     thursday = Window.parse("Thu 00:00-00:02 UTC")
-    world = World(plan(1, windows=(thursday, Window.parse("Thu 03:00-04:00 UTC")), wait_for_window=True))
+    world = World(plan(1, members=False, windows=(thursday, Window.parse("Thu 03:00-04:00 UTC")), wait_for_window=True))
     world.coordinator.situation.turn = 600
     world.run()
     assert world.coordinator.exit_code == 0
