@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from coreops.model import Record, Segment
-from coreops.upgrade import fleet, settings
 from coreops.upgrade.channel.reader import open_channel
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.guard import Guard
+from coreops.upgrade.planning import fleet, settings
 from coreops.upgrade.slots.gptprio import driver
 from coreops.upgrade.slots.stream import DONE, LOOK, StageProgram
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from coreops.upgrade.cluster.asking import Asking
     from coreops.upgrade.cluster.looks import Look
     from coreops.upgrade.cluster.nodes import Nodes
-    from coreops.upgrade.fleet import Fleet
     from coreops.upgrade.ledger.book import Book
+    from coreops.upgrade.planning.fleet import Fleet
 
 
 def connection(user: str | None, key: Path | None, transport: str, accept_new: bool, ask: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from coreops.cli._rollout import Manner
-    from coreops.upgrade.request import Request
+    from coreops.upgrade.planning.request import Request
 
 
 def rehearse(request: Request, manner: Manner, *, runs: int, seed: int | None, nodes: int | None) -> int:
@@ -23,8 +23,8 @@ def rehearse(request: Request, manner: Manner, *, runs: int, seed: int | None, n
     from dataclasses import replace
 
     from coreops.cli._fleet import as_json
-    from coreops.upgrade import prepare
-    from coreops.upgrade.readers import share
+    from coreops.upgrade.planning import prepare
+    from coreops.upgrade.planning.readers import share
     from coreops.upgrade.rehearse import rehearsal as stage
     from coreops.upgrade.rehearse.picture import picture
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from coreops.events import Emit
     from coreops.upgrade.cluster.nodes import Nodes
     from coreops.upgrade.cluster.watch import StoreWatch
-    from coreops.upgrade.conduct import Signals
     from coreops.upgrade.ledger.book import Book
-    from coreops.upgrade.prepare import Prepared, Wishes
-    from coreops.upgrade.request import Request
-    from coreops.upgrade.runs import Run
+    from coreops.upgrade.planning.prepare import Prepared, Wishes
+    from coreops.upgrade.planning.request import Request
+    from coreops.upgrade.running.conduct import Signals
+    from coreops.upgrade.running.runs import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +44,9 @@ def launch(request: Request, manner: Manner, *, stranger: str = "") -> int:
     """
     from coreops.engine.journal import Journal, RunInfo
     from coreops.report.rollout import choose_rollout
-    from coreops.upgrade import prepare
-    from coreops.upgrade.conduct import Signals
-    from coreops.upgrade.plan_text import is_idle
+    from coreops.upgrade.planning import prepare
+    from coreops.upgrade.planning.plan_text import is_idle
+    from coreops.upgrade.running.conduct import Signals
 
     _must_be_able_to_ask(manner)
     if manner.html is not None and not manner.dry_run:
@@ -73,8 +73,8 @@ def launch(request: Request, manner: Manner, *, stranger: str = "") -> int:
 def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, emit: Emit, signals: Signals) -> int:
     from coreops.errors import CoreopsError, ExitCode
     from coreops.events import RunFinished, RunStarted
-    from coreops.upgrade.conduct import Conduct, fetch
-    from coreops.upgrade.runs import Log
+    from coreops.upgrade.running.conduct import Conduct, fetch
+    from coreops.upgrade.running.runs import Log
 
     images = fetch(prepared, emit)
     log = Log(journal.path)
@@ -94,8 +94,8 @@ def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, e
 
 
 def _prepared(wishes: Wishes, run: str, nodes: Nodes, ledger: Book) -> Prepared:
-    from coreops.upgrade import prepare
     from coreops.upgrade.cluster.looks import look_at_all
+    from coreops.upgrade.planning import prepare
     from coreops.upgrade.slots.gptprio import driver
 
     looks = look_at_all(nodes, driver(), wishes.fleet.chosen, tuple(wishes.fleet.members.values()))
@@ -131,7 +131,7 @@ def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book,
 def _show(prepared: Prepared, manner: Manner) -> None:
     from coreops.cli._fleet import as_json
     from coreops.report.text import clean
-    from coreops.upgrade.plan_text import estimate, is_idle, lines, turns, untouched
+    from coreops.upgrade.planning.plan_text import estimate, is_idle, lines, turns, untouched
 
     if manner.as_json:
         plan = {"turns": turns(prepared), "untouched": untouched(prepared), "seconds": estimate(prepared)}
@@ -207,8 +207,8 @@ def launch_again(run: str | None, manner: Manner, ask_become_pass: bool, *, star
 
     from coreops.cli._run import _ask_password
     from coreops.errors import InputError
-    from coreops.upgrade.request import Request
-    from coreops.upgrade.runs import find
+    from coreops.upgrade.planning.request import Request
+    from coreops.upgrade.running.runs import find
 
     found = find(run)
     if found.alive:
@@ -230,7 +230,7 @@ def take_over(run: str, inventory: Path, manner: Manner, ask_become_pass: bool) 
     from dataclasses import replace
 
     from coreops.cli._run import _ask_password
-    from coreops.upgrade.request import Request
+    from coreops.upgrade.planning.request import Request
 
     request = Request(inventory=str(inventory), takes_over=(run,))
     return launch(request, replace(manner, password=_ask_password() if ask_become_pass else None), stranger=run)

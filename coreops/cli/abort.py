@@ -24,7 +24,7 @@ def abort(
     One that runs is asked, and waited for. Of one that died, what was under way is finished from here.
     """
     from coreops.cli._rollout import Manner, ask_to_stop, launch_again
-    from coreops.upgrade.runs import find
+    from coreops.upgrade.running.runs import find
 
     found = find(run)
     if found.alive:

@@ -43,9 +43,9 @@ def audit(
     """
     from coreops.cli import _fleet
     from coreops.upgrade import auditing
-    from coreops.upgrade import fleet as fleets
-    from coreops.upgrade import settings as wanted
     from coreops.upgrade.channel.reader import open_channel
+    from coreops.upgrade.planning import fleet as fleets
+    from coreops.upgrade.planning import settings as wanted
 
     ways = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     fleet = fleets.read(_fleet.source(inventory), limit, ways)

@@ -47,7 +47,7 @@ def rollback(
     from coreops.cli._fleet import connection, source
     from coreops.cli._rollout import Manner, launch
     from coreops.errors import InputError
-    from coreops.upgrade.request import Request
+    from coreops.upgrade.planning.request import Request
 
     if bool(node) == everything:
         raise InputError("which nodes?", next="name nodes, or pass --all")

@@ -35,8 +35,8 @@ def status(
     """
     from coreops.cli import _fleet
     from coreops.errors import ExitCode, UnreachableError
-    from coreops.upgrade import fleet as fleets
     from coreops.upgrade.cluster.looks import store_of
+    from coreops.upgrade.planning import fleet as fleets
 
     fleet = fleets.read(inventory, limit, _fleet.connection(user, key, transport, accept_new, ask_become_pass))
     with _fleet.opened(fleet, "status") as (nodes, _):
@@ -84,7 +84,7 @@ def _state(seen: Observation) -> list[str]:
 
 
 def _living() -> list[str]:
-    from coreops.upgrade.runs import all_runs
+    from coreops.upgrade.running.runs import all_runs
 
     return [run.id for run in all_runs() if run.alive]
 

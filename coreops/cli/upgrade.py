@@ -99,7 +99,7 @@ def upgrade(
     """
     from coreops.cli._fleet import connection
     from coreops.cli._rollout import Manner, launch, named, rate
-    from coreops.upgrade.request import Request
+    from coreops.upgrade.planning.request import Request
 
     ways: dict[str, Any] = connection(user, key, transport, accept_new, ask_become_pass)
     password = ways.pop("become_password")

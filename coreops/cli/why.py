@@ -11,7 +11,7 @@ from coreops.cli import _options as options
 
 if TYPE_CHECKING:
     from coreops.upgrade.ledger.protocol import Denial, Lease
-    from coreops.upgrade.runs import Run
+    from coreops.upgrade.running.runs import Run
 
 app = typer.Typer(add_completion=False)
 
@@ -36,9 +36,9 @@ def why(
     from coreops.cli import _fleet
     from coreops.errors import CoreopsError
     from coreops.report.text import clean
-    from coreops.upgrade import fleet as fleets
     from coreops.upgrade.explain import explain
-    from coreops.upgrade.runs import all_runs, latest
+    from coreops.upgrade.planning import fleet as fleets
+    from coreops.upgrade.running.runs import all_runs, latest
 
     runs = all_runs()
     living = next((run for run in reversed(runs) if run.alive and node in _nodes(run)), None)

@@ -12,8 +12,8 @@ from coreops.cli._dispatch import dispatch
 from coreops.cli._rollout import rate
 from coreops.errors import InputError
 from coreops.upgrade.channel.publish import init, publish
-from coreops.upgrade.request import Request
-from coreops.upgrade.runs import Log
+from coreops.upgrade.planning.request import Request
+from coreops.upgrade.running.runs import Log
 
 BOARD = "amd64-usr"
 

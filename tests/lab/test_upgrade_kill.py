@@ -23,7 +23,7 @@ pytestmark = pytest.mark.lab
 KILLER = """
 import os, signal, sys, threading
 from pathlib import Path
-from coreops.upgrade import runs
+from coreops.upgrade.running import runs
 from coreops.upgrade.protocol import ROLLOUT
 
 seen, at, delay = Path(sys.argv.pop(1)), sys.argv.pop(1), float(sys.argv.pop(1))

@@ -7,8 +7,7 @@ import pytest
 from coreops.errors import CoreopsError, HostFailed, UnreachableError
 from coreops.upgrade.auditing import Row, audit, exit_code
 from coreops.upgrade.observation import Observation, Ticket
-
-from .samples import BOARD, release, seen
+from tests.upgrade.samples import BOARD, release, seen
 
 RELEASES = [release(version) for version in ("1.0.0", "1.1.0", "1.2.0")]
 WANTED = {BOARD: "1.2.0"}

@@ -9,8 +9,7 @@ from coreops.upgrade.explain import explain
 from coreops.upgrade.ledger.protocol import Denial, Lease
 from coreops.upgrade.observation import Ticket
 from coreops.upgrade.protocol import ROLLOUT
-
-from .samples import seen
+from tests.upgrade.samples import seen
 
 TICKET = Ticket(run="r7", version="1.1.0", sha256="", slot="USR-B", boot_id="b1", stage="activated")
 DEAD = Lease(node="n1", run="r7", owner="me@ci-4", alive=False, silent=720, phase="reboot")

@@ -10,7 +10,7 @@ from coreops.errors import counted
 from coreops.upgrade.coordinator.place import Place, place
 from coreops.upgrade.observation import Observation
 from coreops.upgrade.plan import NodePlan, Plan
-from coreops.upgrade.prepare import Prepared, Stage
+from coreops.upgrade.planning.prepare import Prepared, Stage
 
 _NOTHING = (Place.CURRENT, Place.BLOCKED, Place.STUCK)
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from coreops.errors import InputError
 from coreops.inventory import load_inventory
-from coreops.upgrade import readers, settings
 from coreops.upgrade.drain.units import Units
 from coreops.upgrade.gates.spec import HttpGate, UnitGate
 from coreops.upgrade.hooks import Hooks
 from coreops.upgrade.plan import Patience, Policy
-from coreops.upgrade.settings import HostSettings
+from coreops.upgrade.planning import readers, settings
+from coreops.upgrade.planning.settings import HostSettings
 from coreops.upgrade.window import Window
 
 HOSTS = "all:\n  hosts:\n    a: {zone: 1}\n    b: {zone: x, upgrade_zone: y, upgrade_canary: true}\n    c: {}\n"

@@ -23,9 +23,9 @@ from coreops.upgrade.coordinator.place import Place
 from coreops.upgrade.coordinator.rules import Rule
 from coreops.upgrade.gates.gateset import GateSet
 from coreops.upgrade.ledger.protocol import Ledger
-from coreops.upgrade.prepare import Prepared, Stage
-from coreops.upgrade.rollout import Rollout
-from coreops.upgrade.runs import Log
+from coreops.upgrade.planning.prepare import Prepared, Stage
+from coreops.upgrade.running.rollout import Rollout
+from coreops.upgrade.running.runs import Log
 from coreops.upgrade.slots.gptprio import driver
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -11,13 +11,12 @@ import pytest
 import yaml
 
 from coreops.errors import CoreopsError, InputError, RefusedError, UnreachableError
-from coreops.upgrade import plan_text, prepare
 from coreops.upgrade.cluster.looks import Look
 from coreops.upgrade.observation import Observation, StoreView, Ticket
-from coreops.upgrade.prepare import Prepared
-from coreops.upgrade.request import Request
-
-from .samples import BOARD, release, seen
+from coreops.upgrade.planning import plan_text, prepare
+from coreops.upgrade.planning.prepare import Prepared
+from coreops.upgrade.planning.request import Request
+from tests.upgrade.samples import BOARD, release, seen
 
 ALL = [release("1.0.0"), release("1.1.0"), release("1.2.0")]
 HOSTS = ("n1", "n2", "n3")
@@ -175,7 +174,7 @@ def test_of_an_aborted_rollout_only_what_is_under_way_is_planned(make: Make) -> 
 
 
 def test_an_image_travels_only_to_those_who_lack_it(make: Make) -> None:
-    from coreops.upgrade.conduct import needed
+    from coreops.upgrade.running.conduct import needed
 
     assert needed(make())
     assert not needed(make({"n1": seen("1.1.0"), "n2": seen("1.0.0", staged=ALL[1].sha256)}))

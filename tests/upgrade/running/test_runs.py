@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from coreops.errors import InputError
-from coreops.upgrade.request import Request
-from coreops.upgrade.runs import LOG, Log, Run, all_runs, find
+from coreops.upgrade.planning.request import Request
+from coreops.upgrade.running.runs import LOG, Log, Run, all_runs, find
 
 
 def start(root: Path, name: str) -> Log:
@@ -29,7 +29,9 @@ def test_a_run_lives_as_long_as_its_log_is_open(tmp_path: Path) -> None:
 
 def test_a_killed_process_lives_no_more(tmp_path: Path) -> None:
     (tmp_path / "r1").mkdir()
-    code = f"from coreops.upgrade.runs import Log; from pathlib import Path; l=Log(Path({str(tmp_path / 'r1')!r}))"
+    code = (
+        f"from coreops.upgrade.running.runs import Log; from pathlib import Path; l=Log(Path({str(tmp_path / 'r1')!r}))"
+    )
     child = subprocess.Popen(
         [sys.executable, "-c", code + "; print('up', flush=True); input()"],
         stdin=subprocess.PIPE,

@@ -17,13 +17,13 @@ from coreops.inventory import Inventory
 from coreops.model import Position
 from coreops.playbook.values import Value, prepare_plain, render
 from coreops.playbook.vars import HostState, Scope, View
-from coreops.upgrade import readers
 from coreops.upgrade.drain import units
 from coreops.upgrade.drain.units import Units
 from coreops.upgrade.gates import spec
 from coreops.upgrade.gates.spec import Gate, UnitGate
 from coreops.upgrade.hooks import Hooks
 from coreops.upgrade.plan import Patience, Policy
+from coreops.upgrade.planning import readers
 from coreops.upgrade.window import Window
 
 _PREFIX = "upgrade_"

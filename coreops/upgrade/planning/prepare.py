@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 from coreops.errors import InputError, RefusedError, counted, did_you_mean
 from coreops.events import Emit
 from coreops.store import quorum
-from coreops.upgrade import fleet as fleets
-from coreops.upgrade import rounds
-from coreops.upgrade import settings as wanted
 from coreops.upgrade.cluster.looks import Look, store_of
-from coreops.upgrade.fleet import Fleet
 from coreops.upgrade.hooks import Hooks, default_path
 from coreops.upgrade.observation import Observation, StoreView
-from coreops.upgrade.order import Standing, order
 from coreops.upgrade.plan import Plan, Policy
+from coreops.upgrade.planning import fleet as fleets
+from coreops.upgrade.planning import rounds
+from coreops.upgrade.planning import settings as wanted
+from coreops.upgrade.planning.fleet import Fleet
+from coreops.upgrade.planning.order import Standing, order
+from coreops.upgrade.planning.request import Request
+from coreops.upgrade.planning.rounds import Round
+from coreops.upgrade.planning.settings import Settings
 from coreops.upgrade.release import Release
-from coreops.upgrade.request import Request
-from coreops.upgrade.rounds import Round
-from coreops.upgrade.settings import Settings
 
 if TYPE_CHECKING:
     from coreops.upgrade.channel.reader import Repository

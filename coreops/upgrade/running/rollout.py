@@ -16,7 +16,7 @@ from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.coordinator.outcome import WELL, Outcome
 from coreops.upgrade.observation import Observation
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do, Failed, Happening, LeaseLost, Stop, Tick
-from coreops.upgrade.runs import Log
+from coreops.upgrade.running.runs import Log
 
 POLL = 0.5
 """Seconds after which the loop looks whether it was asked to end."""

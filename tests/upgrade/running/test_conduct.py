@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coreops.upgrade.conduct import Signals
+from coreops.upgrade.running.conduct import Signals
 
 
 @pytest.fixture

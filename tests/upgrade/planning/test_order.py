@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreops.upgrade.order import Standing, order
+from coreops.upgrade.planning.order import Standing, order
 
 NODES = st.lists(
     st.builds(

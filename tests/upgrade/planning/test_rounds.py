@@ -6,10 +6,9 @@ import pytest
 
 from coreops.errors import RefusedError
 from coreops.upgrade.observation import Observation, Ticket
+from coreops.upgrade.planning.rounds import rollbacks, upgrades
 from coreops.upgrade.release import Release
-from coreops.upgrade.rounds import rollbacks, upgrades
-
-from .samples import release, seen
+from tests.upgrade.samples import release, seen
 
 ALL = [release("1.0.0"), release("1.1.0"), release("1.2.0", barrier=True), release("1.3.0")]
 Shape = list[tuple[str, tuple[str, ...]]]

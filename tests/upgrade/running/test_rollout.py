@@ -16,10 +16,9 @@ from coreops.upgrade.coordinator import Coordinator
 from coreops.upgrade.observation import Health, Observation, Ticket
 from coreops.upgrade.plan import NodePlan, Patience, Plan, Policy
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do, Failed, Happening
-from coreops.upgrade.rollout import Rollout
-from coreops.upgrade.runs import Log, Run
-
-from .samples import seen
+from coreops.upgrade.running.rollout import Rollout
+from coreops.upgrade.running.runs import Log, Run
+from tests.upgrade.samples import seen
 
 PATIENCE = Patience(survey=5, lease=5, gate=5, drain=0.3, act=5, back=5, health=5, interval=0.02)
 SHA = "a" * 64
