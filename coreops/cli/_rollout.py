@@ -137,7 +137,7 @@ def _show(prepared: Prepared, manner: Manner) -> None:
         plan = {"turns": turns(prepared), "untouched": untouched(prepared), "seconds": estimate(prepared)}
         typer.echo(as_json("plan", plan))
         return
-    for line in lines(prepared):
+    for line in lines(prepared, time.time()):
         typer.echo(clean(line))
     if is_idle(prepared):
         typer.echo("nothing to do")

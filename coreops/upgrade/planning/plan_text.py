@@ -5,18 +5,20 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from coreops.errors import counted
 from coreops.upgrade.coordinator.place import Place, place
 from coreops.upgrade.observation import Observation
 from coreops.upgrade.plan import NodePlan, Plan
 from coreops.upgrade.planning.prepare import Prepared, Stage
+from coreops.upgrade.window import open_at, opens_at
 
 _NOTHING = (Place.CURRENT, Place.BLOCKED, Place.STUCK)
 
 
-def lines(prepared: Prepared) -> Iterator[str]:
-    """The plan as the operator reads it before he says yes."""
+def lines(prepared: Prepared, wall: float) -> Iterator[str]:
+    """The plan as the operator reads it before he says yes. wall: what time it is, in seconds of the epoch."""
     seen = prepared.seen
     before: dict[str, str] = {}
     for number, stage in enumerate(prepared.stages, start=1):
@@ -35,6 +37,9 @@ def lines(prepared: Prepared) -> Iterator[str]:
             f"{counted(policy.max_failures, 'failure')} allowed for, health for {policy.soak:.0f} s"
         )
         yield from (f"only in the window {window}" for window in policy.windows)
+        if not open_at(policy.windows, wall):
+            opens = datetime.fromtimestamp(opens_at(policy.windows, wall), UTC)
+            yield f"which is closed now, and opens {opens:%a %Y-%m-%d %H:%M} UTC"
         yield f"estimated: about {_time(seconds)} ({_time(policy.turn + policy.soak)} a node), and the staging before"
 
 

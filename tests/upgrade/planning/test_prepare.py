@@ -88,8 +88,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return prepared
 
 
-def text(prepared: Prepared) -> str:
-    return "\n".join(plan_text.lines(prepared))
+def text(prepared: Prepared, wall: float = 0.0) -> str:
+    return "\n".join(plan_text.lines(prepared, wall))
 
 
 def test_the_plan_says_order_reasons_and_who_is_left_alone(make: Make) -> None:
@@ -101,6 +101,12 @@ def test_the_plan_says_order_reasons_and_who_is_left_alone(make: Make) -> None:
     assert "n3  locksmithd reboots it" in said
     assert "n4  no answer: connection refused" in said
     assert "estimated: about" in said
+
+
+def test_the_plan_says_when_the_window_opens(make: Make) -> None:
+    prepared = make(variables={"upgrade_windows": ["Sat 02:00-05:00 UTC"]})
+    assert "closed now, and opens Sat 1970-01-03 02:00 UTC" in text(prepared)
+    assert "closed now" not in text(prepared, 2 * 86400 + 3 * 3600)
 
 
 def test_everybody_at_the_release_is_nothing_to_do(make: Make) -> None:
