@@ -75,6 +75,7 @@ find -H "$tmp" -exec chown -h -- root:0 {} +
 find -H "$tmp" -type d -exec chmod -- u-x,g-wx,o-wxt,u+rw,g+r,o+r {} +
 find -H "$tmp" ! -type d ! -type l ! -perm -100 ! -perm -010 ! -perm -001 -exec chmod -- 00644 {} +
 find -H "$tmp" ! -type d ! -type l \( -perm -100 -o -perm -010 -o -perm -001 \) -exec chmod -- 00644 {} +
+sync -f -- "$tmp" 2>/dev/null || sync
 if [ ! -d "$dest" ]; then
   mv -- "$tmp" "$dest"
   exit

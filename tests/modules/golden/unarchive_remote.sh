@@ -95,6 +95,7 @@ unpack() {
   esac
 }
 unpack || fail "unpacking failed; $dest is as it was"
+sync -f -- "$tmp" 2>/dev/null || sync
 if [ ! -d "$dest" ]; then
   mv -- "$tmp" "$dest"
   exit
