@@ -97,8 +97,8 @@ unpack() {
 unpack || fail "unpacking failed; $dest is as it was"
 """
 
-# Files move one by one, each in one rename; a program that runs is replaced, not overwritten. All are on the disk by then:
-# a power cut behind the rename would else leave empty files, which a shell runs without a word.
+# Files move one by one, each in one rename; a program that runs is replaced, not overwritten. By then all are on the
+# disk: a power cut behind the rename would else leave empty files, which a shell runs without a word.
 MOVE = """\
 sync -f -- "$tmp" 2>/dev/null || sync
 if [ ! -d "$dest" ]; then
