@@ -154,10 +154,14 @@ class Round:
 
 
 def test_a_turn_leaves_these_records(cluster: Fleet, node: str, tmp_path: Path) -> None:
-    one = Round(cluster, node, tmp_path / "seen")
-    assert one.run("none") == 0
-    one.check()
-    known = dict.fromkeys(one.seen.read_text().splitlines())
+    known: dict[str, None] = {"do node move_leader": None}
+    while "do node move_leader" in known:  # who led the store had more to do; then it is somebody else's turn
+        one = Round(cluster, node, tmp_path / "seen")
+        assert one.run("none") == 0
+        one.check()
+        known = dict.fromkeys(one.seen.read_text().splitlines())
+        one.seen.unlink()
+        node = next(NEXT)
     known.pop("failed node survey again", None)  # answers while it reboots
     assert list(known) == TURN
 
