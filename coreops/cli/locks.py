@@ -31,6 +31,7 @@ def list_(
     as_json: options.Json = False,
 ) -> int:
     """List all leases, one a line. ``@rollout`` is the lease of a rollout as a whole."""
+    from coreops.cli._fleet import columns
     from coreops.cli._ledger import opened, warn_unread
     from coreops.report.text import one_line
     from coreops.upgrade.ledger.protocol import ago
@@ -47,9 +48,8 @@ def list_(
         life = "alive" if lease.alive else f"silent for {ago(lease.silent)}"
         row = (lease.node, lease.owner, lease.run, str(lease.token), lease.since, life, lease.phase or lease.reason)
         rows.append(tuple(one_line(cell, 40) or "-" for cell in row))  # type: ignore[arg-type]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows if leases else ():
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in columns(rows) if leases else ():
+        typer.echo(line)
     if not leases:
         typer.echo("nobody holds a lease")
     return code

@@ -25,7 +25,9 @@ _PER_SECOND: Final = 8
 
 
 class Live:
-    """Shows the table until ``close``; ``line`` prints above it."""
+    """Shows the table until ``close``; ``line`` prints above it. What is folded and drawn is a subclass's matter: this
+    one draws hosts, the one in ``rollout_live`` nodes.
+    """
 
     def __init__(self, stream: TextIO, *, color: bool = True) -> None:
         from rich.console import Console
@@ -33,8 +35,8 @@ class Live:
 
         self.console: Console = Console(file=stream, no_color=not color, highlight=False, markup=False, emoji=False)
         self._lock = threading.Lock()
-        self._tally = Tally()
         self._began = time.monotonic()
+        self._prepare()  # rich draws at once
         self._live = RichLive(
             console=self.console,
             get_renderable=self._render,
@@ -45,13 +47,24 @@ class Live:
         )
         self._started = False
 
+    def _prepare(self) -> None:
+        self._tally = Tally()
+
+    def _fold(self, event: ev.Event, now: float) -> bool:
+        """Take an event into account; say whether there is something to show."""
+        self._tally.apply(event, now)
+        return bool(self._tally.hosts)
+
+    def _draw(self, now: float, width: int, height: int) -> Group:
+        return table(self._tally, now, self._began, width, height)
+
     def __call__(self, event: ev.Event) -> None:
         # Never print while holding the lock: the refreshing thread holds rich's lock when it asks for this one.
         with self._lock:
-            self._tally.apply(event, time.monotonic())
+            filled = self._fold(event, time.monotonic())
         if isinstance(event, ev.RunFinished):
             self.close()
-        elif not self._started and self._tally.hosts:
+        elif not self._started and filled:
             self._started = True
             self._live.start(refresh=True)
 
@@ -67,7 +80,7 @@ class Live:
 
     def _render(self) -> Group:
         with self._lock:
-            return table(self._tally, time.monotonic(), self._began, self.console.width, self.console.height)
+            return self._draw(time.monotonic(), self.console.width, self.console.height)
 
 
 def table(tally: Tally, now: float, began: float, width: int, height: int) -> Group:

@@ -4,68 +4,34 @@ that something happens to, and a count. Runs on rich in a thread of its own; eve
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from coreops import events as ev
 from coreops.errors import counted
+from coreops.report.live import Live
 from coreops.report.rollout_tally import NodeRow, RolloutTally
 from coreops.report.text import one_line, seconds
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.text import Text
 
-_PER_SECOND: Final = 4
 _HEAD: Final = ("node", "phase", "slot", "version", "age", "last event")
 _IDLE: Final = ("waiting", "staged", "current", "not reached")
 
 
-class RolloutLive:
-    """Shows the table until ``close``; ``line`` prints above it."""
+class RolloutLive(Live):
+    """The live table, of nodes."""
 
-    def __init__(self, stream: TextIO, *, color: bool = True) -> None:
-        from rich.console import Console
-        from rich.live import Live
+    def _prepare(self) -> None:
+        self._nodes = RolloutTally()
 
-        self.console: Console = Console(file=stream, no_color=not color, highlight=False, markup=False, emoji=False)
-        self._lock = threading.Lock()
-        self._tally = RolloutTally()
-        self._began = time.monotonic()
-        self._live = Live(
-            console=self.console,
-            get_renderable=self._render,
-            refresh_per_second=_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._started = False
+    def _fold(self, event: ev.Event, now: float) -> bool:
+        self._nodes.apply(event, now)
+        return isinstance(event, ev.RolloutPlanned)
 
-    def __call__(self, event: ev.Event) -> None:
-        # Never print while holding the lock: the refreshing thread holds rich's lock when it asks for this one.
-        with self._lock:
-            self._tally.apply(event, time.monotonic())
-        if isinstance(event, ev.RunFinished):
-            self.close()
-        elif not self._started and isinstance(event, ev.RolloutPlanned):
-            self._started = True
-            self._live.start(refresh=True)
-
-    def line(self, text: str) -> None:
-        """Print a line (clean, but for colours of ``style``) above the table."""
-        from rich.text import Text
-
-        self.console.print(Text.from_ansi(text), soft_wrap=True)
-
-    def close(self) -> None:
-        """Take the table away. Idempotent."""
-        self._live.stop()
-
-    def _render(self) -> Group:
-        with self._lock:
-            return table(self._tally, time.monotonic(), self._began, self.console.width, self.console.height)
+    def _draw(self, now: float, width: int, height: int) -> Group:
+        return table(self._nodes, now, self._began, width, height)
 
 
 def table(tally: RolloutTally, now: float, began: float, width: int, height: int) -> Group:
