@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Part(BaseModel):
@@ -30,6 +31,21 @@ class Part(BaseModel):
         """The keys that were given, in the model's order."""
         given = self.model_fields_set
         return {name: getattr(self, name) for name in type(self).model_fields if name in given}
+
+
+def wrong(why: str, *at: int | str) -> PydanticCustomError:
+    """An error of a part, about what is below it at ``at``: its place in the file is that value's."""
+    # The words are not a template: they may hold braces.
+    return PydanticCustomError("wrong", "{why}", {"why": why, "at": at})
+
+
+def once(what: str, values: Sequence[Hashable], *at: str) -> None:
+    """Refuse the second of two equal values. at: the list's key, and the key in its items."""
+    seen: set[Hashable] = set()
+    for index, value in enumerate(values):
+        if value is not None and value in seen:
+            raise wrong(f"the {what} {value} is there twice", *at[:-1], index, at[-1])
+        seen.add(value)
 
 
 def _one_line(value: str) -> str:

@@ -44,6 +44,7 @@ def node_of(marked: Marked, host: str | None = None) -> Node:
 
 def _problem(marked: Marked, error: Any) -> tuple[Position, str, str | None]:
     path = [step for step in error["loc"] if step != "[key]"]
+    path += error.get("ctx", {}).get("at", ()) if error["type"] == "wrong" else ()
     name = dotted(path)
     kind, value = error["type"], error["input"]
     if _SECRET in name:

@@ -25,7 +25,7 @@ from tests.cloudconfig.support import node
         ("write_files: [{path: a}]", "node.yml:1:22", "must be absolute", ""),
         ("write_files: [{path: /a/../usr/b}]", "node.yml:1:22", "must not contain ..", ""),
         ("write_files: [{content: a}]", "node.yml:1:15", "write_files[0].path is missing", ""),
-        ("write_files: [{path: /a}, {path: /a}]", "node.yml:1:1", "the path /a is there twice", ""),
+        ("write_files: [{path: /a}, {path: /a}]", "node.yml:1:34", "the path /a is there twice", ""),
         ("write_files: {path: /a}", "node.yml:1:14", "write_files must be a list, not a mapping", ""),
         ("users: [{name: Ann!}]", "node.yml:1:16", "'Ann!' is not a value for users[0].name", "it must match"),
         ('users: [{name: ann, passwd: "secret"}]', "node.yml:1:29", "users[0].passwd must be a hash", "openssl"),
