@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from coreops.errors import InputError
 from coreops.model import Position
+from coreops.yaml_marks import TAG, Walk, compose
 
 DEEPEST = 50
 MOST = 100_000
 """Values that a document may hold, aliases followed: a bomb has more."""
 _IDENTITY = ("path", "name")
+_DATE = TAG + "timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,109 +69,37 @@ def mark(value: Any, place: Position) -> Marked:
 
 def parse(text: str, file: str) -> Marked:
     """Parse one YAML document. Raises InputError with line and column."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        _check_depth(text, loader, file)
-        node = yaml.compose(text, Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
-        where = Position(file, at.line + 1, at.column + 1) if at else Position(file)
-        why = "; ".join(part for part in (error.context, error.problem) if part)
-        hint = 'quote a value that begins with {{: key: "{{ value }}"' if "{{" in text or "{%" in text else None
-        raise InputError("not valid YAML", where=where, why=why, next=hint) from None
-    except yaml.YAMLError as error:
-        raise InputError("not valid YAML", where=Position(file), why=str(error).strip()) from None
-    return Marked({}, Position(file)) if node is None else _Builder(file).build(node)
+    node = compose(text, file, DEEPEST)
+    return Marked({}, Position(file)) if node is None else _Builder(file, MOST).build(node)
 
 
-def _check_depth(text: str, loader: Any, file: str) -> None:
-    """The composer is recursive C: a deep document would crash it."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        if isinstance(event, yaml.events.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.events.CollectionEndEvent):
-            depth -= 1
-        if depth > DEEPEST:
-            line = event.start_mark.line + 1 if event.start_mark else 0
-            raise InputError(f"nested deeper than {DEEPEST} levels", where=Position(file, line))
-
-
-class _Builder:
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.count = 0
-        self.open: set[int] = set()
-
-    def at(self, node: Any) -> Position:
-        return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
-
-    def build(self, node: Any, key: Position | None = None) -> Marked:
-        from yaml.nodes import MappingNode, ScalarNode
-
-        place = self.at(node)
-        self.count += 1
-        if self.count > MOST:
-            raise InputError(f"the document holds more than {MOST} values", where=place, why="aliases are counted too")
+class _Builder(Walk):
+    def build(self, node: Node, key: Position | None = None) -> Marked:
+        self.count(node)
         if isinstance(node, ScalarNode):
-            return Marked(self._scalar(node), place, key)
-        if id(node) in self.open:
-            raise InputError("an alias contains itself", where=place, next="remove the alias")
-        self.open.add(id(node))
+            # A date is text here: no key of a node takes one.
+            value = node.value if node.tag == _DATE else self.scalar(node)
+            return Marked(value, self.at(node), key)
+        self.enter(node)
         built: Any
         if isinstance(node, MappingNode):
             built = {}
             for name_node, value in node.value:
                 name, where = self._key(name_node), self.at(name_node)
                 if name in built:
-                    why = f"the first one is at {built[name].key}"
-                    raise InputError(f"duplicate key {name!r}", where=where, why=why, next="keep one of them")
+                    raise self.duplicate(name, where, built[name].key)
                 built[name] = self.build(value, where)
         else:
             built = tuple(self.build(each) for each in node.value)
-        self.open.discard(id(node))
-        return Marked(built, place, key)
+        self.leave(node)
+        return Marked(built, self.at(node), key)
 
-    def _key(self, node: Any) -> str:
-        from yaml.nodes import MappingNode, ScalarNode
-
-        if not isinstance(node, ScalarNode) or node.tag == "tag:yaml.org,2002:merge":
+    def _key(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode) or node.tag == TAG + "merge":
             braces = isinstance(node, MappingNode) and node.flow_style
             hint = 'quote a template: "{{ value }}"' if braces else "write the keys out"
             raise InputError("a key must be a plain word", where=self.at(node), next=hint)
         return str(node.value)
-
-    def _scalar(self, node: Any) -> Any:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        # A date is text here: no key of a node takes one.
-        if kind in ("str", "value", "timestamp"):
-            return node.value
-        construct = _constructors().get(kind)
-        if construct is None:
-            raise InputError(f"the tag {node.tag} is not supported", where=self.at(node), next="write a plain value")
-        try:
-            return construct(node)
-        except ValueError as error:
-            raise InputError(
-                f"{node.value[:40]!r} is not a value", where=self.at(node), why=str(error), next="quote it"
-            ) from None
-
-
-@cache
-def _constructors() -> dict[str, Callable[[Any], Any]]:
-    from yaml.constructor import SafeConstructor
-
-    safe = SafeConstructor()
-    return {
-        "null": safe.construct_yaml_null,
-        "bool": safe.construct_yaml_bool,
-        "int": safe.construct_yaml_int,
-        "float": safe.construct_yaml_float,
-    }
 
 
 def fill(marked: Marked, render: Callable[[Any, Position], Any], omit: object) -> Marked | None:

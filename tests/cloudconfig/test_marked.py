@@ -35,7 +35,7 @@ def test_every_value_has_its_place() -> None:
         ("a: !x 1", "f:1:4", "the tag !x is not supported"),
         ("[" * 60, "f:1", "nested deeper"),
         ("<<: {a: 1}", "f:1:1", "a key must be a plain word"),
-        ("a: \x00", "f", "not valid YAML"),
+        ("a: \x00", "f:1:4", "the character U+0000 is not allowed"),
         ("a: 1\n---\nb: 2", "f:2:1", "not valid YAML"),
     ],
 )

@@ -11,6 +11,7 @@ from coreops.cloudconfig.platforms.substitution import place
 from coreops.cloudconfig.validate.finding import Finding
 from coreops.errors import InputError
 from coreops.model import Position
+from coreops.yaml_marks import decode as decode_text
 
 MOST = 10 << 20
 """Bytes that are looked at; no platform takes a tenth of it."""
@@ -31,18 +32,7 @@ def decode(data: bytes, file: str) -> str:
             raise InputError("not valid gzip", where=where, why="it is cut off")
     if len(data) > MOST:
         raise InputError(f"more than {MOST >> 20} MiB", where=where, why="no platform takes user-data of that size")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError("not UTF-8", where=where, why="it begins like UTF-16", next="save it as UTF-8 without BOM")
-    if b"\0" in data:
-        raise InputError("a binary file", where=where, why="there are zero bytes in it")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        at = Position(file, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        raise InputError(
-            "not UTF-8", where=at, why=f"the byte 0x{data[error.start]:02x}", next="save it as UTF-8"
-        ) from None
+    return decode_text(data, file)
 
 
 def kind(text: str) -> Kind:

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from coreops.cloudconfig.platforms.substitution import place
+from yaml.nodes import MappingNode, Node, ScalarNode
+
 from coreops.errors import InputError
 from coreops.model import Position
+from coreops.yaml_marks import TAG, Walk, compose
 
 Kind = Literal["mapping", "list", "text", "int", "float", "bool", "null"]
 DEEPEST = 50
 MOST = 20_000
 """Values that a document may hold, aliases followed: a bomb has more."""
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INDENTS = re.compile(r"^[ ?:-]*", re.MULTILINE)
-_TAGS: dict[str, Kind] = {"int": "int", "float": "float", "bool": "bool", "null": "null"}
+_TAGS: dict[str, Kind] = {TAG + "int": "int", TAG + "float": "float", TAG + "bool": "bool", TAG + "null": "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,90 +79,43 @@ class Value:
 
 def parse(text: str, file: str) -> Value | None:
     """Parse one document; None when it is empty. Raises InputError with line and column."""
-    import yaml
-
-    if bad := _UNPRINTABLE.search(text):
-        raise InputError(
-            f"the character U+{ord(bad[0]):04X} is not allowed in YAML", where=place(text, bad.start(), file)
-        )
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        _check_depth(text, loader, file)
-        node = yaml.compose(text, Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-        why = "; ".join(part for part in (error.context, error.problem) if part)
-        lines = text.splitlines()
-        tab = mark is not None and mark.line < len(lines) and "\t" in lines[mark.line]
-        hint = "indent with spaces: YAML allows no tabs" if tab else None
-        raise InputError("not valid YAML", where=where, why=why, next=hint) from None
-    except yaml.YAMLError as error:
-        raise InputError("not valid YAML", where=Position(file), why=str(error).strip()) from None
-    return None if node is None else _Builder(file).build(node)
+    node = compose(text, file, DEEPEST)
+    return None if node is None else _Builder(file, MOST).build(node)
 
 
-def _check_depth(text: str, loader: Any, file: str) -> None:
-    """The composer is recursive C: a deep document would crash it. Most texts cannot be deep, and are not looked at."""
-    import yaml
-
-    if text.count("[") + text.count("{") < DEEPEST and len(max(_INDENTS.findall(text), key=len)) < DEEPEST:
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.events.CollectionStartEvent) - isinstance(event, yaml.events.CollectionEndEvent)
-        if depth > DEEPEST:
-            mark = event.start_mark
-            where = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-            raise InputError(f"nested deeper than {DEEPEST} levels", where=where)
-
-
-class _Builder:
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.count = 0
-        self.open: set[int] = set()
-
-    def build(self, node: Any) -> Value:
-        at = self.at(node)
-        span = (node.start_mark.index, node.end_mark.index)
-        self.count += 1
-        if self.count > MOST:
-            raise InputError(f"the document holds more than {MOST} values", where=at, why="aliases are counted too")
-        if node.id == "scalar":
-            kind = _TAGS.get(node.tag.removeprefix("tag:yaml.org,2002:"), "text")
-            plain = node.style is None or node.style == ""
+class _Builder(Walk):
+    def build(self, node: Node) -> Value:
+        self.count(node)
+        at, span = self.at(node), (node.start_mark.index, node.end_mark.index)
+        if isinstance(node, ScalarNode):
+            kind = _TAGS.get(node.tag, "text")
+            plain = not node.style
             # Go's reader, unlike Python's, takes a lone y and n for yes and no.
             if kind == "text" and plain and node.value in ("y", "Y", "n", "N"):
                 kind = "bool"
-            text = _unpacked(node.value, at) if node.tag == "tag:yaml.org,2002:binary" else node.value
+            text = _unpacked(node.value, at) if node.tag == TAG + "binary" else node.value
             return Value(kind, at, span, text, plain)
-        if id(node) in self.open:
-            raise InputError("an alias contains itself", where=at, next="remove the alias")
-        self.open.add(id(node))
-        if node.id == "mapping":
+        self.enter(node)
+        if isinstance(node, MappingNode):
             value = Value("mapping", at, span, entries=tuple(self.entries(node)))
         else:
             value = Value("list", at, span, items=tuple(self.build(each) for each in node.value))
-        self.open.discard(id(node))
+        self.leave(node)
         return value
 
-    def entries(self, node: Any) -> Iterator[Entry]:
+    def entries(self, node: MappingNode) -> Iterator[Entry]:
         for key, value in node.value:
-            if key.id != "scalar":
-                raise InputError("a mapping or list cannot be a key", where=self.at(key))
+            if not isinstance(key, ScalarNode):
+                raise self.no_key(key)
             built = self.build(value)
-            if key.tag == "tag:yaml.org,2002:merge":
-                taken = {each.value.replace("-", "_") for each, _ in node.value if each.id == "scalar"}
+            if key.tag == TAG + "merge":
+                taken = {each.value.replace("-", "_") for each, _ in node.value if isinstance(each, ScalarNode)}
                 for entry in (entry for source in (built, *built.items) for entry in source.entries):
                     if entry.name not in taken:
                         taken.add(entry.name)
                         yield entry
             else:
                 yield Entry(key.value.replace("-", "_"), key.value, self.at(key), built)
-
-    def at(self, node: Any) -> Position:
-        return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _unpacked(text: str, at: Position) -> str:
