@@ -19,18 +19,18 @@ co_text() { eval "y_$1=\$2 co_bytes=\$((co_bytes - z_$1))"; }
 co_receive() {
   eval "co_z=\$z_$co_i co_u=\$u_$co_i co_y=\$y_$co_i y_$co_i="
   [ -n "$co_y" ] || co_bytes=$((co_bytes - co_z))
-  co_a=${co_p%/*}/
-  if [ ! -d "$co_a" ]; then
+  if [ ! -d "${co_p%/*}/" ]; then
     eval "e_$co_i=\"its folder does not exist: \$co_p\""
     [ -n "$co_y" ] || co_take "$co_z" /dev/null
     return 1
   fi
-  # Temporary files wait under their own names in a folder beside them, so that one mv can rename them all.
-  co_room=$co_a.coreops.$$
+  # Temporary files wait under their own names in a folder beside them, so that one process can place many.
+  co_room_of "$co_p"
   case $co_nl$co_made in
     *"$co_nl$co_room$co_nl"*) ;;
     *) co_rooms_for || { [ -n "$co_y" ] || co_take "$co_z" /dev/null; eval "t_$co_i="; return 1; } ;;
   esac
+  eval "r_$co_i=\$co_hall"
   eval "co_m=\$m_$co_i"
   co_a=$co_room/${co_p##*/}
   eval "t_$co_i=\$co_a"
@@ -49,25 +49,45 @@ co_receive() {
   [ -z "$co_e" ] || { eval "e_$co_i=\"cannot write \$co_z bytes to \$co_p: is the disk full or read-only?\"" && return 1; }
 }
 
-# co_rooms_for: make co_room, and by the same mkdir those for the files after co_i whose folders are there already.
+# co_room_of PATH: set co_room to the folder that its temporary file waits in: one in the file's own folder, as owner,
+# labels and ACLs come from there. A folder that this batch has made (co_fresh) got them from its parent, so the room
+# is in a hall in the parent (co_hall), which one process can empty into all its new folders.
+co_room_of() {
+  co_room=${1%/*} co_hall=''
+  case $co_nl$co_fresh in
+    *"$co_nl$co_room$co_nl"*) co_hall=${co_room%/*}/.coreops.$$ && co_room=$co_hall/${co_room##*/} ;;
+    *) co_room=$co_room/.coreops.$$ ;;
+  esac
+}
+
+# co_rooms_for: make the room of co_i, and by the same mkdir those for the files after it whose folders are there already.
 co_rooms_for() {
-  set -- "$co_room"
-  eval "v_$co_i=\$co_room"
-  co_a=$co_room$co_nl co_b=$co_i co_past=''
+  set --
+  co_a='' co_b='' co_past=''
   for co_j in $co_todo; do
     [ "$co_j" != "$co_i" ] || co_past=1
-    eval "co_t=\$co_past:\$k_$co_j:\$c_$co_j co_m=\${p_$co_j%/*}/"
-    [ "$co_t" = 1:file:1 ] && [ -d "$co_m" ] || continue
-    case $co_nl$co_made$co_a in *"$co_nl$co_m.coreops.$$$co_nl"*) continue ;; esac
-    set -- "$@" "$co_m.coreops.$$"
-    eval "v_$co_j=\$co_m.coreops.\$\$"
-    co_a=$co_a$co_m.coreops.$$$co_nl co_b="$co_b $co_j"
+    eval "co_t=\$co_past:\$k_$co_j:\$c_$co_j co_m=\$p_$co_j"
+    [ "$co_t" = 1:file:1 ] && [ -d "${co_m%/*}/" ] || continue
+    co_room_of "$co_m"
+    case $co_nl$co_made$co_a in *"$co_nl$co_room$co_nl"*) continue ;; esac
+    case $co_hall:$co_nl$co_made$co_a in
+      :* | *"$co_nl$co_hall$co_nl"*) ;;
+      *) set -- "$@" "$co_hall" && co_a=$co_a$co_hall$co_nl ;;
+    esac
+    set -- "$@" "$co_room"
+    co_a=$co_a$co_room$co_nl co_b="$co_b $co_j"
+    eval "v_$co_j=\${co_hall:-\$co_room}"
   done
   if ! (umask 077 && exec mkdir -- "$@" 2>/dev/null); then
+    # Twice, as a hall comes before its rooms. Then by itself, without a hall.
     rmdir -- "$@" 2>/dev/null
+    rmdir -- "$@" 2>/dev/null
+    co_fresh='' co_room_of "$co_p"
     co_a=$co_room$co_nl co_b=$co_i
+    eval "v_$co_i=\$co_room"
     (umask 077 && exec mkdir -- "$co_room") || return
   fi
+  co_room_of "$co_p"
   co_made=$co_made$co_a co_rooms="$co_rooms $co_b"
 }
 

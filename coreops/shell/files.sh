@@ -5,11 +5,11 @@
 # A batch of steps is noted by co_f and worked through by co_files: survey, decide, receive, verify, commit, report. Step
 # I's variables end in _I: p path, k kind, w wanted co_stat line (a pattern), x wanted hash, z size, m mode, u umask,
 # o owner, g group, f flags, l link target; s found co_stat line, h found hash, c content is missing, y content that came
-# as text, d decision, t temporary file, e reason it failed.
+# as text, d decision, t temporary file, r its hall (see co_room_of), v what to remove in the end, e reason it failed.
 # co_f I PATH KIND WANT HASH SIZE MODE UMASK OWNER GROUP FLAGS TARGET: note one FileStep for the next co_files.
 # WANT is a pattern for co_stat's line. FLAGS: i ignore errors, l follow links, n keep existing content, s secret.
 co_f() {
-  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9 y_$1= t_$1="
+  eval "p_$1=\$2 k_$1=\$3 w_$1=\$4 x_$1=\$5 z_$1=\$6 m_$1=\$7 u_$1=\$8 o_$1=\$9 y_$1= t_$1= r_$1="
   co_a=$1
   shift 9
   eval "g_$co_a=\$1 f_$co_a=\$2 l_$co_a=\$3"
@@ -124,7 +124,7 @@ co_why() {
 # co_files: bring the noted FileSteps into their state. Content is asked for only where it is missing, all at once, goes
 # to a temporary file in the same folder, is synced and hashed there, and then renamed.
 co_files() {
-  co_todo='' co_need='' co_temps='' co_rooms='' co_made='' co_bytes=0
+  co_todo='' co_need='' co_temps='' co_rooms='' co_made='' co_fresh='' co_bytes=0
   co_go || { co_batch='' && return 0; }
   co_survey
   for co_i in $co_batch; do
@@ -158,6 +158,7 @@ co_files() {
   elif [ -n "$co_diff" ]; then
     co_old
   fi
+  co_hold=1
   for co_i in $co_batch; do
     [ -z "$co_end" ] || break
     eval "co_p=\$p_$co_i co_k=\$k_$co_i co_s=\$s_$co_i co_st=\$d_$co_i co_fl=\$f_$co_i co_e=\$e_$co_i"
@@ -171,6 +172,8 @@ co_files() {
       *) co_file_failed ;;
     esac
   done
+  co_hold=''
+  co_tell
   [ -z "$co_rooms" ] || co_clean
   co_batch=''
   [ -z "$co_lost" ] || co_fatal
@@ -238,7 +241,12 @@ co_mkdir() {
   if [ "$co_m" = - ]; then mkdir -p -- "$@"; else mkdir -p -m "$co_m" -- "$@"; fi
   for co_i in $co_row; do
     eval "co_p=\$p_$co_i"
-    if [ -d "$co_p" ] && co_owner "$co_p"; then eval "d_$co_i=made"; else eval "d_$co_i=error"; fi
+    if [ -d "$co_p" ] && co_owner "$co_p"; then
+      eval "d_$co_i=made"
+      [ -g "$co_p" ] || co_fresh=$co_fresh$co_p$co_nl
+    else
+      eval "d_$co_i=error"
+    fi
   done
   co_i=$co_first
   eval "[ \"\$d_$co_i\" = made ]"
@@ -270,6 +278,10 @@ co_chown() {
 co_commit() {
   eval "co_m=\$m_$co_i co_c=\$c_$co_i co_t=\$l_$co_i"
   case $co_k:$co_c in
+    file:1) ;;
+    *) co_tell ;;
+  esac
+  case $co_k:$co_c in
     absent:*) rm -rf -- "$co_p" ;;
     link:*)
       if [ -L "$co_p" ]; then
@@ -286,10 +298,12 @@ co_commit() {
   esac
 }
 
-# co_rename: move temporary file co_i to its place, and by the same mv all others of its row that wait in the same folder.
+# co_rename: move temporary file co_i to its place, and by the same process all others of its row that wait with it.
 co_rename() {
   eval "co_a=\$t_$co_i"
-  [ -e "$co_a" ] || return 0 # an earlier one took it along
+  [ -n "$co_a" ] && [ -e "$co_a" ] || return 0 # an earlier one took it along
+  co_tell
+  ! co_place || return 0
   case $co_s in a*) mv -fT -- "$co_a" "$co_p" && return ;; esac
   co_room=${co_a%/*} co_first=$co_i co_past=''
   set --
@@ -309,4 +323,25 @@ co_rename() {
   eval "co_a=\$t_$co_i"
   mv -f -- "$@" "${co_p%/*}/"
   [ ! -e "$co_a" ]
+}
+
+# co_place: link all files of co_i's hall to their places, where all of them are new and of this row. What is linked
+# leaves the hall when the hall is removed.
+co_place() {
+  eval "co_hall=\$r_$co_i"
+  [ -n "$co_hall" ] || return
+  co_first=$co_i co_past='' co_row=''
+  for co_i in $co_batch; do
+    [ "$co_i" != "$co_first" ] || co_past=1
+    eval "co_st=\$d_$co_i:\$k_$co_i:\$c_$co_i:\$s_$co_i:\$r_$co_i"
+    case $co_past:$co_st in
+      1:todo:file:1:-:"$co_hall") co_row="$co_row $co_i" ;;
+      *:"$co_hall") co_row='' && break ;;
+      :* | 1:ok:* | 1:made:* | 1:todo:file:1:[!a]*) ;;
+      *) co_past=0 ;;
+    esac
+  done
+  co_i=$co_first
+  [ -n "$co_row" ] && cp -rl -- "$co_hall/." "${co_hall%/*}/" 2>/dev/null || return
+  for co_j in $co_row; do eval "t_$co_j="; done
 }

@@ -9,13 +9,16 @@
 #   r I STATE RC INFO  the record of step I        z STATUS         the segment ended: done, failed, stopped, fatal
 co_nl='
 '
-co_mark() { printf '\036%s %s\n' "$co_n" "$*"; }
+co_mark() {
+  [ -z "$co_notes" ] || co_tell
+  printf '\036%s %s\n' "$co_n" "$*"
+}
 co_mark2() { printf '\036%s %s\n' "$co_n" "$*" >&2; }
 
 co_start() { # CHECK DIFF
   # What earlier segments of a check would have changed still counts in this one.
   [ "$co_check" = "$1" ] || co_dirty=''
-  co_check=$1 co_diff=$2 co_end='' co_batch='' co_lost=''
+  co_check=$1 co_diff=$2 co_end='' co_batch='' co_lost='' co_hold='' co_notes=''
   trap 'co_stop=1' USR1
   [ -n "$co_uid" ] || while read -r co_a co_b; do
     case $co_a in Uid:) co_uid=${co_b%%[!0-9]*} && break ;; esac
@@ -34,11 +37,28 @@ co_go() {
   [ -z "$co_stop" ] || { co_end=stopped && return 1; }
 }
 
-co_ok() { co_mark r "$1" ok 0 "$2"; }
-co_changed() { co_dirty=1 && co_mark r "$1" changed 0 "$2"; }
-co_would() { co_dirty=1 && co_mark r "$1" would 0 "$2"; }
+# co_record I STATE RC INFO: mark r; with co_hold it waits for the next mark or co_tell. What holds tells before it does
+# anything that takes time: a write for every record wakes sshd, the network and the controller for every record.
+co_record() {
+  if [ -n "$co_hold" ]; then co_notes="$co_notes$*$co_nl"; else co_mark r "$@"; fi
+}
+co_tell() {
+  [ -n "$co_notes" ] || return 0
+  set -f
+  co_ifs=$IFS
+  IFS=$co_nl
+  # shellcheck disable=SC2059,SC2086 # the nonce is hexadecimal; one record a line
+  printf "\\036$co_n r %s\n" $co_notes
+  IFS=$co_ifs
+  set +f
+  co_notes=''
+}
+
+co_ok() { co_record "$1" ok 0 "$2"; }
+co_changed() { co_dirty=1 && co_record "$1" changed 0 "$2"; }
+co_would() { co_dirty=1 && co_record "$1" would 0 "$2"; }
 co_failed() { # I RC IGNORE INFO
-  co_mark r "$1" failed "$2" "$4"
+  co_record "$1" failed "$2" "$4"
   [ "$3" = i ] || co_end=failed
 }
 
