@@ -6,18 +6,26 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from coreops.cloudconfig.model.base import Line, Part, once, wrong
 from coreops.cloudconfig.model.file import Path
+from coreops.cloudconfig.model.unit import LONGEST, escaped
 
 Format = Literal["ext4", "xfs", "btrfs", "vfat", "swap"]
 LONGEST_LABEL: Final[dict[str, int]] = {"ext4": 16, "xfs": 12, "btrfs": 255, "vfat": 11, "swap": 15}
 _GUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
-Device = Annotated[Line, Field(pattern=r"^/dev(/[^\s/]+)+$")]
+
+def _names_a_unit(path: str) -> str:
+    if len(escaped(path)) > LONGEST:
+        raise ValueError("it is too long for the name of a unit")
+    return path
+
+
+Device = Annotated[Line, Field(pattern=r"^/dev(/[A-Za-z0-9_@:+.,=#\\-]+)+$"), AfterValidator(_names_a_unit)]
 # It stands in names and lines of units, where other characters mean something.
-UnitPath = Annotated[Path, Field(pattern=r"^(/[A-Za-z0-9_@:+.-]+)+$")]
+UnitPath = Annotated[Path, Field(pattern=r"^(/[A-Za-z0-9_@:+.-]+)+$"), AfterValidator(_names_a_unit)]
 Word = Annotated[Line, Field(pattern=r"^[^\s,]+$")]
 Argument = Annotated[Line, Field(min_length=1)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,6 +15,22 @@ SUFFIXES = (
     *NETWORK,
 )
 Command = Literal["start", "stop", "restart", "reload", "try-restart", "reload-or-restart", "reload-or-try-restart"]
+
+
+LONGEST = 240
+
+
+def escaped(path: str) -> str:
+    """A path as a part of a unit's name, as systemd-escape --path makes it."""
+    text = path.strip("/")
+    return "".join(
+        "-" if c == "/" else c if re.fullmatch("[A-Za-z0-9:_]", c) or (c == "." and index) else _hex(c)
+        for index, c in enumerate(text)
+    )
+
+
+def _hex(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 class DropIn(Part):

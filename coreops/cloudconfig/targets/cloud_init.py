@@ -14,7 +14,7 @@ from coreops.cloudconfig.model.base import Part
 from coreops.cloudconfig.model.node import Node
 from coreops.cloudconfig.model.unit import Unit
 from coreops.cloudconfig.model.user import User
-from coreops.cloudconfig.targets import environment, parts
+from coreops.cloudconfig.targets import disks, environment, mounts, parts
 
 _ETCD = "etcd.service"
 _ETCD_NAMES = ("etcd2.service", "etcd-member.service")
@@ -59,6 +59,10 @@ def render(node: Node) -> Rendered:
     if options := _etcd(node, losses):
         parts.with_file(files, _ETCD_FILE, environment.file(options), "coreos.etcd")
         top["packages"] = ["etcd-server", "etcd-client"]
+    if node.swap:
+        top["swap"] = {"filename": node.swap.file, "size": node.swap.size_mib * 2**20}
+    if node.storage:
+        top |= disks.keys(node.storage, losses)
     _units(node, bool(options), files, runs, losses)
     losses += _gone(node)
     top |= {"write_files": files, "runcmd": runs}
@@ -110,6 +114,8 @@ def _units(node: Node, etcd: bool, files: list[dict[str, Any]], runs: list[list[
     units = node.coreos.units
     if docker := node.coreos.docker:
         units = parts.with_drop_in(units, "docker.service", parts.docker_drop_in(docker))
+    # Not `mounts`: of what is no whole disk, it takes only names such as /dev/sdb.1, and leaves out others silently.
+    units = mounts.with_mounts(units, node.storage, None)
     starts: list[list[str]] = []
     for unit in units:
         name = _ETCD if etcd and unit.name in _ETCD_NAMES and unit.content is None else unit.name

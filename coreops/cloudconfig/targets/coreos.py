@@ -8,10 +8,11 @@ from coreops.cloudconfig.emit import emit
 from coreops.cloudconfig.loss import Loss, Rendered
 from coreops.cloudconfig.model.clock import Clock
 from coreops.cloudconfig.model.node import Node
+from coreops.cloudconfig.model.storage import Storage
 from coreops.cloudconfig.model.unit import Unit
-from coreops.cloudconfig.targets import environment, parts
+from coreops.cloudconfig.targets import environment, mounts, parts
 
-_OWN = ("coreos", "write_files", "environment", "etc_hosts", "time")
+_OWN = ("coreos", "write_files", "environment", "etc_hosts", "time", "swap", "storage")
 _SECTIONS = ("etcd", "etcd2", "fleet", "flannel", "locksmith", "update", "oem")
 _MEMBER = "etcd-member.service"
 _ZONE = """[Unit]
@@ -52,6 +53,7 @@ def render(node: Node) -> Rendered:
         top["write_files"] = files
     if coreos := _coreos(node):
         top["coreos"] = coreos
+    losses += _storage(node.storage)
     return Rendered((parts.HEADER + emit(top)).encode(), tuple(losses))
 
 
@@ -65,6 +67,7 @@ def _coreos(node: Node) -> dict[str, Any]:
         units = parts.with_drop_in(units, "docker.service", parts.docker_drop_in(docker))
     if node.time:
         units = (*_clock(node.time), *units)
+    units = mounts.with_mounts(units, node.storage, node.swap)
     if units:
         found["units"] = parts.plain(units)
     return found
@@ -77,4 +80,21 @@ def _clock(clock: Clock) -> list[Unit]:
     if clock.zone:
         content = _ZONE.format(zone=clock.zone)
         found.append(Unit(name="coreops-timezone.service", content=content, command="start"))
+    return found
+
+
+def _storage(storage: Storage | None) -> list[Loss]:
+    """coreos-cloudinit runs when disks are long in use: it mounts filesystems that are there, and makes none."""
+    found = []
+    for disk in storage.disks if storage else ():
+        key = f"storage.disks[{disk.device}]"
+        names = ["wipe_table"] * disk.wipe_table + [f"partitions[{each.label}]" for each in disk.partitions]
+        found += [Loss(f"{key}.{name}", "coreos-cloudinit divides no disks") for name in names]
+    for each in storage.filesystems if storage else ():
+        key = f"storage.filesystems[{each.device}]"
+        used = each.path is not None or each.format == "swap"
+        instead = "a unit that uses the one that must be there" if used else None
+        found.append(Loss(f"{key}.format", "coreos-cloudinit makes no filesystems", instead))
+        lost = [name for name in ("label", "wipe_filesystem", "options") if getattr(each, name)]
+        found += [Loss(f"{key}.{name}", "coreos-cloudinit makes no filesystems") for name in lost]
     return found
