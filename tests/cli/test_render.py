@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from coreops.cli._dispatch import dispatch
+from tests.cloudconfig.real.programs import cloud_init
 
 GOLDEN = Path(__file__).parents[1] / "cloudconfig" / "golden"
 INVENTORY = """\
@@ -73,9 +73,7 @@ def test_every_role_and_target_passes(here: Path, role: str, target: str, capsys
     text = capsys.readouterr().out
     assert text == (GOLDEN / f"{role}.{target}.yaml").read_text()
     if target == "cloud-init":
-        program = shutil.which("cloud-init")
-        if program is None:
-            pytest.skip("cloud-init is not installed (apt-get install cloud-init)")
+        program = cloud_init().command
         (here / "user-data").write_text(text)
         subprocess.run([program, "schema", "--config-file", "user-data"], check=True, capture_output=True, timeout=60)
 

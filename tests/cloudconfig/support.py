@@ -16,7 +16,7 @@ from coreops.cloudconfig.render import NodeFile, render
 from coreops.cloudconfig.targets import TARGETS
 from coreops.inventory.load import load_inventory
 
-__all__ = ["FULL", "PLAIN", "PLATFORMS", "ROLES", "TARGETS", "node", "rendered"]
+__all__ = ["FULL", "HOSTILE", "PLAIN", "PLATFORMS", "ROLES", "TARGETS", "node", "rendered"]
 
 PLAIN = """\
 all:
@@ -61,6 +61,38 @@ FULL = PLAIN.replace(
   children:""",
 )
 """A bit of everything that all targets can express."""
+
+HOSTILE = r"""
+hostname: "off"
+ssh_authorized_keys: ["ssh-ed25519 AAAA 'a' \"b\" $(id) `id` \\ #x", "ssh-ed25519 BBBB - *"]
+users:
+  - {name: "off", gecos: "it's $(id), \"q\" # * é", groups: [wheel], passwd: "$6$a$b/.", shell: /bin/bash}
+write_files:
+  - {path: "/etc/a b/'c' \"d\" $(id) `id`/*?[x] é☃/-rf", content: "--\n"}
+  - {path: "/etc/#x: y", content: ""}
+  - {path: /etc/crlf, content: "a\r\nb\r\n", permissions: "600"}
+  - {path: /etc/controls, content: "\a\b\e\f\v\x7f\x85\u2028\u2029\ufeff\0end"}
+  - {path: /etc/unicode, content: "\U0001F600 ünï\tß ﷽ \u200b", permissions: "0640"}
+  - {path: /etc/blanks, content: "   \n\n  x  \n \n\n"}
+  - {path: /etc/newlines, content: "\n\n\n"}
+  - {path: /etc/yaml, content: "- a: {b: [off, 0644, ~]}\n---\n...\n%TAG ! x\n&a *a !!x | >\n"}
+  - {path: /etc/template, content: "{{ hostname }} {% raw %} ## template: jinja\n$HOME ${X} %n %% \\$x \\\\\n"}
+  - {path: /etc/percent, content: "a%20b%zz+c,data:;base64,AAAA?x=1#y&z"}
+  - {path: /etc/word, content: "0644"}
+  - {path: /etc/blob, content: AP8B, encoding: b64}
+  - {path: /etc/zipped, content: H4sIAAAAAAACA8tIzcnJ5wIAIDA6NgYAAAA=, encoding: gzip+base64, permissions: "0400"}
+  - {path: /opt/bin/setuid, content: "x", permissions: "4755"}
+coreos:
+  units:
+    - name: hostile@x-y.service
+      enable: true
+      content: "[Service]\nExecStart=/bin/sh -c 'echo \"$$HOME\" %%n \\\\' \n# é\n[Install]\nWantedBy=a.target\n"
+      drop_ins: [{name: "10 $(id) 'é'.conf", content: "[Service]\nEnvironment=\"A=%%b 'c'\"\n"}]
+    - {name: 'a\x2db.mount', content: "[Mount]\nWhat=tmpfs\nWhere=/a-b\nType=tmpfs\n"}
+    - {name: 10-e.link, content: "[Match]\nMACAddress=00:00:5e:00:53:01\n"}
+    - {name: masked.service, mask: true}
+"""
+"""Values that are something else wherever they are not quoted. Every target can express it."""
 
 
 def node(text: str) -> Node:

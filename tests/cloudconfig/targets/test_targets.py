@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from coreops.cloudconfig.targets import TARGETS
 from coreops.cloudconfig.targets.cloud_init import render as cloud_init
 from coreops.cloudconfig.targets.coreos import render as coreos
 from coreops.errors import InputError
+from tests.cloudconfig.real import programs
 from tests.cloudconfig.support import node
 
 EVERYTHING = """
@@ -168,9 +168,7 @@ def test_contents_arrive_unchanged(content: str) -> None:
 
 @pytest.mark.parametrize("text", [EVERYTHING, OLD, "{}"])
 def test_the_real_cloud_init_takes_it(text: str, tmp_path: Path) -> None:
-    program = shutil.which("cloud-init")
-    if program is None:
-        pytest.skip("cloud-init is not installed (apt-get install cloud-init)")
+    program = programs.cloud_init().command
     path = tmp_path / "user-data"
     path.write_bytes(cloud_init(node(text)).data)
     done = subprocess.run([program, "schema", "--config-file", path], capture_output=True, text=True, timeout=60)
