@@ -30,7 +30,9 @@ def _progress(event: Event) -> None:
 
 
 @app.command(
-    epilog="\b\nExamples:\n  coreops lab up\n  coreops lab up --nodes 5\n  coreops lab up --name other --nodes 1"
+    epilog="\b\nExamples:\n  coreops lab up\n  coreops lab up --nodes 5\n  coreops lab up --name other --nodes 1\n\n"
+    "\b\nNodes that cloud-init sets up, from what coreops renders:\n  coreops lab up --no-boot\n"
+    "  coreops render -i inventories/lab -t cloud-init -p lab -o user-data\n  coreops lab up --user-data user-data"
 )
 def up(
     name: NameOption = "lab",
@@ -43,10 +45,24 @@ def up(
     inventory: Annotated[
         Path | None, typer.Option("--inventory", help="Folder to write. [default: inventories/NAME]")
     ] = None,
+    user_data: Annotated[
+        Path | None,
+        typer.Option(
+            "--user-data",
+            metavar="DIR",
+            help="Boot the nodes with Debian's cloud-init (so with Python), and give them this render.",
+        ),
+    ] = None,
+    boot: Annotated[
+        bool, typer.Option("--boot/--no-boot", help="--no-boot: decide names and addresses, write the inventory, stop.")
+    ] = True,
 ) -> None:
     """Boot a lab, or repair it: nodes that are off are started, missing ones are added.
 
     Linux and root only. The first run builds an image from Debian packages (about half a minute).
+
+    With --user-data it waits until cloud-init is done, and fails if it did not apply all of it. Changed user-data
+    counts from a node's next boot on (`coreops lab chaos NODE reboot`).
     """
     import time
 
@@ -54,9 +70,14 @@ def up(
     from coreops.providers.namespace.lab import Lab
 
     started = time.monotonic()
-    lab = Lab.up(name, nodes, zones, inventory_folder=inventory, emit=_progress)
+    lab = Lab.up(name, nodes, zones, inventory_folder=inventory, user_data=user_data, boot=boot, emit=_progress)
     took = time.monotonic() - started
-    typer.echo(f"{counted(len(lab.nodes), 'node')} up in {took:.1f} s; inventory: {lab.inventory}")
+    done = f"up in {took:.1f} s" if boot else "planned"
+    typer.echo(f"{counted(len(lab.nodes), 'node')} {done}; inventory: {lab.inventory}")
+    if lab.plan.cloud_init:
+        typer.echo(
+            "these nodes have cloud-init, and so Python; nodes of a lab without --user-data have neither", err=True
+        )
 
 
 @app.command()
@@ -76,8 +97,10 @@ def status(name: NameOption = "lab", as_json: JsonOption = False) -> None:
     lab = Lab.open(name)
     nodes = lab.status()
     if as_json:
-        told = {"lab": name, "subnet": lab.plan.subnet, "inventory": str(lab.inventory), "image": str(lab.image.folder)}
-        typer.echo(json.dumps(told | {"nodes": [node.to_dict() for node in nodes]}))
+        image = str(lab.image.folder) if lab.plan.image else None
+        told = {"lab": name, "subnet": lab.plan.subnet, "inventory": str(lab.inventory)}
+        more = {"image": image, "cloud_init": lab.plan.cloud_init, "nodes": [node.to_dict() for node in nodes]}
+        typer.echo(json.dumps(told | more))
         return
     _table(nodes)
 
@@ -159,9 +182,13 @@ def logs(
 )
 def image(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="One of the lab's releases: 1.0.0 or 1.1.0.")],
+    with_cloud_init: Annotated[
+        bool, typer.Option("--cloud-init", help="The one for nodes of `lab up --user-data`.")
+    ] = False,
 ) -> None:
     """Print the path of a release's /usr image. Nodes start with 1.0.0; publish 1.1.0 and upgrade them to it."""
     from coreops.errors import InputError, did_you_mean
+    from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
     from coreops.providers.namespace.image import current
     from coreops.providers.namespace.recipe import RELEASES
 
@@ -170,7 +197,7 @@ def image(
             f"the lab has no release {release!r}",
             why=did_you_mean(release, RELEASES) or f"releases: {', '.join(RELEASES)}",
         )
-    path = current().usr(release)
+    path = current(CLOUD_INIT if with_cloud_init else PLAIN).usr(release)
     if not path.exists():
         raise InputError("the lab's images are not built yet", next="coreops lab up builds them")
     typer.echo(path)

@@ -172,13 +172,13 @@ def lock_held(path: Path) -> bool:
     return False
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old or the new content, never half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(fd, "w") as stream:
+    with os.fdopen(fd, "wb") as stream:
         os.fchmod(fd, mode)
-        stream.write(text)
+        stream.write(content.encode() if isinstance(content, str) else content)
     temporary.replace(path)
 
 

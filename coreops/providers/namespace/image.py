@@ -17,6 +17,7 @@ from pathlib import Path
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
 from coreops.providers.namespace import disk, recipe
+from coreops.providers.namespace.flavour import PLAIN, Flavour
 from coreops.providers.namespace.host import KEYRING, locked_folder, run, wait_until
 
 
@@ -42,14 +43,14 @@ def cache_root() -> Path:
     return base / "images"
 
 
-def current() -> Image:
+def current(flavour: Flavour = PLAIN) -> Image:
     """The image of today's recipe, whether or not it has been built."""
-    return Image(cache_root() / recipe.fingerprint(platform.machine(), disk.sfdisk_script()))
+    return Image(cache_root() / recipe.fingerprint(platform.machine(), disk.sfdisk_script(), flavour=flavour))
 
 
-def ensure(emit: Emit) -> Image:
+def ensure(emit: Emit, flavour: Flavour = PLAIN) -> Image:
     """Return the image, building it when it is not in the cache. Two builders wait for each other."""
-    image = current()
+    image = current(flavour)
     if image.disk.exists():
         return image
     with locked_folder(cache_root()):
@@ -60,7 +61,7 @@ def ensure(emit: Emit) -> Image:
         work = Path(tempfile.mkdtemp(prefix=".build-", dir=cache_root()))
         mask = os.umask(0o022)
         try:
-            _build(work, emit)
+            _build(work, flavour, emit)
             (work / "out").rename(image.folder)
         finally:
             os.umask(mask)
@@ -78,14 +79,15 @@ def _remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _build(work: Path, emit: Emit) -> None:
+def _build(work: Path, flavour: Flavour, emit: Emit) -> None:
     tree, out = work / "tree", work / "out"
     out.mkdir()
     work.chmod(0o755)
-    emit(Notice(f"building the image from Debian {recipe.SUITE} packages (once; half a minute with a near mirror)"))
-    _bootstrap(tree, work / "build.log")
+    what = f"the image{flavour.suffix} from Debian {recipe.SUITE} packages"
+    emit(Notice(f"building {what} (once; {flavour.takes} with a near mirror)"))
+    _bootstrap(tree, (*recipe.PACKAGES, *flavour.packages), work / "build.log")
     emit(Notice(f"making releases {', '.join(recipe.RELEASES)}"))
-    _customise(tree)
+    _customise(tree, flavour)
     for release in recipe.RELEASES:
         (tree / "usr/lib/os-release").write_text(recipe.os_release(release))
         flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]
@@ -95,7 +97,7 @@ def _build(work: Path, emit: Emit) -> None:
     disk.make_template(out / "disk.img", out / f"usr-{recipe.RELEASES[0]}.squashfs", tree)
 
 
-def _bootstrap(tree: Path, log: Path) -> None:
+def _bootstrap(tree: Path, packages: Iterable[str], log: Path) -> None:
     mirror = os.environ.get("COREOPS_LAB_MIRROR")
     command = [
         # In namespaces of its own that die with this process, so that a killed build leaves no mount and no process.
@@ -104,7 +106,7 @@ def _bootstrap(tree: Path, log: Path) -> None:
         *("mmdebstrap", "--mode=root", "--variant=essential", f"--keyring={KEYRING}"),
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.EXCLUDED),
         "--dpkgopt=force-unsafe-io",
-        f"--include={','.join(recipe.PACKAGES)}",
+        f"--include={','.join(packages)}",
         recipe.SUITE,
         str(tree),
         *([mirror] if mirror else []),
@@ -119,18 +121,18 @@ def _bootstrap(tree: Path, log: Path) -> None:
         )
 
 
-def _customise(tree: Path) -> None:
+def _customise(tree: Path, flavour: Flavour) -> None:
     run(["chroot", str(tree), "groupadd", "--gid", str(recipe.CORE_UID), "core"])
     user = ["--uid", str(recipe.CORE_UID), "--gid", "core", "--create-home", "--shell", "/bin/bash"]
     run(["chroot", str(tree), "useradd", *user, "--groups", "sudo,systemd-journal", "core"])
-    _remove(tree, recipe.REMOVED)
-    for name, (mode, content) in recipe.FILES.items():
+    _remove(tree, (*recipe.REMOVED, *flavour.removed))
+    for name, (mode, content) in {**recipe.FILES, **flavour.files}.items():
         file = tree / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         file.write_text(content)
         file.chmod(mode)
-    for unit in recipe.MASKED:
+    for unit in (*recipe.MASKED, *flavour.masked):
         link = tree / "etc/systemd/system" / unit
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/null")

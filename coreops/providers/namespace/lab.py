@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
@@ -19,7 +19,22 @@ from pathlib import Path
 
 from coreops.errors import InputError, InterruptedRun, did_you_mean
 from coreops.events import Emit, Event, Notice
-from coreops.providers.namespace import cgroup, chaos, disk, image, inventory, keys, network, node, udev
+from coreops.providers.namespace import (
+    cgroup,
+    chaos,
+    cloud_init,
+    disk,
+    image,
+    inventory,
+    keys,
+    network,
+    node,
+    udev,
+)
+from coreops.providers.namespace import (
+    user_data as userdata,
+)
+from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
 from coreops.providers.namespace.host import (
     lock_held,
     locked_folder,
@@ -90,25 +105,46 @@ class Lab:
         zones: int | None = None,
         *,
         inventory_folder: Path | None = None,
+        user_data: Path | None = None,
+        boot: bool = True,
         emit: Emit = silent,
     ) -> Lab:
-        """Make or repair a lab, and return when every node lets people in over ssh. Raises InputError, CoreopsError."""
+        """Make or repair a lab, and return when every node lets people in over ssh. Raises InputError, CoreopsError.
+
+        user_data: the folder of a render; the nodes then boot with cloud-init, and it has to be done with it without
+        a complaint. boot False: only decide names and addresses, and write the inventory.
+        """
         require_linux_root()
         names = LabNames.of(name)
-        require_programs(build=not image.current().disk.exists())
+        if user_data and not boot:
+            raise InputError("--no-boot boots nothing that could take user-data", next="leave one of the two out")
+        documents = userdata.read(user_data) if user_data else {}
+        known = _known(names)
+        flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else PLAIN
+        require_programs(build=boot and not image.current(flavour).disk.exists())
         if zones is not None and zones < 1:
             raise InputError(f"--zones must be at least 1, not {zones}")
         folder = (inventory_folder or Path("inventories") / name).absolute()
         inventory.check(folder)
         fresh = not names.plan_file.exists()
-        if fresh:
-            LabPlan(name, "10.77.0.0/24", 1, "").grown(nodes if nodes is not None else DEFAULT_NODES)
-        require_inotify(_nodes_to_start(names, nodes))
-        try:
-            built = image.ensure(emit)
+        if nodes is None:
+            nodes = len(known.nodes) if known else userdata.count(documents) or DEFAULT_NODES
+        wanted = (known or LabPlan(name, "10.77.0.0/24", 1, "")).grown(nodes)
+        if not boot:
             with locked_folder(names.folder):
-                lab = cls(names, _plan(names, nodes, zones, built.folder.name, folder))
-                lab._bring_up(built.disk, emit)
+                lab = cls(names, _plan(names, nodes, zones, folder))
+                lab._write_inventory()
+            return lab
+        if flavour == CLOUD_INIT:
+            _check_user_data(names, wanted, documents)
+            if strangers := sorted({*documents} - {each.name for each in wanted.nodes}):
+                emit(Notice(f"the lab has no node {', '.join(strangers)}; that user-data is left out"))
+        require_inotify(nodes - sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock")))
+        try:
+            built = image.ensure(emit, flavour)
+            with locked_folder(names.folder):
+                lab = cls(names, _plan(names, nodes, zones, folder, built, cloud_init=flavour == CLOUD_INIT))
+                lab._bring_up(built.disk, documents, emit)
         except KeyboardInterrupt:
             emit(Notice("interrupted" + ("; removing what there is of the lab" if fresh else "")))
             if fresh:
@@ -118,17 +154,31 @@ class Lab:
             ) from None
         return lab
 
-    def _bring_up(self, template: Path, emit: Emit) -> None:
+    def _keys(self) -> tuple[keys.KeyPair, dict[str, keys.KeyPair]]:
+        """The lab's own key and every node's host key, made when they are missing."""
         key = keys.ensure_key(self.names.key_file, f"coreops-lab-{self.names.lab}")
-        host_keys = {
+        return key, {
             each.name: keys.ensure_key(self.names.node(each.name).folder / "host_key", each.name) for each in self.nodes
         }
+
+    def _write_inventory(self) -> None:
+        key, host_keys = self._keys()
+        write_atomically(self.names.known_hosts_file, inventory.known_hosts(self.plan, host_keys))
+        for folder in self.plan.inventories:
+            inventory.write(Path(folder), self.plan, key, host_keys)
+
+    def _bring_up(self, template: Path, documents: Mapping[str, bytes], emit: Emit) -> None:
+        key, host_keys = self._keys()
         udev.ensure(self.names)
         network.ensure_switch(self.names, self.plan)
+        waiting = set()
         for each in self.nodes:
             names = self.names.node(each.name)
+            changed = each.name in documents and userdata.offer(names, documents[each.name])
             if node.status(names, each).state in ("running", "frozen", "booting"):
                 network.ensure_node(names, self.plan, each)
+                if changed:
+                    waiting.add(each.name)
                 continue
             if node.run_state(names):
                 emit(Notice(f"was {node.status(names, each).state}; starting it again", host=each.name))
@@ -136,9 +186,11 @@ class Lab:
             node.ensure_files(names, each, template, host_keys[each.name], key.public)
             network.ensure_node(names, self.plan, each)
             node.launch(names)
-        write_atomically(self.names.known_hosts_file, inventory.known_hosts(self.plan, host_keys))
-        for folder in self.plan.inventories:
-            inventory.write(Path(folder), self.plan, key, host_keys)
+        self._write_inventory()
+        self._wait(waiting, emit)
+
+    def _wait(self, waiting: Collection[str], emit: Emit) -> None:
+        """Wait for every node. waiting: they have user-data that counts from their next boot on."""
         for each in self.nodes:
             names = self.names.node(each.name)
             if cgroup.frozen(names.cgroup):
@@ -146,6 +198,8 @@ class Lab:
                 continue
             node.wait_ready(names, each, _BOOT_SECONDS)
             emit(Notice(f"is up at {each.address} in {each.zone}", host=each.name))
+        if self.plan.cloud_init:
+            cloud_init.wait([self.names.node(each.name) for each in self.nodes], waiting, _BOOT_SECONDS, emit)
 
     def node(self, name: str) -> NodePlan:
         """Return one node. Raises InputError."""
@@ -171,6 +225,8 @@ class Lab:
         """Do something bad (or good) to a node. wait: after reboot and poweron, until ssh answers again."""
         require_linux_root()
         each, names = self.node(name), self.names_of(name)
+        if not self.plan.image:
+            raise InputError("the lab is only planned yet", where=name, next=f"coreops lab up --name {self.names.lab}")
         chaos.act(names, action)
         if wait and action in chaos.BOOTS:
             node.wait_ready(names, each, _BOOT_SECONDS)
@@ -224,34 +280,52 @@ class Lab:
         return existed
 
 
-def _plan(names: LabNames, nodes: int | None, zones: int | None, built: str, folder: Path) -> LabPlan:
-    """Read the lab's plan, or make one; write it before anything of it is made."""
+def _known(names: LabNames) -> LabPlan | None:
+    """The lab's plan, if there is one that can be read; ``_plan`` says what is wrong with another."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return LabPlan.from_json(names.plan_file.read_text())
+    return None
+
+
+def _check_user_data(names: LabNames, wanted: LabPlan, documents: Mapping[str, bytes]) -> None:
+    """Refuse user-data for a lab that cannot take it, and nodes without any. Raises InputError."""
+    if wanted.image and not wanted.cloud_init:
+        raise InputError(
+            f"lab {names.lab!r} was booted without user-data, from an image that has no cloud-init",
+            next=f"coreops lab down --name {names.lab}, then up --user-data again",
+        )
+    have = {each.name for each in wanted.nodes if userdata.offered(names.node(each.name))}
+    userdata.require([each.name for each in wanted.nodes], have | set(documents))
+
+
+def _plan(
+    names: LabNames,
+    nodes: int,
+    zones: int | None,
+    folder: Path,
+    built: image.Image | None = None,
+    *,
+    cloud_init: bool = False,
+) -> LabPlan:
+    """Read the lab's plan, or make one; write it before anything of it is made. built: None as long as none boots."""
     try:
         plan = LabPlan.from_json(names.plan_file.read_text())
     except FileNotFoundError:
         with locked_folder(names.root):
             subnet = free_subnet(network.used_networks() + _planned_networks(names))
-            plan = LabPlan(names.lab, str(subnet), zones or DEFAULT_ZONES, built)
+            plan = LabPlan(names.lab, str(subnet), zones or DEFAULT_ZONES, "")
             write_atomically(names.plan_file, plan.to_json())
     if zones not in (None, plan.zones):
         raise InputError(
             f"lab {names.lab!r} has {plan.zones} zones, and {zones} were asked for",
             next=f"coreops lab down --name {names.lab}, then up again; or leave --zones out",
         )
-    wanted = nodes if nodes is not None else len(plan.nodes) or DEFAULT_NODES
+    if built and not plan.image:
+        plan = replace(plan, image=built.folder.name, cloud_init=cloud_init)
     others = tuple(known for known in plan.inventories if known != str(folder))
-    plan = replace(plan.grown(wanted), inventories=(*others, str(folder)))
+    plan = replace(plan.grown(nodes), inventories=(*others, str(folder)))
     write_atomically(names.plan_file, plan.to_json())
     return plan
-
-
-def _nodes_to_start(names: LabNames, nodes: int | None) -> int:
-    """How many nodes more than now will run. A plan that cannot be read is reported where it is needed."""
-    known = 0
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        known = len(LabPlan.from_json(names.plan_file.read_text()).nodes)
-    running = sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock"))
-    return (nodes if nodes is not None else known or DEFAULT_NODES) - running
 
 
 def _planned_networks(names: LabNames) -> list[IPv4Network]:

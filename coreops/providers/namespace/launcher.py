@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coreops.errors import CoreopsError
-from coreops.providers.namespace import cgroup, disk, gpt, machine
+from coreops.providers.namespace import cgroup, disk, gpt, machine, user_data
 from coreops.providers.namespace.host import run, wait_until, write_atomically
 from coreops.providers.namespace.names import LabNames, NodeNames
 
@@ -143,6 +143,7 @@ class Launcher:
             ),
             f"--network-namespace-path=/proc/{os.getpid()}/fd/{netns}",
             *(f"--bind={device}" for device in devices),
+            *([f"--bind-ro={self.names.user_data}:{user_data.SEED}"] if user_data.offered(self.names) else []),
             *("--boot", f"lab.slot={slot.label}", "systemd.show_status=1"),
         ]
         return subprocess.run(

@@ -99,6 +99,11 @@ class NodeNames:
         return self.folder / "seed"
 
     @property
+    def user_data(self) -> Path:
+        """What cloud-init finds as its NoCloud seed, where the lab has user-data."""
+        return self.folder / "nocloud"
+
+    @property
     def log(self) -> Path:
         return self.folder / "console.log"
 

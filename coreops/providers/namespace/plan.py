@@ -28,7 +28,9 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class LabPlan:
-    """One lab. image: the cached image its disks were made from. inventories: the folders it was written to."""
+    """One lab. image: the cached image its disks were made from, "" before the first boot. inventories: the folders it
+    was written to. cloud_init: its nodes boot from user-data, by an image that has cloud-init.
+    """
 
     name: str
     subnet: str
@@ -36,6 +38,7 @@ class LabPlan:
     image: str
     nodes: tuple[NodePlan, ...] = ()
     inventories: tuple[str, ...] = ()
+    cloud_init: bool = False
 
     @property
     def controller_address(self) -> str:

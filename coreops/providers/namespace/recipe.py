@@ -1,9 +1,15 @@
-"""What a lab image is made of, as data. Pure; ``image`` cooks it. A change here is a new image in the cache."""
+"""What a lab image is made of, as data. Pure; ``image`` cooks it. A change here is a new image in the cache.
+
+Every image has all of this; a flavour (``flavour``) adds to it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import astuple
+
+from coreops.providers.namespace.flavour import PLAIN, Flavour
 
 SUITE = "bookworm"
 RELEASES = ("1.0.0", "1.1.0")
@@ -99,7 +105,9 @@ def os_release(release: str) -> str:
     )
 
 
-def fingerprint(*more: str) -> str:
+def fingerprint(*more: str, flavour: Flavour = PLAIN) -> str:
     """Name the image by what goes into it."""
     parts = [SUITE, RELEASES, CORE_UID, PACKAGES, EXCLUDED, FILES, MASKED, REMOVED, os_release(""), *more]
+    if flavour != PLAIN:
+        parts.append(astuple(flavour))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

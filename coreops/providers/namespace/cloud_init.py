@@ -1,0 +1,115 @@
+"""What cloud-init made of a node's user-data, read from outside: its own result file, and what it complained about.
+
+Knows nothing of the documents; it changes nothing in a node.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coreops.errors import CoreopsError
+from coreops.events import Emit, Notice
+from coreops.providers.namespace import cgroup
+from coreops.providers.namespace.host import wait_until
+from coreops.providers.namespace.names import NodeNames
+
+_COMPLAINT = re.compile(r"^[-0-9]+ [:0-9,]+ - \S+\[(?:WARNING|ERROR|CRITICAL)\]: (.*)$", re.MULTILINE)
+_BOOT = "running 'init-local'"
+_HARMLESS = {
+    "Activate mounts: FAIL:swapon -a": "swap is made and in /etc/fstab, but not on: a node has the host's kernel, and"
+    " its swap would be the host's",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How cloud-init ended. errors: why it, or one of its modules, failed. warnings: all else it complained about."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a namespace node cannot do, in the lab's words."""
+        return tuple(_HARMLESS[each] for each in self.warnings if each in _HARMLESS)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What the document is to blame for. Empty: all of it was applied."""
+        return (*self.errors, *(each for each in self.warnings if each not in _HARMLESS))
+
+
+def complaints(log: str) -> tuple[str, ...]:
+    """The warnings and errors of the last boot in cloud-init.log, each once. Pure."""
+    return tuple(dict.fromkeys(_COMPLAINT.findall(log[max(log.rfind(_BOOT), 0) :])))
+
+
+def report(names: NodeNames) -> Report | None:
+    """Read how it ended in the present boot; None while it is at work, or the node is down."""
+    pid = cgroup.init_process(names.cgroup)
+    if pid is None:
+        return None
+    root = Path(f"/proc/{pid}/root")
+    try:
+        if (root / "run/cloud-init/disabled").exists():
+            return Report(errors=("cloud-init did not run: it found no user-data",))
+        result = json.loads((root / "run/cloud-init/result.json").read_text())
+        log = (root / "var/log/cloud-init.log").read_text(errors="replace")
+    except (OSError, ValueError):
+        return None  # not there yet, half written, or the node has just gone down
+    return Report(tuple(map(str, result["v1"]["errors"])), complaints(log))
+
+
+def wait(nodes: Sequence[NodeNames], later: Collection[str], timeout: float, emit: Emit) -> None:
+    """Wait until cloud-init is done on every node. Raises CoreopsError if it did not take all of the user-data.
+
+    later: nodes that run with older user-data than they were offered; what became of that one is old news.
+    """
+    troubles = []
+    for names in nodes:
+        if names.node in later:
+            emit(Notice(f"has other user-data now; it counts from the next boot on: {_reboot(names)}", host=names.node))
+            continue
+        if cgroup.frozen(names.cgroup):
+            continue
+        found = _ended(names, timeout)
+        for note in found.notes:
+            emit(Notice(note, host=names.node))
+        if found.troubles:
+            troubles.append((names, found.troubles))
+        else:
+            emit(Notice("cloud-init has applied its user-data", host=names.node))
+    if troubles:
+        first, lab = troubles[0][0].node, troubles[0][0].lab.lab
+        raise CoreopsError(
+            "cloud-init could not apply all of the user-data",
+            where=", ".join(names.node for names, _ in troubles),
+            why="\n".join(f"{names.node}: {text}" for names, texts in troubles for text in texts),
+            next=f"coreops lab ssh {first} --name {lab} -- sudo cloud-init schema --system; coreops lab logs {first}"
+            f" --name {lab}; then render again, lab up --user-data again, and {_reboot(troubles[0][0])}",
+        )
+
+
+def _ended(names: NodeNames, timeout: float) -> Report:
+    found: list[Report] = []
+
+    def done() -> bool:
+        if told := report(names):
+            found.append(told)
+        return bool(found)
+
+    if not wait_until(done, timeout, interval=0.1):
+        raise CoreopsError(
+            f"cloud-init was not done within {timeout:g} s",
+            where=names.node,
+            next=f"coreops lab ssh {names.node} --name {names.lab.lab} -- cloud-init status --long",
+        )
+    return found[0]
+
+
+def _reboot(names: NodeNames) -> str:
+    return f"coreops lab chaos {names.node} reboot --name {names.lab.lab}"

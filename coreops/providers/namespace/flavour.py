@@ -1,0 +1,82 @@
+"""What an image may have beyond the recipe that all share. Pure data; a change here is a new image in the cache.
+
+``PLAIN`` is what coreops's own nodes are. ``CLOUD_INIT`` is for user-data only: Debian's cloud-init reads it, which is
+written in Python, and coreops must not lean on what such a node has and a CoreOS has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One addition to the recipe. suffix: its name in a sentence, after "image". takes: how long it is built."""
+
+    suffix: str
+    takes: str
+    packages: tuple[str, ...] = ()
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    masked: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+_CLOUD_CFG = """\
+# What the lab has decided before any user-data comes.
+datasource_list: [NoCloud, None]
+datasource:
+  NoCloud:
+    # The lab hands over a folder, not a drive.
+    fs_label: null
+# The lab gives every node its address, and the host key that it has told the controller.
+network:
+  config: disabled
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+# Debian's lists without what a node has nothing for: growpart and resizefs (the disk is as large as it will be),
+# grub-dpkg, apt-pipelining and apt-configure (neither a boot loader nor a package manager).
+cloud_init_modules:
+  - migrator
+  - seed_random
+  - bootcmd
+  - write-files
+  - disk_setup
+  - mounts
+  - set_hostname
+  - update_hostname
+  - update_etc_hosts
+  - ca-certs
+  - rsyslog
+  - users-groups
+  - ssh
+cloud_config_modules:
+  - snap
+  - ssh-import-id
+  - keyboard
+  - locale
+  - set-passwords
+  - ntp
+  - timezone
+  - disable-ec2-metadata
+  - runcmd
+  - byobu
+system_info:
+  default_user:
+    name: core
+    gecos: ""
+    groups: [sudo, systemd-journal]
+    sudo: ["ALL=(ALL) NOPASSWD:ALL"]
+    shell: /bin/bash
+    lock_passwd: true
+"""
+
+PLAIN: Final = Flavour(suffix="", takes="half a minute")
+CLOUD_INIT: Final = Flavour(
+    suffix=" with cloud-init",
+    takes="a minute",
+    packages=("cloud-init", "systemd-timesyncd", "tzdata"),
+    files={"etc/cloud/cloud.cfg.d/99_lab.cfg": (0o644, _CLOUD_CFG)},
+    removed=("usr/share/i18n", "usr/lib/locale/[!C]*"),
+)
