@@ -1,4 +1,4 @@
-"""What both text targets write in place of keys that they have not: files, drop-ins, small units. Knows no target."""
+"""What targets write in place of keys that they have not: files, drop-ins, small units. Knows no target."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from coreops.cloudconfig.model.base import Part
 from coreops.cloudconfig.model.clock import Clock
 from coreops.cloudconfig.model.docker import Docker
+from coreops.cloudconfig.model.node import Node
 from coreops.cloudconfig.model.unit import DropIn, Unit
 from coreops.cloudconfig.targets import environment
 from coreops.errors import InputError
@@ -54,6 +55,12 @@ def docker_drop_in(docker: Docker) -> str:
 def hosts_lines(hosts: Mapping[str, tuple[str, ...]]) -> str:
     """Lines of /etc/hosts."""
     return "".join(f"{address} {' '.join(names)}\n" for address, names in hosts.items())
+
+
+def hosts_file(node: Node) -> str:
+    """The whole of /etc/hosts: of this machine, and of the others."""
+    own = f" {node.hostname}" if node.manage_etc_hosts and node.hostname else ""
+    return f"127.0.0.1 localhost{own}\n::1 localhost\n{hosts_lines(node.etc_hosts)}"
 
 
 def timesyncd(clock: Clock) -> str:

@@ -1,0 +1,48 @@
+"""The config that Ignition reads in the initramfs of Flatcar's first boot: JSON of spec 3.3.0 or 3.4.0."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+from coreops.cloudconfig.loss import Rendered
+from coreops.cloudconfig.model.node import Node
+from coreops.cloudconfig.targets import flatcar, specs
+from coreops.cloudconfig.targets.lowered import File, sections
+
+# What a data: URL may hold as it is (RFC 2397, 2396), so that configs can be read by eye.
+_AS_IT_IS = "/:=,@;+$&!*'()~"
+_NAMES = {"size_mib": "sizeMiB", "start_mib": "startMiB"}
+
+
+def render(node: Node, spec: str | None = None) -> Rendered:
+    """Return the config and what it does not say. Raises InputError for keys that fight, and for an unknown spec."""
+    chosen = specs.find(spec)
+    lowered = flatcar.lower(node, chosen)
+    found = {"ignition": {"version": chosen.version}} | _camel(sections(lowered, _contents, int))
+    return Rendered((json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode(), lowered.losses)
+
+
+def _contents(file: File) -> dict[str, Any]:
+    source = {"source": data_url(file.data)}
+    return {"compression": "gzip"} | source if file.gzip else source
+
+
+def data_url(data: bytes) -> str:
+    """The data as a URL: text that can be read, or base64 where that is shorter."""
+    text = f"data:,{quote(data, safe=_AS_IT_IS)}"
+    coded = f"data:;base64,{base64.b64encode(data).decode()}"
+    return text if len(text) <= len(coded) else coded
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_name(key): _camel(each) for key, each in value.items()}
+    return [_camel(each) for each in value] if isinstance(value, list) else value
+
+
+def _name(key: str) -> str:
+    first, *rest = key.split("_")
+    return _NAMES.get(key) or first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,137 @@
+"""Units of a node as Ignition takes them. It starts none: what was to be started is wanted by multi-user.target.
+
+A unit that says in ``[Install]`` who wants it is enabled; for any other a link is made, as ``systemctl enable`` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from coreops.cloudconfig.loss import Loss
+from coreops.cloudconfig.model.unit import Unit
+from coreops.cloudconfig.targets.lowered import Link, UnitFile
+from coreops.errors import InputError
+
+FOLDER: Final = "/etc/systemd/system"
+_NETWORK = "/etc/systemd/network"
+_VENDOR = "/usr/lib/systemd/system"
+_WANTS = f"{FOLDER}/multi-user.target.wants"
+_STARTS = frozenset({"start", "restart", "reload-or-restart"})
+_WANTED = ("WantedBy", "RequiredBy", "UpheldBy")
+# Every boot reaches these: what they want is started.
+_REACHED = frozenset(
+    f"{name}.target"
+    for name in (
+        *("basic", "default", "local-fs", "multi-user", "network", "network-online", "paths", "remote-fs", "sockets"),
+        *("swap", "sysinit", "timers"),
+    )
+)
+# Flatcar's own units that say in [Install] who wants them, of those that nodes are told to start.
+_INSTALLABLE = frozenset(
+    f"{name}.service"
+    for name in (
+        *("containerd", "docker", "etcd-member", "flanneld", "ip6tables-restore", "iptables-restore", "locksmithd"),
+        *("systemd-networkd", "systemd-resolved", "systemd-timesyncd", "update-engine"),
+    )
+)
+
+
+def lower(units: Iterable[Unit], losses: list[Loss]) -> tuple[list[UnitFile], list[Link]]:
+    """Return units and the links that some of them need. Raises InputError for two drop-ins of one name."""
+    found: list[UnitFile] = []
+    links: list[Link] = []
+    own = {unit.name: unit.content for unit in units if unit.content}
+    for unit in units:
+        _check(unit)
+        key = f"coreos.units[{unit.name}]"
+        if unit.runtime:
+            folder = _NETWORK if unit.network else FOLDER
+            losses.append(
+                Loss(f"{key}.runtime", "Ignition writes once, not on every boot", f"a lasting one in {folder}")
+            )
+        losses += [Loss(f"{key}.{name}", why, instead) for name, why, instead in _unsaid(unit)]
+        if unit.network:
+            if unit.mask:
+                links.append(Link(f"{_NETWORK}/{unit.name}", "/dev/null"))
+            continue
+        content = own.get(unit.name) or own.get(_template(unit.name))
+        enabled, linked = _enabled(unit, _install(content) if content else None)
+        if linked:
+            links.append(Link(f"{_WANTS}/{unit.name}", f"{FOLDER if content else _VENDOR}/{_template(unit.name)}"))
+            if unit.enable and not enabled:
+                losses.append(Loss(f"{key}.enable", "it has no [Install] section", "wanted by multi-user.target"))
+        dropins = tuple((each.name, each.content) for each in unit.drop_ins)
+        said = UnitFile(unit.name, enabled, unit.mask, unit.content or None, dropins)
+        if said != UnitFile(unit.name):
+            found.append(said)
+    return found, links
+
+
+def network_files(units: Iterable[Unit]) -> Iterator[tuple[str, str, str]]:
+    """Path, content and key of the files that networkd reads."""
+    for unit in units:
+        if unit.network and not unit.mask:
+            key = f"coreos.units[{unit.name}]"
+            if unit.content is not None:
+                yield f"{_NETWORK}/{unit.name}", unit.content, key
+            for each in unit.drop_ins:
+                yield f"{_NETWORK}/{unit.name}.d/{each.name}", each.content, f"{key}.drop_ins"
+
+
+def _unsaid(unit: Unit) -> Iterator[tuple[str, str, str | None]]:
+    """Keys of a unit that have no equivalent: the key, why, what is written instead."""
+    if unit.mask and unit.enable:
+        yield "enable", "a masked unit cannot be enabled", None
+    if unit.network:
+        if unit.enable:
+            yield "enable", "networkd reads every file there is", None
+        return
+    if unit.mask and unit.command in _STARTS:
+        yield "command", "a masked unit cannot be started", None
+    elif unit.command == "stop" and not unit.mask:
+        why = "Ignition runs before anything that could be stopped"
+        yield "command", why, "disabled: it starts only where another unit wants it; mask it to prevent that"
+    elif unit.command is not None and unit.command not in (*_STARTS, "stop"):
+        yield "command", f"nothing runs yet when Ignition does its work, so there is nothing to {unit.command}", None
+
+
+def _enabled(unit: Unit, install: dict[str, list[str]] | None) -> tuple[bool | None, bool]:
+    """Is the unit to be enabled, and does it need a link? install None: the unit is the vendor's."""
+    starts = unit.command in _STARTS and not unit.mask
+    enables = unit.enable and not unit.mask
+    # Who asks to enable a vendor's unit is believed.
+    able = install is None or bool(install)
+    if install is None:
+        wanted = unit.enable or unit.name in _INSTALLABLE
+    else:
+        wanted = not _REACHED.isdisjoint(name for key in _WANTED for name in install.get(key, ()))
+    if (enables and able) or (starts and wanted):
+        return True, starts and not wanted
+    return (False if unit.command == "stop" and not unit.mask else None), starts or enables
+
+
+def _install(content: str) -> dict[str, list[str]]:
+    """The keys of ``[Install]`` and the words of their values."""
+    section = ""
+    found: dict[str, list[str]] = {}
+    for line in content.splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text
+        elif section == "[Install]" and not text.startswith(("#", ";")) and "=" in text:
+            key, _, value = text.partition("=")
+            found.setdefault(key.strip(), []).extend(value.split())
+    return found
+
+
+def _template(name: str) -> str:
+    """``a@.service`` of ``a@b.service``; any other name as it is."""
+    stem, at, rest = name.partition("@")
+    return f"{stem}@.{rest.rpartition('.')[2]}" if at else name
+
+
+def _check(unit: Unit) -> None:
+    names = [each.name for each in unit.drop_ins]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"coreos.units[{unit.name}] has two drop-ins {twice}", next="keep one, or rename one")
