@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coreops.cloudconfig.model.base import Part
 from coreops.cloudconfig.model.docker import Docker
-from coreops.cloudconfig.model.etcd import Etcd, Etcd2, EtcdMember
+from coreops.cloudconfig.model.etcd import Etcd, Etcd2
+from coreops.cloudconfig.model.etcd_member import EtcdMember
 from coreops.cloudconfig.model.flannel import Flannel
 from coreops.cloudconfig.model.fleet import Fleet
 from coreops.cloudconfig.model.locksmith import Locksmith
