@@ -1,4 +1,4 @@
-"""The options of etcd 3.4 to 3.7; the names are the flags'. A version only warns of a variable that it does not know."""
+"""The options of etcd 3.4 to 3.7; the names are the flags'. A version only warns of an option that it lacks."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def downloaded(folder: Path) -> Path | None:
 
 
 def test_every_flag_of_a_real_etcd_is_an_option(tmp_path: Path) -> None:
-    named = os.environ.get("ETCD_PROGRAMS", "").split(os.pathsep) + [shutil.which("etcd") or ""]
+    named = [*os.environ.get("ETCD_PROGRAMS", "").split(os.pathsep), shutil.which("etcd") or ""]
     programs = [Path(name) for name in named if name]
     if found := downloaded(tmp_path):
         programs.append(found)
