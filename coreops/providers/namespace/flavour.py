@@ -76,7 +76,7 @@ PLAIN: Final = Flavour(suffix="", takes="half a minute")
 CLOUD_INIT: Final = Flavour(
     suffix=" with cloud-init",
     takes="a minute",
-    packages=("cloud-init", "systemd-timesyncd", "tzdata"),
+    packages=("cloud-init", "systemd-timesyncd", "tzdata", "e2fsprogs"),
     files={"etc/cloud/cloud.cfg.d/99_lab.cfg": (0o644, _CLOUD_CFG)},
     removed=("usr/share/i18n", "usr/lib/locale/[!C]*"),
 )
