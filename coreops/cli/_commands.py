@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "deny": "Show, add and clear versions that must not be installed.",
     "channel": "Publish releases in signed channels; look at, verify and serve them.",
     "validate": "Judge cloud-config files before a machine reads them.",
+    "convert": "Turn a file for coreos-cloudinit into Ignition, Butane or cloud-init.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "render": "Write what every node is told at birth: cloud-config, cloud-init.",

@@ -1,0 +1,138 @@
+"""The whole way: bytes that a coreos-cloudinit took to bytes for a target, and the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from coreops.cloudconfig.addresses import NOWHERE
+from coreops.cloudconfig.convert.accept import accept
+from coreops.cloudconfig.convert.fill import fill
+from coreops.cloudconfig.convert.lost import Lost, located
+from coreops.cloudconfig.convert.mend import mend
+from coreops.cloudconfig.convert.modern import modern
+from coreops.cloudconfig.convert.note import Note
+from coreops.cloudconfig.convert.runs import environment, otherwise
+from coreops.cloudconfig.convert.script import script
+from coreops.cloudconfig.convert.units import mend_units
+from coreops.cloudconfig.marked import Marked
+from coreops.cloudconfig.platforms.platform import Platform
+from coreops.cloudconfig.platforms.size import fit
+from coreops.cloudconfig.validate.check import check
+from coreops.cloudconfig.validate.finding import Finding
+from coreops.cloudconfig.validate.header import decode, kind
+from coreops.cloudconfig.validate.tree import parse
+from coreops.errors import InputError
+from coreops.model import Position
+
+# What the conversion says itself, with what becomes of it.
+_SAID_HERE: Final = frozenset(
+    {"unknown-key", "type", "path", "deprecated", "quoting", "duplicate-key", "duplicate-path", "duplicate-unit"}
+    | {"size", "substitution", "value"}
+)
+_MULTIPART = re.compile(r"(?i)\A(?:[\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The result and the report. findings: what was wrong with the file on the old machine already."""
+
+    data: bytes
+    notes: tuple[Note, ...]
+    losses: tuple[Lost, ...]
+    findings: tuple[Finding, ...]
+
+
+def convert(
+    data: bytes,
+    file: str,
+    target: str,
+    *,
+    spec: str | None = None,
+    platform: Platform | None = None,
+    addresses: Mapping[str, str] | None = None,
+) -> Converted:
+    """Convert user-data. Raises InputError, with its place, for what is no cloud-config or what nobody can know."""
+    from coreops.cloudconfig.model import node_of
+    from coreops.cloudconfig.targets import TARGETS as RENDER
+
+    known = addresses or {}
+    notes: list[Note] = []
+    findings = tuple(each for each in check(data, file, platform) if each.rule not in _SAID_HERE)
+    read = _read(decode(data, file), file, notes)
+    done = modern(mend(read, notes), target, notes)
+    tree = mend_units(done.tree, notes)
+    losses = list(done.losses)
+    _refuse(findings)
+    tree = otherwise(tree, target, notes)
+    tree = environment(tree, target, known, losses)
+    tree = fill(tree, target, platform or NOWHERE, known)
+    rendered = RENDER[target](node_of(tree), **({"spec": spec} if spec else {}))
+    _fits(rendered.data, target, platform, file, notes)
+    notes.sort(key=lambda note: (note.at.line, note.at.column) if note.at else (0, 0))
+    lost = tuple(located(loss, read) for loss in (*losses, *rendered.losses))
+    return Converted(rendered.data, tuple(notes), lost, findings)
+
+
+def _read(text: str, file: str, notes: list[Note]) -> Marked:
+    """The document as coreos-cloudinit took it. Raises InputError for what it did not take."""
+    at, what = Position(file, 1, 1), kind(text)
+    text = text.removeprefix("\ufeff")
+    if what == "script":
+        return script(text, file, notes)
+    if what == "ignition":
+        raise InputError(
+            "it is an Ignition config already",
+            where=at,
+            why="coreos-cloudinit left such a file to Ignition",
+            next="there is nothing to convert where it is of version 3; ignition-validate says whether it is",
+        )
+    if what == "unknown":
+        raise _strange(text, at)
+    root = parse(text, file) if what == "cloud-config" else None
+    if root is None:
+        return Marked({}, at)
+    if root.kind != "mapping":
+        raise InputError(f"the document is a {root.kind}, not a mapping of keys", where=root.at)
+    return accept(root, notes)
+
+
+def _strange(text: str, at: Position) -> InputError:
+    if _MULTIPART.match(text):
+        return InputError(
+            "a multipart message cannot be converted",
+            where=at,
+            why="only Flatcar's coreos-cloudinit took one, and its parts may be of different kinds",
+            next="save each part in a file of its own, and convert those that begin with #cloud-config or #!",
+        )
+    return InputError(
+        'no cloud-config of coreos-cloudinit: the first line must be "#cloud-config" or begin with "#!"',
+        where=at,
+        why="coreos-cloudinit refused such a file",
+        next="coreops validate says what is wrong with it; write the line if the file is one",
+    )
+
+
+def _refuse(findings: tuple[Finding, ...]) -> None:
+    """Content that nobody can decode is content that nobody knows."""
+    for each in findings:
+        if each.rule == "encoding" and each.severity == "error":
+            raise InputError(each.message, where=each.at, why=each.why, next=each.next or "mend or remove the file")
+
+
+def _fits(data: bytes, target: str, platform: Platform | None, file: str, notes: list[Note]) -> None:
+    if platform is None:
+        return
+    size = fit(data, platform)
+    unzips = target in ("coreos", "cloud-init")
+    if size.over or (size.zipped and not unzips):
+        raise InputError(
+            f"the result has {len(data)} bytes, and {platform.name} takes {size.most} {size.unit}",
+            where=file,
+            next="fetch large content on the node, by a unit, instead of carrying it in user-data",
+        )
+    if size.zipped:
+        why = f"{len(data)} bytes, and {platform.name} takes {size.most} {size.unit}: hand it over gzipped"
+        notes.append(Note("note", "the size", why))

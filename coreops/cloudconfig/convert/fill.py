@@ -1,0 +1,183 @@
+"""``$private_ipv4`` and its kin in a converted document: an address that is given, what the node can know, or an error.
+
+What the node can know: coreos-cloudinit fills it in (target coreos, on a platform that surely has it); under Ignition
+a service reads it from coreos-metadata, in the one place where systemd expands a variable: a command line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from coreops.cloudconfig.addresses import SUBSTITUTING, settle
+from coreops.cloudconfig.convert import metadata
+from coreops.cloudconfig.convert.parts import below, items, put, put_below, text
+from coreops.cloudconfig.convert.units import UNITS
+from coreops.cloudconfig.marked import Marked, mark
+from coreops.cloudconfig.platforms.platform import Platform
+from coreops.cloudconfig.platforms.substitution import uses
+from coreops.errors import InputError, counted
+from coreops.model import Position
+
+_MEMBER = "etcd-member.service"
+_DROP_IN = "30-coreops-addresses.conf"
+_WRAPPER = "/usr/lib/coreos/etcd-wrapper $ETCD_OPTS"
+_COMMAND = re.compile(r"[ \t]*Exec\w+[ \t]*=")
+_IGNITION = ("ignition", "butane")
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where a document goes, and what is known there."""
+
+    target: str
+    platform: Platform
+    addresses: Mapping[str, str]
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a unit can read on the node, by the name of the address; not what is given."""
+        known = metadata.VARIABLES.get(self.platform.name, {}) if self.target in _IGNITION else {}
+        return {name: variable for name, variable in known.items() if name not in self.addresses}
+
+
+def fill(tree: Marked, target: str, platform: Platform, addresses: Mapping[str, str]) -> Marked:
+    """Return the document with every address settled. Raises InputError with the places of those that are not."""
+    places = _Places(target, platform, addresses)
+    if places.variables:
+        tree = _units(_store(tree, places), places)
+    found: list[tuple[Position, InputError]] = []
+    tree = _settled(tree, places, found)
+    if found:
+        first, *rest = [error for _, error in sorted(found, key=lambda each: (each[0].line, each[0].column))]
+        more = "".join(f"\n    {each.where}: {each.what}" for each in rest[:20])
+        why = f"{first.why}" + (f"; {counted(len(rest), 'more place')}:{more}" if rest else "")
+        raise InputError(first.what, where=first.where, why=why, next=first.next)
+    return tree
+
+
+def _settled(tree: Marked, places: _Places, errors: list[tuple[Position, InputError]]) -> Marked:
+    if isinstance(tree.value, dict):
+        raw = tree.value.keys() & {"encoding"}  # nobody ever substituted in encoded content
+        return replace(
+            tree,
+            value={
+                name: each if raw and name == "content" else _settled(each, places, errors)
+                for name, each in tree.value.items()
+            },
+        )
+    if isinstance(tree.value, tuple):
+        return replace(tree, value=tuple(_settled(each, places, errors) for each in tree.value))
+    try:
+        return settle(tree, places.target, places.platform, places.addresses)
+    except InputError as error:
+        errors.append((tree.place, _advised(error, tree, places)))
+        return tree
+
+
+def _advised(error: InputError, leaf: Marked, places: _Places) -> InputError:
+    name = next((use.variable for use in uses(str(leaf.value)) if not use.escaped and not use.prefix_of), None)
+    if not error.what.startswith("nobody knows") or name is None:
+        return error
+    why, advice = error.why, f"--address {name}=ADDRESS, or write \\${name} to keep the text"
+    if name in places.variables:
+        why = (
+            f"on the node it is {places.variables[name]} in {metadata.FILE}, which only a service's Exec lines can use"
+        )
+        advice += f"; or have a service write it there, from {metadata.FILE}"
+    elif places.target in _IGNITION and places.platform.name not in metadata.VARIABLES:
+        advice += "; or name the platform (--platform), whose units can read it on the node"
+    elif places.target == SUBSTITUTING:
+        advice += "; or name the platform that fills it in (--platform)"
+    return InputError(error.what, where=leaf.place, why=why, next=advice)
+
+
+def _open(content: str, places: _Places) -> bool:
+    return any(not use.escaped and not use.prefix_of and use.variable in places.variables for use in uses(content))
+
+
+def _expanded(content: str, places: _Places) -> str:
+    """The text with variables of systemd in place of addresses."""
+    parts, done = [], 0
+    for use in uses(content):
+        if use.escaped or use.prefix_of or use.variable not in places.variables:
+            continue
+        parts += [content[done : use.index], f"${{{places.variables[use.variable]}}}"]
+        done = use.index + 1 + len(use.variable)
+    return "".join([*parts, content[done:]])
+
+
+def _store(tree: Marked, places: _Places) -> Marked:
+    """Options of etcd that hold an address: flags in a drop-in, as systemd expands no variable in Environment=."""
+    options = below(tree, "coreos", "etcd_member")
+    found = {key: each for key, each in (options.value if options else {}).items() if _open(str(each.value), places)}
+    if options is None or not found:
+        return tree
+    flags = "".join(
+        f' \\\n  --{key.replace("_", "-")}="{_argument(str(each.value), places)}"' for key, each in found.items()
+    )
+    content = f"{metadata.UNIT}\n{metadata.SERVES}ExecStart=\nExecStart={_WRAPPER}{flags}\n"
+    kept = {key: each for key, each in options.value.items() if key not in found}
+    tree = put_below(tree, ("coreos", "etcd_member"), replace(options, value=kept) if kept else None)
+    units = list(items(tree, *UNITS))
+    at = next((number for number, unit in enumerate(units) if text(unit, "name") == _MEMBER), None)
+    if at is None:
+        units.append(_with_drop_in(mark({"name": _MEMBER}, options.place), content))
+    else:
+        units[at] = _with_drop_in(units[at], content)
+    return put_below(tree, UNITS, Marked(tuple(units), tree.at(UNITS)))
+
+
+def _argument(value: str, places: _Places) -> str:
+    """A value between double quotes on a command line of systemd."""
+    parts, done = [], 0
+    for use in uses(value):
+        if not use.escaped and not use.prefix_of and use.variable in places.variables:
+            parts += [_literal(value[done : use.index]), f"${{{places.variables[use.variable]}}}"]
+            done = use.index + 1 + len(use.variable)
+    return "".join([*parts, _literal(value[done:])])
+
+
+def _literal(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+
+
+def _units(tree: Marked, places: _Places) -> Marked:
+    """Services whose command lines hold an address read it from the file of coreos-metadata."""
+    if below(tree, *UNITS) is None:
+        return tree
+    units = tuple(_unit(unit, places) for unit in items(tree, *UNITS))
+    return put_below(tree, UNITS, Marked(units, tree.at(UNITS)))
+
+
+def _unit(unit: Marked, places: _Places) -> Marked:
+    if not text(unit, "name").endswith(".service"):
+        return unit
+    new = _commands(unit, places)
+    if below(new, "drop_ins") is not None:
+        parts = tuple(_commands(each, places) for each in items(new, "drop_ins"))
+        new = put(new, "drop_ins", Marked(parts, new.at(["drop_ins"])))
+    if new.plain == unit.plain:
+        return unit
+    return _with_drop_in(new, f"{metadata.UNIT}\n{metadata.SERVES}")
+
+
+def _commands(holder: Marked, places: _Places) -> Marked:
+    """A unit's text with variables in its command lines; a line that ends in a backslash goes on."""
+    lines, inside = [], False
+    for line in text(holder, "content").split("\n"):
+        comment = line.lstrip().startswith(("#", ";"))
+        if not comment:
+            begins = bool(_COMMAND.match(line))
+            lines.append(_expanded(line, places) if begins or inside else line)
+            inside = (begins or inside) and line.endswith("\\")
+        else:
+            lines.append(line)
+    new = "\n".join(lines)
+    return put(holder, "content", new) if new != text(holder, "content") else holder
+
+
+def _with_drop_in(unit: Marked, content: str) -> Marked:
+    drop_in = mark({"name": _DROP_IN, "content": content}, unit.place)
+    return put(unit, "drop_ins", Marked((*items(unit, "drop_ins"), drop_in), unit.at(["drop_ins"])))
