@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
     "render": "Write what every node is told at birth: cloud-config, cloud-init.",
+    "serve-config": "Serve rendered user-data to booting machines, to each its own.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
     "lab": "Boot, look at, break and remove local labs of real nodes.",
     "modules": "List the modules that tasks can use, or show one.",

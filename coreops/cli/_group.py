@@ -75,7 +75,7 @@ def _finish(command: Any) -> Any:
 
 def load(name: str) -> Any:
     """Import a command's module and return its finished command."""
-    module = import_module(f"coreops.cli.{name}")
+    module = import_module(f"coreops.cli.{name.replace('-', '_')}")
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False)
