@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "convert": "Turn a file for coreos-cloudinit into Ignition, Butane or cloud-init.",
     "run": "Run a playbook on the hosts of an inventory.",
     "exec": "Run one command on the hosts that match a pattern.",
-    "render": "Write what every node is told at birth: cloud-config, cloud-init.",
+    "render": "Write what every node is told at birth, for its platform.",
     "serve-config": "Serve rendered user-data to booting machines, to each its own.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
     "lab": "Boot, look at, break and remove local labs of real nodes.",

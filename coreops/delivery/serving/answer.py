@@ -9,7 +9,6 @@ from coreops.delivery.serving import pages
 from coreops.delivery.serving.request import BODIES, BOOT, META_DATA, TOKEN, VENDOR_DATA, Ask
 from coreops.delivery.serving.site import TARGET_PAGES, Content, Site
 
-
 OK: Final = 200
 NOT_FOUND: Final = 404
 
