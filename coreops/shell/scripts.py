@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-
 _HERE = Path(__file__).parent  # importlib.resources takes 15 ms to import
 
 

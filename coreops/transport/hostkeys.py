@@ -25,6 +25,7 @@ from coreops.model import Position
 CHANGED = "host key has changed"
 REVOKED = "host key is revoked"
 UNKNOWN = "host key is unknown"
+_RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
 Marker = Literal["", "cert-authority", "revoked"]
 DEFAULT_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
@@ -259,3 +260,9 @@ def refusal(policy: HostKeyPolicy, verdict: Verdict, key_type: str, blob: bytes)
 
 def _list(files: Iterable[Path]) -> str:
     return ", ".join(f"{path}{'' if path.exists() else ' (missing)'}" for path in files)
+
+
+def preferred(known: Iterable[str], algorithms: Sequence[str]) -> tuple[str, ...]:
+    """Return the algorithms in the order to offer them: those of the keys that are known for the host come first."""
+    signatures = (name for kind in known for name in (_RSA_SIGNATURES if kind == "ssh-rsa" else (kind,)))
+    return tuple(dict.fromkeys([*(name for name in signatures if name in algorithms), *algorithms]))

@@ -36,6 +36,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, MessageOrderError, SSHException
 
+from coreops.transport.hostkeys import preferred
 from coreops.transport.packets import Late, LinkDown, NotAllowed, Packets
 from coreops.transport.pipe import Pipe
 
@@ -49,7 +50,7 @@ else:
 
 WINDOW = 2 << 20
 PACKET = 1 << 15
-RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
+BURST = 8  # packets that one write takes
 
 
 class Link(BaseTransport):  # type: ignore[misc]
@@ -73,7 +74,7 @@ class Link(BaseTransport):  # type: ignore[misc]
 
     def __init__(self, sock: Any, key_types: list[str]) -> None:
         super().__init__(sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=Packets)
-        self._host_key_order = _key_order(key_types, self._preferred_keys)
+        self._host_key_order = preferred(key_types, self._preferred_keys)
         self._mutex = threading.Lock()
         self._control = threading.Condition(self._mutex)
         self._waiting: list[threading.Condition] = []
@@ -194,16 +195,18 @@ class Link(BaseTransport):  # type: ignore[misc]
                 for condition in [pipe.changed] if pipe is not None else self._waiting:
                     condition.notify_all()
 
-    def _send_user_message(self, data: Message) -> None:
+    def _send_user_message(self, *data: Message) -> None:
         """Send now, or after the key exchange that is under way. Raises LinkDown."""
         if not self.active:
             return
         try:
             with self.clear_to_send_lock:
                 if not self.clear_to_send.is_set() or self._queue:
-                    self._queue.append(data)
+                    self._queue += data
                     return
-                self._send_message(data)
+                with self.packetizer.together():
+                    for message in data:
+                        self._send_message(message)
         except EOFError as error:
             with self._mutex:
                 self._down(str(error) or "the peer closed the connection")
@@ -345,13 +348,15 @@ class Link(BaseTransport):  # type: ignore[misc]
         with pipe.lock:
             if pipe.closed or pipe.eof_sent:
                 return 0
-            size = min(len(data), pipe.out_window_size, pipe.out_max_packet_size - 64)
+            most = pipe.out_max_packet_size - 64
+            size = min(len(data), pipe.out_window_size, most * BURST)
             pipe.out_window_size -= size
-        m = Message()
-        m.add_byte(cMSG_CHANNEL_DATA)
-        m.add_int(pipe.remote_chanid)
-        m.add_string(bytes(data[:size]))
-        self._send_user_message(m)
+        messages = [Message() for _ in range(0, size, most)]
+        for number, m in enumerate(messages):
+            m.add_byte(cMSG_CHANNEL_DATA)
+            m.add_int(pipe.remote_chanid)
+            m.add_string(bytes(data[number * most : min(size, (number + 1) * most)]))
+        self._send_user_message(*messages)
         if not self.active:
             raise LinkDown(self._reason)
         return int(size)
@@ -391,8 +396,3 @@ class Link(BaseTransport):  # type: ignore[misc]
 
 def _ignore(m: Message) -> None:
     """The answer was not waited for."""
-
-
-def _key_order(known: list[str], all_types: tuple[str, ...]) -> tuple[str, ...]:
-    first = [name for kind in known for name in (RSA_SIGNATURES if kind == "ssh-rsa" else (kind,)) if name in all_types]
-    return tuple(dict.fromkeys([*first, *all_types]))

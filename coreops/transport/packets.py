@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from paramiko import SSHException
@@ -42,6 +44,7 @@ class Packets(Packetizer):
         super().__init__(sock)
         self._sock = sock
         self._inbox = bytearray()
+        self._held: list[bytes] | None = None
         self._length_is_clear = True
         self._mac_size = 0
         self._block = 8
@@ -100,7 +103,21 @@ class Packets(Packetizer):
         del self._inbox[:n]
         return out
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is written meanwhile at once: sshd wakes up for every write."""
+        with self._Packetizer__write_lock:  # type: ignore[attr-defined]  # reentrant; packets keep their order
+            self._held = []
+            try:
+                yield
+            finally:
+                held, self._held = self._held, None
+            self.write_all(b"".join(held))
+
     def write_all(self, out: Any) -> None:
+        if self._held is not None:
+            self._held.append(out)
+            return
         view = memoryview(out)
         while view:
             try:
