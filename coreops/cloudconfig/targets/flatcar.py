@@ -40,14 +40,16 @@ def lower(node: Node, spec: Spec) -> Lowered:
     files: list[dict[str, Any]] = parts.plain(node.write_files)
     links: list[Link] = []
     _settings(node, files, links, losses)
-    found, more = units.lower(_units(node, files, losses), losses)
-    links += more
+    found = units.lower(_units(node, files, losses), losses)
+    links += found.links
+    for path, content, key in found.files:
+        parts.with_file(files, path, content, key)
     made = [each for each in (_file(one, spec, losses) for one in files) if each]
-    _each_path_once([(each.path, "a file") for each in made] + [(each.path, "a link") for each in links], found)
+    _each_path_once([(each.path, "a file") for each in made] + [(each.path, "a link") for each in links], found.units)
     return Lowered(
         files=tuple(made),
         links=tuple(links),
-        units=tuple(found),
+        units=found.units,
         users=tuple(_users(node, losses)),
         disks=tuple(parts.plain(node.storage.disks) if node.storage else ()),
         filesystems=tuple(parts.plain(node.storage.filesystems) if node.storage else ()),

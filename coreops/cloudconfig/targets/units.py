@@ -5,7 +5,9 @@ A unit that says in ``[Install]`` who wants it is enabled; for any other a link 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from coreops.cloudconfig.loss import Loss
@@ -17,6 +19,8 @@ FOLDER: Final = "/etc/systemd/system"
 _NETWORK = "/etc/systemd/network"
 _VENDOR = "/usr/lib/systemd/system"
 _WANTS = f"{FOLDER}/multi-user.target.wants"
+_LONGEST = 2048
+_LINE = re.compile(r"\s*([#;].*)?|\[[^\]]+\]\r?|[^\s=\[#;][^=\[]*=.*")
 _STARTS = frozenset({"start", "restart", "reload-or-restart"})
 _WANTED = ("WantedBy", "RequiredBy", "UpheldBy")
 # Every boot reaches these: what they want is started.
@@ -37,10 +41,20 @@ _INSTALLABLE = frozenset(
 )
 
 
-def lower(units: Iterable[Unit], losses: list[Loss]) -> tuple[list[UnitFile], list[Link]]:
-    """Return units and the links that some of them need. Raises InputError for two drop-ins of one name."""
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Units, the links that some of them need, and contents that Ignition takes only as files: path, text, key."""
+
+    units: tuple[UnitFile, ...]
+    links: tuple[Link, ...]
+    files: tuple[tuple[str, str, str], ...]
+
+
+def lower(units: Iterable[Unit], losses: list[Loss]) -> Units:
+    """Return the units as Ignition takes them. Raises InputError for two drop-ins of one name."""
     found: list[UnitFile] = []
     links: list[Link] = []
+    files: list[tuple[str, str, str]] = []
     own = {unit.name: unit.content for unit in units if unit.content}
     for unit in units:
         _check(unit)
@@ -61,11 +75,31 @@ def lower(units: Iterable[Unit], losses: list[Loss]) -> tuple[list[UnitFile], li
             links.append(Link(f"{_WANTS}/{unit.name}", f"{FOLDER if content else _VENDOR}/{_template(unit.name)}"))
             if unit.enable and not enabled:
                 losses.append(Loss(f"{key}.enable", "it has no [Install] section", "wanted by multi-user.target"))
-        dropins = tuple((each.name, each.content) for each in unit.drop_ins)
-        said = UnitFile(unit.name, enabled, unit.mask, unit.content or None, dropins)
+        path = f"{FOLDER}/{unit.name}"
+        files += [
+            (f"{path}.d/{each.name}", each.content, f"{key}.drop_ins")
+            for each in unit.drop_ins
+            if not _parsed(each.content)
+        ]
+        dropins = tuple((each.name, each.content) for each in unit.drop_ins if _parsed(each.content))
+        taken = unit.content if unit.content and _parsed(unit.content) else None
+        if unit.content and taken is None and not unit.mask:
+            files.append((path, unit.content, key))
+        said = UnitFile(unit.name, enabled, unit.mask, taken, dropins)
         if said != UnitFile(unit.name):
             found.append(said)
-    return found, links
+    return Units(tuple(found), tuple(links), tuple(files))
+
+
+def _parsed(content: str) -> bool:
+    """Does Ignition surely take it? It reads units itself, is stricter than systemd, and refuses the whole config."""
+    inside = more = False
+    for line in content.split("\n"):
+        if len(line.encode()) >= _LONGEST or not (more or _LINE.fullmatch(line)):
+            return False
+        inside = inside or line.startswith("[")
+        more = inside and line.endswith("\\") and (more or not line.lstrip().startswith(("#", ";")))
+    return True
 
 
 def network_files(units: Iterable[Unit]) -> Iterator[tuple[str, str, str]]:
