@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from coreops.cloudconfig.model import Node
+from coreops.cloudconfig.marked import parse
+from coreops.cloudconfig.model import Node, node_of
 from coreops.cloudconfig.model.base import Part
 
 WORD = "tok7"
@@ -59,8 +60,19 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """A node for every key of the model."""
-    yield from _samples(Node, ())
+    """A node for every key of the model; a file of networkd too where there is one for a unit of systemd."""
+    for sample in _samples(Node, ()):
+        yield sample
+        # What is to be started is networkd, and that is always done.
+        if sample.key.startswith("coreos.units.") and not sample.key.endswith(".command"):
+            one, without = _of_networkd(sample.node), _of_networkd(sample.without)
+            text = sample.text and sample.text.replace(".service", ".network")
+            yield Sample(f"{sample.key} (networkd)", one, without, text)
+
+
+def _of_networkd(one: Node) -> Node:
+    text = one.model_dump_json(exclude_unset=True).replace(".service", ".network")
+    return node_of(parse(text, "node.json"))
 
 
 def _samples(model: type[Part], path: tuple[tuple[str, bool], ...]) -> Iterator[Sample]:

@@ -44,7 +44,7 @@ def _texts(said: Any) -> Iterator[str]:
 def tells(losses: tuple[Loss, ...], sample: Sample) -> bool:
     """Is the key, or a section that it is in, among the losses? Items are named there: ``users[ann].shell``."""
     lost = {re.sub(r"\[[^]]*\]", "", loss.key) for loss in losses}
-    steps = sample.key.split(".")
+    steps = sample.key.partition(" ")[0].split(".")
     above = {".".join(steps[:length]) for length in range(1, len(steps) + 1)}
     return bool(above & lost) or any(f"[{sample.text}]" in loss.key for loss in losses)
 

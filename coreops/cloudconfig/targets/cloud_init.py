@@ -125,13 +125,19 @@ def _units(node: Node, etcd: bool, files: list[dict[str, Any]], runs: list[list[
             losses.append(
                 Loss(f"{key}.runtime", "cloud-init does not write it anew on every boot", f"a lasting unit in {folder}")
             )
-        if unit.content is not None:
+        # An empty file would mask the unit; coreos-cloudinit writes none.
+        if unit.content:
             parts.with_file(files, f"{folder}/{name}", unit.content, key)
         for each in unit.drop_ins:
             parts.with_file(files, f"{folder}/{name}.d/{each.name}", each.content, f"{key}.drop_ins")
         if not unit.network:
             runs += _settings(unit, name)
             starts += _starts(unit, name)
+            continue
+        if unit.mask:
+            runs.append(["ln", "-sf", "/dev/null", f"{folder}/{name}"])
+        if unit.enable:
+            losses.append(Loss(f"{key}.enable", "networkd reads every file there is"))
     if any(unit.network for unit in units):
         starts.insert(0, ["systemctl", "restart", "systemd-networkd.service"])
     if units:
