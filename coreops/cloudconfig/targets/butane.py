@@ -8,8 +8,8 @@ from typing import Any
 from coreops.cloudconfig.emit import emit
 from coreops.cloudconfig.loss import Rendered
 from coreops.cloudconfig.model.node import Node
-from coreops.cloudconfig.targets import flatcar, specs
-from coreops.cloudconfig.targets.lowered import File, sections
+from coreops.cloudconfig.targets import specs
+from coreops.cloudconfig.targets.flatcar import File, lower, sections
 
 
 class Octal(int):
@@ -22,7 +22,7 @@ class Octal(int):
 def render(node: Node, spec: str | None = None) -> Rendered:
     """Return the document and what it does not say. Raises InputError for keys that fight, and for an unknown spec."""
     chosen = specs.find(spec)
-    lowered = flatcar.lower(node, chosen)
+    lowered = lower(node, chosen)
     found = {"variant": "flatcar", "version": chosen.butane} | sections(lowered, _contents, Octal)
     return Rendered(emit(found).encode(), lowered.losses)
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from coreops.cloudconfig.loss import Rendered
 from coreops.cloudconfig.model.node import Node
-from coreops.cloudconfig.targets import flatcar, specs
-from coreops.cloudconfig.targets.lowered import File, sections
+from coreops.cloudconfig.targets import specs
+from coreops.cloudconfig.targets.flatcar import File, lower, sections
 
 # What a data: URL may hold as it is (RFC 2397, 2396), so that configs can be read by eye.
 _AS_IT_IS = "/:=,@;+$&!*'()~"
@@ -20,7 +20,7 @@ _NAMES = {"size_mib": "sizeMiB", "start_mib": "startMiB"}
 def render(node: Node, spec: str | None = None) -> Rendered:
     """Return the config and what it does not say. Raises InputError for keys that fight, and for an unknown spec."""
     chosen = specs.find(spec)
-    lowered = flatcar.lower(node, chosen)
+    lowered = lower(node, chosen)
     found = {"ignition": {"version": chosen.version}} | _camel(sections(lowered, _contents, int))
     return Rendered((json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode(), lowered.losses)
 

@@ -22,7 +22,7 @@ from coreops.cloudconfig.targets import TARGETS
 from coreops.cloudconfig.targets.butane import Octal
 from coreops.errors import InputError
 from tests.cloudconfig.support import node
-from tests.cloudconfig.targets.test_ignition import ACCOUNTS, HOSTILE, STORAGE, body
+from tests.cloudconfig.targets.ignition_reading import ACCOUNTS, HOSTILE, STORAGE, body
 from tests.cloudconfig.targets.test_targets import EVERYTHING, OLD
 
 KEYS = {

@@ -1,6 +1,6 @@
 """What Ignition puts on a machine, as neutral data: the targets ``ignition`` and ``butane`` are two spellings of it.
 
-``flatcar.lower`` makes it of a Node. Field names are Butane's, which are Ignition's with ``_``. Knows no text format.
+``lower`` makes it of a Node. Field names are Butane's, which are Ignition's with ``_``. Knows no text format.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ from coreops.cloudconfig.loss import Loss
 from coreops.cloudconfig.model.node import Node
 from coreops.cloudconfig.model.unit import Unit
 from coreops.cloudconfig.model.user import User
-from coreops.cloudconfig.targets import contents, environment, etcd_member, mounts, parts, units, update_conf
-from coreops.cloudconfig.targets.lowered import File, Link, Lowered, UnitFile
+from coreops.cloudconfig.targets import environment, mounts, parts
+from coreops.cloudconfig.targets.flatcar import contents, etcd_member, units, update_conf
+from coreops.cloudconfig.targets.flatcar.lowered import File, Link, Lowered, UnitFile
 from coreops.cloudconfig.targets.specs import Spec
 from coreops.errors import InputError
 
@@ -93,11 +94,7 @@ def _units(node: Node, files: list[dict[str, Any]], losses: list[Loss]) -> tuple
         options = environment.variables(node.coreos.flannel, "FLANNELD_", {"interface": "FLANNELD_IFACE"})
         parts.with_file(files, _FLANNEL, environment.file(options), "coreos.flannel", permissions="0600")
         found = parts.with_drop_in(found, "flanneld.service", _FLANNEL_DROP_IN)
-    if node.storage:
-        found = (*mounts.storage_units(node.storage), *found)
-    if node.swap:
-        found = (*mounts.swap_units(node.swap), *found)
-    return found
+    return mounts.with_mounts(found, node.storage, node.swap)
 
 
 def _file(said: dict[str, Any], spec: Spec, losses: list[Loss]) -> File | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from coreops.cloudconfig.loss import Loss
 from coreops.cloudconfig.model.unit import Unit
-from coreops.cloudconfig.targets.lowered import Link, UnitFile
+from coreops.cloudconfig.targets.flatcar.lowered import Link, UnitFile
 from coreops.errors import InputError
 
 FOLDER: Final = "/etc/systemd/system"
