@@ -14,6 +14,7 @@ from coreops.cloudconfig.convert.lost import Lost, located
 from coreops.cloudconfig.convert.mend import mend
 from coreops.cloudconfig.convert.modern import modern
 from coreops.cloudconfig.convert.note import Note
+from coreops.cloudconfig.convert.parts import below
 from coreops.cloudconfig.convert.runs import environment, otherwise
 from coreops.cloudconfig.convert.script import script
 from coreops.cloudconfig.convert.units import mend_units
@@ -68,12 +69,32 @@ def convert(
     _refuse(findings)
     tree = otherwise(tree, target, notes)
     tree = environment(tree, target, known, losses)
-    tree = fill(tree, target, platform or NOWHERE, known)
-    rendered = RENDER[target](node_of(tree), **({"spec": spec} if spec else {}))
+    tree = fill(tree, target, platform or NOWHERE, known, notes, lost_sections(tree, target))
+    try:
+        rendered = RENDER[target](node_of(tree), spec)
+    except InputError as error:
+        raise InputError(error.what, where=error.where or file, why=error.why, next=error.next) from None
     _fits(rendered.data, target, platform, file, notes)
     notes.sort(key=lambda note: (note.at.line, note.at.column) if note.at else (0, 0))
     lost = tuple(located(loss, read) for loss in (*losses, *rendered.losses))
     return Converted(rendered.data, tuple(notes), lost, findings)
+
+
+def lost_sections(tree: Marked, target: str) -> frozenset[str]:
+    """The sections that a target has nothing for: whether the addresses in them are known is all the same."""
+    from coreops.cloudconfig.model import node_of
+    from coreops.cloudconfig.targets import TARGETS as RENDER
+
+    found = set()
+    sections = below(tree, "coreos")
+    for name, each in sections.value.items() if sections else ():
+        if isinstance(each.value, dict) and each.value:
+            alone = Marked({"coreos": Marked({name: each}, each.place)}, each.place)
+            losses = RENDER[target](node_of(alone)).losses
+            lost = {loss.key for loss in losses if loss.instead is None}
+            if lost >= {f"coreos.{name}.{key}" for key in each.value}:
+                found.add(name)
+    return frozenset(found)
 
 
 def _read(text: str, file: str, notes: list[Note]) -> Marked:
@@ -92,7 +113,7 @@ def _read(text: str, file: str, notes: list[Note]) -> Marked:
     if what == "unknown":
         raise _strange(text, at)
     root = parse(text, file) if what == "cloud-config" else None
-    if root is None:
+    if root is None or root.kind == "null":
         return Marked({}, at)
     if root.kind != "mapping":
         raise InputError(f"the document is a {root.kind}, not a mapping of keys", where=root.at)

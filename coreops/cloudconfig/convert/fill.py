@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from coreops.cloudconfig.addresses import SUBSTITUTING, settle
+from coreops.cloudconfig.addresses import NOWHERE, SUBSTITUTING, settle
 from coreops.cloudconfig.convert import metadata
+from coreops.cloudconfig.convert.modern import MEMBER
+from coreops.cloudconfig.convert.note import Note
 from coreops.cloudconfig.convert.parts import below, items, put, put_below, text
 from coreops.cloudconfig.convert.units import UNITS
 from coreops.cloudconfig.marked import Marked, mark
@@ -20,9 +22,14 @@ from coreops.cloudconfig.platforms.substitution import uses
 from coreops.errors import InputError, counted
 from coreops.model import Position
 
-_MEMBER = "etcd-member.service"
 _DROP_IN = "30-coreops-addresses.conf"
-_WRAPPER = "/usr/lib/coreos/etcd-wrapper $ETCD_OPTS"
+_OPTIONS = "/run/coreops/etcd-member.env"
+# systemd reads files of variables anew for each command, so what the second one wrote is there for ExecStart.
+_WRITES = f"""EnvironmentFile=-{_OPTIONS}
+ExecStartPre=/usr/bin/mkdir -p /run/coreops
+ExecStartPre=/bin/sh -c 'printf "%%s\\n" "$$@" >{_OPTIONS}' sh"""
+_GOES_ON = "\\\n    "
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./${}\[\]?&~-]*")
 _COMMAND = re.compile(r"[ \t]*Exec\w+[ \t]*=")
 _IGNITION = ("ignition", "butane")
 
@@ -42,11 +49,24 @@ class _Places:
         return {name: variable for name, variable in known.items() if name not in self.addresses}
 
 
-def fill(tree: Marked, target: str, platform: Platform, addresses: Mapping[str, str]) -> Marked:
-    """Return the document with every address settled. Raises InputError with the places of those that are not."""
+def fill(
+    tree: Marked,
+    target: str,
+    platform: Platform,
+    addresses: Mapping[str, str],
+    notes: list[Note],
+    lost: frozenset[str] = frozenset(),
+) -> Marked:
+    """Return the document with every address settled. Raises InputError with the places of those that are not.
+
+    lost: sections of ``coreos`` that the target drops whatever is in them.
+    """
     places = _Places(target, platform, addresses)
+    aside = {name: each for name in lost if (each := below(tree, "coreos", name)) is not None}
+    for name in aside:
+        tree = put_below(tree, ("coreos", name), None)
     if places.variables:
-        tree = _units(_store(tree, places), places)
+        tree = _units(_store(tree, places, notes), places, notes)
     found: list[tuple[Position, InputError]] = []
     tree = _settled(tree, places, found)
     if found:
@@ -54,6 +74,8 @@ def fill(tree: Marked, target: str, platform: Platform, addresses: Mapping[str, 
         more = "".join(f"\n    {each.where}: {each.what}" for each in rest[:20])
         why = f"{first.why}" + (f"; {counted(len(rest), 'more place')}:{more}" if rest else "")
         raise InputError(first.what, where=first.where, why=why, next=first.next)
+    for name, each in aside.items():
+        tree = put_below(tree, ("coreos", name), each)
     return tree
 
 
@@ -86,7 +108,7 @@ def _advised(error: InputError, leaf: Marked, places: _Places) -> InputError:
             f"on the node it is {places.variables[name]} in {metadata.FILE}, which only a service's Exec lines can use"
         )
         advice += f"; or have a service write it there, from {metadata.FILE}"
-    elif places.target in _IGNITION and places.platform.name not in metadata.VARIABLES:
+    elif places.target in _IGNITION and places.platform is NOWHERE:
         advice += "; or name the platform (--platform), whose units can read it on the node"
     elif places.target == SUBSTITUTING:
         advice += "; or name the platform that fills it in (--platform)"
@@ -108,50 +130,48 @@ def _expanded(content: str, places: _Places) -> str:
     return "".join([*parts, content[done:]])
 
 
-def _store(tree: Marked, places: _Places) -> Marked:
-    """Options of etcd that hold an address: flags in a drop-in, as systemd expands no variable in Environment=."""
+def _store(tree: Marked, places: _Places, notes: list[Note]) -> Marked:
+    """Options of etcd that hold an address: systemd expands it on a command line, which writes them to a file."""
     options = below(tree, "coreos", "etcd_member")
     found = {key: each for key, each in (options.value if options else {}).items() if _open(str(each.value), places)}
     if options is None or not found:
         return tree
-    flags = "".join(
-        f' \\\n  --{key.replace("_", "-")}="{_argument(str(each.value), places)}"' for key, each in found.items()
-    )
-    content = f"{metadata.UNIT}\n{metadata.SERVES}ExecStart=\nExecStart={_WRAPPER}{flags}\n"
+    words = [f'"ETCD_{key.upper()}={_word(each, places)}"' for key, each in found.items()]
+    why = f"the address is read on the node, from {metadata.FILE}, by a drop-in of {MEMBER}"
+    notes += [Note("changed", f"coreos.etcd2.{key}", why, each.place) for key, each in found.items()]
+    content = f"{metadata.UNIT}\n{metadata.SERVES}{_WRITES}{''.join(f' {_GOES_ON}{word}' for word in words)}\n"
     kept = {key: each for key, each in options.value.items() if key not in found}
     tree = put_below(tree, ("coreos", "etcd_member"), replace(options, value=kept) if kept else None)
     units = list(items(tree, *UNITS))
-    at = next((number for number, unit in enumerate(units) if text(unit, "name") == _MEMBER), None)
+    at = next((number for number, unit in enumerate(units) if text(unit, "name") == MEMBER), None)
     if at is None:
-        units.append(_with_drop_in(mark({"name": _MEMBER}, options.place), content))
+        units.append(_with_drop_in(mark({"name": MEMBER}, options.place), content))
     else:
         units[at] = _with_drop_in(units[at], content)
     return put_below(tree, UNITS, Marked(tuple(units), tree.at(UNITS)))
 
 
-def _argument(value: str, places: _Places) -> str:
-    """A value between double quotes on a command line of systemd."""
-    parts, done = [], 0
-    for use in uses(value):
-        if not use.escaped and not use.prefix_of and use.variable in places.variables:
-            parts += [_literal(value[done : use.index]), f"${{{places.variables[use.variable]}}}"]
-            done = use.index + 1 + len(use.variable)
-    return "".join([*parts, _literal(value[done:])])
+def _word(option: Marked, places: _Places) -> str:
+    """An option's value between double quotes on a command line of systemd, and in a file of variables after that."""
+    done = _expanded(str(option.value), places)
+    if not _SAFE.fullmatch(done):
+        raise InputError(
+            "an option of etcd with an address and with a blank, a quote or the like in it",
+            where=option.place,
+            next="give the address with --address, or take the characters out",
+        )
+    return done.replace("%", "%%")
 
 
-def _literal(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-
-
-def _units(tree: Marked, places: _Places) -> Marked:
+def _units(tree: Marked, places: _Places, notes: list[Note]) -> Marked:
     """Services whose command lines hold an address read it from the file of coreos-metadata."""
     if below(tree, *UNITS) is None:
         return tree
-    units = tuple(_unit(unit, places) for unit in items(tree, *UNITS))
+    units = tuple(_unit(unit, places, notes) for unit in items(tree, *UNITS))
     return put_below(tree, UNITS, Marked(units, tree.at(UNITS)))
 
 
-def _unit(unit: Marked, places: _Places) -> Marked:
+def _unit(unit: Marked, places: _Places, notes: list[Note]) -> Marked:
     if not text(unit, "name").endswith(".service"):
         return unit
     new = _commands(unit, places)
@@ -160,6 +180,8 @@ def _unit(unit: Marked, places: _Places) -> Marked:
         new = put(new, "drop_ins", Marked(parts, new.at(["drop_ins"])))
     if new.plain == unit.plain:
         return unit
+    why = f"its command lines read the address on the node, from {metadata.FILE}"
+    notes.append(Note("changed", f"coreos.units[{text(unit, 'name')}]", why, unit.at(["content"])))
     return _with_drop_in(new, f"{metadata.UNIT}\n{metadata.SERVES}")
 
 
@@ -167,15 +189,21 @@ def _commands(holder: Marked, places: _Places) -> Marked:
     """A unit's text with variables in its command lines; a line that ends in a backslash goes on."""
     lines, inside = [], False
     for line in text(holder, "content").split("\n"):
-        comment = line.lstrip().startswith(("#", ";"))
-        if not comment:
-            begins = bool(_COMMAND.match(line))
-            lines.append(_expanded(line, places) if begins or inside else line)
-            inside = (begins or inside) and line.endswith("\\")
-        else:
-            lines.append(line)
+        if line.lstrip().startswith(("#", ";")):
+            lines.append(_kept(line, places))
+            continue
+        begins = bool(_COMMAND.match(line))
+        lines.append(_expanded(line, places) if begins or inside else line)
+        inside = (begins or inside) and line.endswith("\\")
     new = "\n".join(lines)
     return put(holder, "content", new) if new != text(holder, "content") else holder
+
+
+def _kept(line: str, places: _Places) -> str:
+    """A comment, in which a variable does no harm."""
+    for name in places.variables:
+        line = re.sub(rf"(?<!\\)\${name}", rf"\\${name}", line)
+    return line
 
 
 def _with_drop_in(unit: Marked, content: str) -> Marked:

@@ -15,6 +15,7 @@ from coreops.cloudconfig.convert.parts import below, items, put, put_below, text
 from coreops.cloudconfig.convert.units import mend_units
 from coreops.cloudconfig.convert.users import mend_users, split_keys
 from coreops.cloudconfig.marked import Marked
+from coreops.errors import InputError
 
 _OPTIONS = ("etcd", "etcd2", "fleet", "flannel", "locksmith")
 _MODES = re.compile(r"[-+]?[0-7]+")
@@ -24,7 +25,7 @@ _WINDOW = re.compile(r"(?:(?i:(sun|mon|tue|wed|thu|fri|sat)) )?0*([0-9]{1,2}):0*
 def mend(tree: Marked, notes: list[Note]) -> Marked:
     """Return the document in the node's shape; notes grow by what the old machine did otherwise than it is written."""
     steps: tuple[Callable[[Marked, list[Note]], Marked], ...] = (_lines, _keys, mend_users, _files, _sections)
-    for step in (*steps, mend_units):
+    for step in (*steps, mend_units, _texts):
         tree = step(tree, notes)
     return tree
 
@@ -92,14 +93,26 @@ def _mode(file: Marked, key: str, notes: list[Note]) -> Marked:
 
 def _encoded(file: Marked, key: str, notes: list[Note]) -> Marked:
     """Bytes that are no text travel as base64."""
-    content = text(file, "content")
-    if not any(0xD800 <= ord(char) <= 0xDFFF for char in content):
-        return file
-    if below(file, "encoding") is not None:
+    content, encoding = text(file, "content"), text(file, "encoding")
+    if not _is_bytes(content) or encoding not in ("", "gz", "gzip"):
         return file
     data = base64.b64encode(content.encode("utf-8", "surrogateescape")).decode()
     notes.append(Note("changed", f"{key}.content", "it is no text, and is written as base64", file.at(["content"])))
-    return put(put(file, "content", data), "encoding", "b64")
+    return put(put(file, "content", data), "encoding", "gz+b64" if encoding else "b64")
+
+
+def _is_bytes(said: str) -> bool:
+    return not said.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in said)
+
+
+def _texts(tree: Marked, notes: list[Note]) -> Marked:
+    """Bytes where only text can be: nobody knows what they were to mean."""
+    below_it = tree.value.values() if isinstance(tree.value, dict) else tree.value
+    if isinstance(tree.value, str) and _is_bytes(tree.value):
+        raise InputError("it is no text in UTF-8", where=tree.place, next="write it as text, or leave it out")
+    for each in below_it if isinstance(tree.value, dict | tuple) else ():
+        _texts(each, notes)
+    return tree
 
 
 def _sections(tree: Marked, notes: list[Note]) -> Marked:

@@ -53,7 +53,9 @@ _ADDRESSES = {
 }
 _DEPENDS = re.compile(r"(?m)^[ \t]*(?:After|Before|Requires|Requisite|Wants|BindsTo|BindTo|PartOf)[ \t]*=.*$")
 _NEEDS = re.compile(r"(?m)^[ \t]*(?:Requires|Requisite|BindsTo|BindTo)[ \t]*=.*\b(fleet\.(?:service|socket))")
-_PROGRAMS = re.compile(r"/usr/bin/(fleetctl|fleetd|etcd2|rkt)\b")
+_PROGRAMS = re.compile(r"/usr/bin/(fleetctl|fleetd|fleet|etcd2|rkt)\b(?![-.])")
+_FLEETD = re.compile(r"/usr/bin/fleetd?\s")
+_V2 = re.compile(r"\betcdctl(?:\s+-\S+)*\s+(set|mk|mkdir|ls|rm|rmdir|setdir|update|updatedir|cluster-health)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +163,11 @@ def _units(tree: Marked, target: str, proxy: bool, notes: list[Note], losses: li
     for unit in items(tree, *UNITS):
         name, key = text(unit, "name"), f"coreos.units[{text(unit, 'name')}]"
         own = below(unit, "content") is not None
-        if own:
-            unit = _contents(unit, key, member, notes)
-        elif name in _FLEET_UNITS:
+        if name in _FLEET_UNITS and (not own or _FLEETD.search(text(unit, "content") + "\n")):
             losses.append(Loss(key, _NO_FLEET))
             continue
+        if own:
+            unit = _contents(unit, key, member, notes)
         elif name in _OLD_UNITS:
             if proxy or (target == "cloud-init" and not etcd):
                 why = "the node was a proxy of etcd" if proxy else "no etcd is configured, so none is installed"
@@ -188,11 +190,14 @@ def _contents(holder: Marked, key: str, member: str, notes: list[Note]) -> Marke
     if new != content:
         notes.append(Note("changed", key, f"its dependencies name {member} now", at))
         holder = put(holder, "content", new)
-    for what, why in _missing(content):
-        notes.append(Note("note", key, f"it {why} {what}, which no image has any more: change the unit", at))
+    notes += [Note("note", key, f"{what}: change the unit", at) for what in _missing(content)]
     return holder
 
 
-def _missing(content: str) -> Iterator[tuple[str, str]]:
-    yield from ((name, "calls") for name in sorted(set(_PROGRAMS.findall(content))))
-    yield from ((name, "does not start without") for name in sorted(set(_NEEDS.findall(content))))
+def _missing(content: str) -> Iterator[str]:
+    for name in sorted(set(_PROGRAMS.findall(content))):
+        yield f"it calls {name}, which no image has any more"
+    for name in sorted(set(_NEEDS.findall(content))):
+        yield f"it does not start without {name}, which no image has any more"
+    for name in sorted(set(_V2.findall(content))):
+        yield f"it calls etcdctl {name}, of the version 2 interface, which etcd 3.6 has not any more"

@@ -65,6 +65,19 @@ def test_bytes_become_base64() -> None:
     assert plain(done)["write_files"] == [{"path": "/a", "content": "gIE=", "encoding": "b64"}]
 
 
+def test_compressed_bytes_stay_compressed() -> None:
+    done = run(
+        "write_files:\n  - path: /a\n    encoding: gzip\n    content: !!binary H4sIAAAAAAACA8tIzcnJBwCGphA2BQAAAA=="
+    )
+    assert plain(done)["write_files"][0]["encoding"] == "gz+b64"
+
+
+def test_bytes_where_only_text_can_be() -> None:
+    with pytest.raises(InputError) as caught:
+        run("hostname: !!binary gIE=")
+    assert caught.value.where == "user-data:2:11"
+
+
 def test_accounts_in_the_image_got_keys_and_passwords_only() -> None:
     done = run("users:\n  - {name: core, groups: [x], passwd: $6$a, ssh_authorized_keys: [k]}\n  - {gecos: none}")
     assert plain(done)["users"] == [{"name": "core", "passwd": "$6$a", "ssh_authorized_keys": ["k"]}]
