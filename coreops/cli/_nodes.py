@@ -5,7 +5,7 @@ The bridge between packages that must not know each other: the inventory and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from coreops.playbook.rendering import host_renderer
 
 if TYPE_CHECKING:
     from coreops.inventory import Inventory
+    from coreops.model import Position
 
 
 def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
@@ -34,8 +35,17 @@ def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
         role = ("single" if len(members) == 1 else "member") if name in addresses else "worker"
         if wanted := variables.get("node_role"):
             role = str(render(wanted.value, wanted.position))
-        found.append(Host(name, role, variables, render, OMIT))
+        found.append(Host(name, role, variables, render, OMIT, _secrets(variables, render)))
     return found
+
+
+def _secrets(variables: Mapping[str, Variable], render: Callable[[Any, Position], Any]) -> dict[str, str]:
+    """What the inventory holds to get into the host: it must not be told to the host itself."""
+    from coreops.inventory import SECRETS
+
+    held = {name: variables[name] for name in sorted(SECRETS & variables.keys())}
+    values = {name: str(render(each.value, each.position) or "") for name, each in held.items()}
+    return {name: value for name, value in values.items() if value}
 
 
 def _cluster(addresses: Mapping[str, str]) -> dict[str, Any]:

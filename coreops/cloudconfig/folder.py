@@ -6,6 +6,7 @@ User-data holds password hashes: files are 0600. A folder that holds anything el
 from __future__ import annotations
 
 import difflib
+import gzip
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from coreops.cloudconfig.render import INDEX
 from coreops.errors import InputError
+
+_ZIPPED = b"\x1f\x8b"
 
 
 def last(folder: Path) -> dict[str, bytes]:
@@ -28,7 +31,7 @@ def last(folder: Path) -> dict[str, bytes]:
         return {}
     try:
         nodes = json.loads((folder / INDEX).read_bytes())["nodes"]
-        own = {INDEX, *(each["file"] for each in nodes.values())}
+        own = {INDEX}.union(*([each["file"], *each.get("packed", [])] for each in nodes.values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
             f"it is not a render: there is no {INDEX} of one in it", where=folder, next="name an empty folder"
@@ -78,7 +81,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def diff(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the lines of a unified diff between two renders, the index left out."""
+    """Yield the lines of a unified diff between two renders, the index left out. Compressed files are unpacked."""
     for name in sorted({*old, *new} - {INDEX}):
         before, after = old.get(name), new.get(name)
         if before == after:
@@ -87,20 +90,28 @@ def diff(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[str]:
             f"last/{name}" if before is not None else "/dev/null",
             f"new/{name}" if after is not None else "/dev/null",
         )
-        if name.endswith(".gz"):
-            yield f"{names[0]} {names[1]}: compressed user-data differs"
-            continue
-        was, now = ((data or b"").decode(errors="replace").splitlines() for data in (before, after))
-        yield from difflib.unified_diff(was, now, *names, lineterm="")
+        old_text, new_text = _text(before), _text(after)
+        if old_text is None or new_text is None:
+            yield f"{names[0]} {names[1]}: binary files differ"
+        else:
+            yield from difflib.unified_diff(old_text, new_text, *names, lineterm="")
+
+
+def _text(data: bytes | None) -> list[str] | None:
+    """The lines of a file, unpacked; None for one that is not text."""
+    plain = gzip.decompress(data) if data and data.startswith(_ZIPPED) else data or b""
+    return None if b"\0" in plain else plain.decode(errors="replace").splitlines()
 
 
 def copy_templates(source: Path, folder: Path) -> list[Path]:
     """Copy templates to a folder that has none of them yet, for the operator to change. Raises InputError."""
-    names = sorted(path.name for path in source.iterdir() if path.is_file())
-    there = [name for name in names if (folder / name).exists()]
-    if there:
+    names = sorted(path.relative_to(source) for path in source.rglob("*.yml"))
+    if there := [str(name) for name in names if (folder / name).exists()]:
         raise InputError(f"{', '.join(there)} is there already", where=folder, next="name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        shutil.copyfile(source / name, folder / name)
+    try:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, folder / name)
+    except OSError as error:
+        raise InputError("the templates cannot be copied", where=folder, why=error.strerror) from None
     return [folder / name for name in names]

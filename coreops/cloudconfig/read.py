@@ -1,4 +1,5 @@
-"""A host's node: the template of its role, and the inventory's ``node`` on top. Reads templates only.
+"""A host's node: the template of its role, the platform's on it, and the inventory's ``node`` on top. Reads templates
+only.
 
 A template is a YAML document in the node's keys whose values may be Jinja2; the caller gives the function that renders
 a value with the host's variables. Values are never pasted into YAML text, so nothing in them can be read as YAML.
@@ -24,6 +25,8 @@ ROLES: Final = {
 }
 STORE: Final = "store"
 NODE: Final = "node"
+PLATFORMS: Final = "platforms"
+"""The folder, beside the templates of the roles, with those of platforms."""
 BIGGEST = 10_000_000
 
 
@@ -37,13 +40,17 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host as the reader needs it. render: a value and its place -> the value; ``omit``: what it returns for omit."""
+    """A host as the reader needs it. render: a value and its place -> the value; ``omit``: what it returns for omit.
+
+    secrets: values that must not be in user-data, by the variables that hold them.
+    """
 
     name: str
     role: str
     variables: Mapping[str, Variable]
     render: Callable[[Any, Position], Any]
     omit: object
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Reader:
@@ -56,8 +63,10 @@ class Reader:
 
     def read(self, host: Host, target: str, platform: Platform) -> Marked:
         """Return what the host is to be told, rendered, addresses settled. Raises InputError."""
-        found = fill(self.template(host.role), host.render, host.omit)
-        assert found is not None, "a template is a mapping"
+        found = _filled(self.template(host.role), host)
+        overlay = self.overlay(platform)
+        if overlay is not None:
+            found = merge(found, _filled(overlay, host))
         own = host.variables.get(NODE)
         if own is not None:
             if own.position not in self._found:
@@ -75,7 +84,14 @@ class Reader:
             raise InputError(
                 f"there is no role {role!r}", why=f"roles: {', '.join(ROLES)}", next=did_you_mean(role, ROLES)
             )
-        path = self.templates / f"{role}.yml"
+        return self._template(self.templates / f"{role}.yml")
+
+    def overlay(self, platform: Platform) -> Marked | None:
+        """Return the parsed template of a platform; most need none. Raises InputError."""
+        path = self.templates / PLATFORMS / f"{platform.name}.yml"
+        return self._template(path) if path in self._parsed or path.exists() else None
+
+    def _template(self, path: Path) -> Marked:
         if path not in self._parsed:
             found = parse(_text(path), str(path))
             if not isinstance(found.value, dict):
@@ -97,6 +113,12 @@ class Reader:
                 self._parsed[path] = mark({}, variable.position)
         found = _written_at(self._parsed[path], variable.position)
         return found if found is not None and found.plain == plain.plain else plain
+
+
+def _filled(template: Marked, host: Host) -> Marked:
+    found = fill(template, host.render, host.omit)
+    assert found is not None, "a template is a mapping"
+    return found
 
 
 def _written_at(marked: Marked, place: Position) -> Marked | None:

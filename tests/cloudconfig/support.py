@@ -12,7 +12,7 @@ from coreops.cloudconfig.marked import parse
 from coreops.cloudconfig.model import Node, node_of
 from coreops.cloudconfig.platforms.records import PLATFORMS
 from coreops.cloudconfig.read import ROLES, Host, Reader
-from coreops.cloudconfig.render import NodeFile, render
+from coreops.cloudconfig.render import NodeFile, Wanted, render
 from coreops.cloudconfig.targets import TARGETS
 from coreops.inventory.load import load_inventory
 
@@ -66,7 +66,7 @@ HOSTILE = r"""
 hostname: "off"
 ssh_authorized_keys: ["ssh-ed25519 AAAA 'a' \"b\" $(id) `id` \\ #x", "ssh-ed25519 BBBB - *"]
 users:
-  - {name: "off", gecos: "it's $(id), \"q\" # * é", groups: [wheel], passwd: "$6$a$b/.", shell: /bin/bash}
+  - {name: "off", gecos: "it's $(id), \"q\" # * é", groups: [sudo], passwd: "$6$a$b/.", shell: /bin/bash}
 write_files:
   - {path: "/etc/a b/'c' \"d\" $(id) `id`/*?[x] é☃/-rf", content: "--\n"}
   - {path: "/etc/#x: y", content: ""}
@@ -78,18 +78,19 @@ write_files:
   - {path: /etc/yaml, content: "- a: {b: [off, 0644, ~]}\n---\n...\n%TAG ! x\n&a *a !!x | >\n"}
   - {path: /etc/template, content: "{{ hostname }} {% raw %} ## template: jinja\n$HOME ${X} %n %% \\$x \\\\\n"}
   - {path: /etc/percent, content: "a%20b%zz+c,data:;base64,AAAA?x=1#y&z"}
-  - {path: /etc/word, content: "0644"}
+  - {path: /etc/word, content: "0644", owner: "off:sudo"}
   - {path: /etc/blob, content: AP8B, encoding: b64}
   - {path: /etc/zipped, content: H4sIAAAAAAACA8tIzcnJ5wIAIDA6NgYAAAA=, encoding: gzip+base64, permissions: "0400"}
   - {path: /opt/bin/setuid, content: "x", permissions: "4755"}
 coreos:
   units:
-    - name: hostile@x-y.service
+    - name: hostile:x-y.service
       enable: true
       content: "[Service]\nExecStart=/bin/sh -c 'echo \"$$HOME\" %%n \\\\' \n# é\n[Install]\nWantedBy=a.target\n"
       drop_ins: [{name: "10 $(id) 'é'.conf", content: "[Service]\nEnvironment=\"A=%%b 'c'\"\n"}]
     - {name: 'a\x2db.mount', content: "[Mount]\nWhat=tmpfs\nWhere=/a-b\nType=tmpfs\n"}
     - {name: 10-e.link, content: "[Match]\nMACAddress=00:00:5e:00:53:01\n"}
+    - {name: 'a@b\x20c.service', drop_ins: [{name: a.conf, content: "[Service]\n"}]}
     - {name: masked.service, mask: true}
 """
 """Values that are something else wherever they are not quoted. Every target can express it."""
@@ -116,7 +117,8 @@ def rendered(inventory: str, role: str, target: str, platform: str | None = None
     """What ``coreops render`` keeps of the node with this role."""
     where = PLATFORMS[platform] if platform else NOWHERE
     hosts = [host(inventory, role)]
-    done = render(hosts, Reader(_nodes.shipped()), target, where, named=platform is not None, allow_loss=True)
+    wanted = Wanted(target=target, platform=where, named=platform is not None, allow_loss=True)
+    done = render(hosts, Reader(_nodes.shipped()), wanted)
     (found,) = done.nodes
     assert found.role == role
     return found

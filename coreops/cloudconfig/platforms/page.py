@@ -50,6 +50,7 @@ def _details(platform: Platform) -> Iterator[str]:
         yield _line("Metadata", platform.metadata)
     if platform.limit:
         yield _line("Limit", Fact(_limit(platform), platform.limit.source))
+    yield _line("Who can read it", platform.readers)
     yield f"- Default user: `{platform.default_user}`"
     for name, there in platform.substitutions.items():
         yield _line(f"`${name}`", Fact(there.origin, there.source))

@@ -39,7 +39,7 @@ class Substitution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """A platform. gzip among ``encodings`` means that compressed user-data is unpacked by who reads it there."""
+    """A platform. gzip among ``encodings``: who reads user-data there unpacks it. readers: who else can read it."""
 
     name: str
     user_data: Fact
@@ -49,3 +49,4 @@ class Platform:
     metadata: Fact | None = None
     default_user: str = "core"
     quirks: tuple[Fact, ...] = ()
+    readers: Fact = Fact("every process on the machine, and who may see what keeps it", "assumed: the usual case")

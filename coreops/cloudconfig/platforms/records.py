@@ -25,6 +25,14 @@ _NO_METADATA = Fact(
     "coreos/bugs#97, coreos-cloudinit#337",
 )
 _CONFIG_DRIVE = "a drive labelled config-2 with openstack/latest/user_data"
+_SERVICE = (
+    "every process on the machine that reaches 169.254.169.254, and who may read the machine's settings by the API"
+)
+_DRIVE_READERS = Fact(
+    "every process that may read the drive, who may read the settings of the machine, and who has its file",
+    f"{_DRIVE}: a file system without permissions of its own",
+)
+_DISK_READERS = Fact("root on the machine, and who has its disk or image", "a file on the disk")
 
 
 def _from_cmdline(how: str) -> Platform:
@@ -32,6 +40,9 @@ def _from_cmdline(how: str) -> Platform:
         name=how,
         user_data=Fact("the URL of the kernel argument cloud-config-url=", _CMDLINE),
         encodings=_GZIP,
+        readers=Fact(
+            "everybody who reaches the server of the URL, which every process sees in /proc/cmdline", _CMDLINE
+        ),
         quirks=(
             _NO_METADATA,
             Fact(
@@ -45,6 +56,9 @@ def _from_cmdline(how: str) -> Platform:
 _ALL: Final = (
     Platform(
         name="vagrant",
+        readers=Fact(
+            "root on the machine, and who may read the folder of the Vagrantfile", "coreos-vagrant Vagrantfile"
+        ),
         user_data=Fact("/var/lib/coreos-vagrant/vagrantfile-user-data", "coreos-vagrant Vagrantfile"),
         encodings=_GZIP,
         substitutions={
@@ -60,6 +74,10 @@ _ALL: Final = (
     ),
     Platform(
         name="ec2",
+        readers=Fact(
+            f"{_SERVICE} (ec2:DescribeInstanceAttribute)",
+            "EC2 User Guide: instance metadata is not protected by authentication or cryptography",
+        ),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data", _EC2),
         limit=Limit(
             "EC2 User Guide: user data is limited to 16 KB, in raw form, before it is base64-encoded", raw=16384
@@ -67,10 +85,14 @@ _ALL: Final = (
         encodings=("gzip", "base64"),
         substitutions=_EC2_ADDRESSES,
         metadata=_IMDS,
-        quirks=(Fact("an instance that requires IMDSv2 tokens gives coreos-cloudinit nothing", _EC2),),
+        quirks=(
+            Fact("an instance that requires IMDSv2 tokens gives coreos-cloudinit nothing", _EC2),
+            Fact("169.254.169.123 tells the time, without a way to the internet", "EC2 User Guide: Time Sync Service"),
+        ),
     ),
     Platform(
         name="openstack",
+        readers=Fact(_SERVICE, f"{_EC2}, {_DRIVE}"),
         user_data=Fact("the EC2-compatible metadata service, or " + _CONFIG_DRIVE, f"{_EC2}, {_DRIVE}"),
         limit=Limit("OpenStack Compute API: user_data, at most 65535 bytes of base64", encoded=65535),
         encodings=("gzip", "base64"),
@@ -83,6 +105,10 @@ _ALL: Final = (
     ),
     Platform(
         name="gce",
+        readers=Fact(
+            "every process on the machine that reaches metadata.google.internal, and who may view the instance",
+            "Compute Engine docs: metadata",
+        ),
         user_data=Fact(
             "http://metadata.google.internal/computeMetadata/v1/instance/attributes/user-data",
             "datasource/metadata/gce/metadata.go",
@@ -97,11 +123,17 @@ _ALL: Final = (
         metadata=Fact("computeMetadata/v1, header Metadata-Flavor: Google", "datasource/metadata/gce/metadata.go"),
         quirks=(
             Fact("no SSH keys come from the metadata; the host name is fully qualified", "datasource/metadata/gce"),
+            Fact("metadata.google.internal tells the time, with smeared leap seconds", "Compute Engine docs: NTP"),
         ),
     ),
     Platform(
         name="azure",
+        readers=Fact(
+            "root on the machine, and who may read the deployments of its resource group",
+            "Azure: custom data and cloud-init; Azure API: CustomData is not for secrets",
+        ),
         user_data=Fact("/var/lib/waagent/CustomData", "datasource/waagent/waagent.go"),
+        limit=Limit("Azure API: OSProfile.CustomData, at most 65535 bytes before base64", raw=65535),
         encodings=("gzip", "base64"),
         substitutions={
             "private_ipv4": Substitution("the instance's address in SharedConfig.xml", "datasource/waagent/waagent.go"),
@@ -109,10 +141,14 @@ _ALL: Final = (
                 "a load-balanced endpoint in SharedConfig.xml", "datasource/waagent/waagent.go", sure=False
             ),
         },
-        quirks=(Fact("custom data cannot change after the machine was made", "Azure: custom data and cloud-init"),),
+        quirks=(
+            Fact("custom data cannot change after the machine was made", "Azure: custom data and cloud-init"),
+            Fact("the network stalls for longer than etcd's default limits allow", "coreos/fleet#1289"),
+        ),
     ),
     Platform(
         name="digitalocean",
+        readers=Fact(_SERVICE, _DIGITALOCEAN),
         user_data=Fact("http://169.254.169.254/metadata/v1/user-data", _DIGITALOCEAN),
         encodings=_GZIP,
         substitutions={
@@ -128,6 +164,7 @@ _ALL: Final = (
     ),
     Platform(
         name="rackspace",
+        readers=_DRIVE_READERS,
         user_data=Fact(_CONFIG_DRIVE, _DRIVE),
         encodings=_GZIP,
         substitutions={
@@ -148,6 +185,7 @@ _ALL: Final = (
     ),
     Platform(
         name="brightbox",
+        readers=Fact(_SERVICE, _EC2),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data (EC2-compatible)", _EC2),
         encodings=("gzip", "base64"),
         substitutions=_EC2_ADDRESSES,
@@ -155,6 +193,10 @@ _ALL: Final = (
     ),
     Platform(
         name="vmware",
+        readers=Fact(
+            "every process on the machine that may call VMware's backdoor, and who may see the settings of the machine",
+            _GUEST,
+        ),
         user_data=Fact("guestinfo.coreos.config.data, or .url", _GUEST),
         encodings=("gzip", "base64"),
         substitutions={
@@ -167,12 +209,14 @@ _ALL: Final = (
     ),
     Platform(
         name="qemu",
+        readers=Fact("every process that may read the share or the drive, and who has its file on the host", _DRIVE),
         user_data=Fact("a 9p share or a drive labelled config-2 with openstack/latest/user_data", _DRIVE),
         encodings=_GZIP,
         quirks=(_NO_METADATA,),
     ),
     Platform(
         name="iso",
+        readers=_DRIVE_READERS,
         user_data=Fact(_CONFIG_DRIVE, _DRIVE),
         encodings=_GZIP,
         quirks=(
@@ -184,12 +228,14 @@ _ALL: Final = (
     _from_cmdline("ipxe"),
     Platform(
         name="baremetal",
+        readers=_DISK_READERS,
         user_data=Fact("/var/lib/coreos-install/user_data, written by the installer", "coreos-install -c"),
         encodings=_GZIP,
         quirks=(_NO_METADATA,),
     ),
     Platform(
         name="eucalyptus",
+        readers=Fact(_SERVICE, _EC2),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data (EC2-compatible)", _EC2),
         limit=Limit("not documented; EC2's, whose interface it copies", raw=16384),
         encodings=("gzip", "base64"),
@@ -201,6 +247,7 @@ _ALL: Final = (
     ),
     Platform(
         name="lab",
+        readers=Fact("root on the machine, and who may read the folder of the lab", "docs/labs.md"),
         user_data=Fact("coreops writes the files itself; no service hands out user-data", "docs/labs.md"),
         quirks=(Fact("addresses are known before the node is booted and filled in by coreops", "docs/labs.md"),),
     ),

@@ -19,7 +19,13 @@ def test_all_are_there() -> None:
 
 @pytest.mark.parametrize("platform", PLATFORMS.values(), ids=lambda platform: platform.name)
 def test_every_fact_has_a_source(platform: Platform) -> None:
-    facts = [platform.user_data, *platform.quirks, *([platform.metadata] if platform.metadata else [])]
+    assert not platform.readers.source.startswith("assumed")
+    facts = [
+        platform.user_data,
+        platform.readers,
+        *platform.quirks,
+        *([platform.metadata] if platform.metadata else []),
+    ]
     assert all(fact.text and fact.source for fact in facts)
     assert all(each.origin and each.source for each in platform.substitutions.values())
     assert set(platform.substitutions) <= set(VARIABLES)
