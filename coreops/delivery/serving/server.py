@@ -31,13 +31,17 @@ METHODS: Final = "GET, HEAD"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """most: connections at a time. header: bytes. The rest are seconds: to ask, to take the answer, to confirm it."""
+    """most: connections at a time. header: bytes. The rest are seconds: to ask, to take the answer, to confirm it.
+
+    patience: to ask, when others wait for a place.
+    """
 
     most: int = 256
     header: int = 16 << 10
     asking: float = 10.0
     sending: float = 30.0
     confirming: float = 5.0
+    patience: float = 1.0
 
 
 class Server(ThreadingHTTPServer):
@@ -53,7 +57,7 @@ class Server(ThreadingHTTPServer):
         self.service = service
         self.limits = limits or Limits()
         self.tls = tls
-        self.slots = Slots(self.limits.most)
+        self.slots = Slots(self.limits.most, self.limits.patience)
         self.address_family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
         try:
             super().__init__((listen.host, listen.port), Handler)  # type: ignore[arg-type]
@@ -195,16 +199,14 @@ class Handler(BaseHTTPRequestHandler):
             self._head(writer, reply)
             head = writer.count
             if self.command == "GET":
+                # From here on some of it may be there: who stops short of the end must not get another try elsewhere.
+                ending = "in doubt"
                 writer.write(reply.answer.body)
             ending = "delivered"
             if reply.claim is not None and reply.claim.id:
                 ending = wire.ending(self.connection, time.monotonic() + self.server.limits.confirming)
         finally:
-            sent = writer.count - head if head else 0
-            # A part is enough to bind it to this peer: who stops short of the end must not get another try elsewhere.
-            if ending == "not sent" and sent:
-                ending = "in doubt"
-            self.server.service.done(reply, sent, ending)
+            self.server.service.done(reply, writer.count - head if head else 0, ending)
 
     def _own(self) -> str:
         host, port = self.connection.getsockname()[:2]

@@ -6,10 +6,6 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Final
-
-PATIENCE: Final = 1.0
-"""Seconds that a peer has to ask its question when others wait."""
 
 
 @dataclass(eq=False)
@@ -29,9 +25,9 @@ class Place:
 
 
 class Slots:
-    """At most ``most`` places."""
+    """At most ``most`` places. patience: seconds that a peer has to ask its question when others wait."""
 
-    def __init__(self, most: int, patience: float = PATIENCE) -> None:
+    def __init__(self, most: int, patience: float) -> None:
         self._most = most
         self._patience = patience
         self._places: set[Place] = set()

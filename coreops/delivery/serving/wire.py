@@ -13,7 +13,8 @@ from typing import Final
 
 from coreops.delivery.serving.tickets import Ending
 
-CHUNK: Final = 64 << 10
+CHUNK: Final = 16 << 10
+"""A record of TLS: of what is sent by more than one, nobody knows how much went out when it fails."""
 
 
 class TooLarge(Exception):
