@@ -112,6 +112,7 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
     hosts = [host for host in inside if not own[host].excluded]
     seen = {host: looks[host].seen for host in hosts}
     found = {host: one for host, one in seen.items() if one is not None}
+    _no_twins(found)
     untouched = {host: "not within --limit" for host in fleet.hosts if host not in fleet.chosen}
     untouched |= {host: "not in --zone" for host in fleet.chosen if host not in inside}
     untouched |= {host: f"excluded: {own[host].excluded}" for host in inside if own[host].excluded}
@@ -129,6 +130,18 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
         made = _upgrades(wishes, hosts, found, denied)
     stages = tuple(Stage(plan=_plan(wishes, run, one, policy, store, found), release=one.release) for one in made)
     return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
+
+
+def _no_twins(seen: Mapping[str, Observation]) -> None:
+    """Two names for one machine would count it twice, and take it down while it is waited for."""
+    first: dict[str, str] = {}
+    for host, one in seen.items():
+        if (other := first.setdefault(one.machine_id, host)) != host:
+            raise RefusedError(
+                f"{other} and {host} have the same machine-id",
+                why=f"{one.machine_id}: they are one machine under two names, or one is a clone of the other",
+                next="take one name out of the inventory; on a clone: rm /etc/machine-id, then reboot it",
+            )
 
 
 def imagine(wishes: Wishes) -> Plan:

@@ -78,7 +78,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         wishes = prepare.read(Request(inventory=str(path), **request), lambda event: None)
         view = StoreView(voters=frozenset(store), healthy=frozenset(store), leader=leader) if store else None
         looks = {
-            name: Look(seen=one, store=view if name in store else None)
+            name: Look(seen=_own(one, name), store=view if name in store else None)
             if isinstance(one, Observation)
             else Look(error=one)
             for name, one in found.items()
@@ -86,6 +86,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         return prepare.plan(wishes, "r", looks, denied or {})
 
     return prepared
+
+
+def _own(one: Observation, name: str) -> Observation:
+    return replace(one, machine_id=name) if one.machine_id == "m" else one
 
 
 def text(prepared: Prepared, wall: float = 0.0) -> str:
@@ -140,6 +144,11 @@ def test_hosts_outside_are_named_with_the_reason(make: Make) -> None:
         ({"hosts": {"n1": seen("1.0.0")}, "store": ("n1",)}, RefusedError, "the only member"),
         ({"hosts": {"n1": seen("1.0.0", board="arm64-usr")}}, InputError, "arm64-usr"),
         ({"hosts": {"n1": AWAY}}, UnreachableError, "connection refused"),
+        (
+            {"hosts": {"n1": seen("1.0.0", machine_id="x"), "n2": seen("1.0.0", machine_id="x")}},
+            RefusedError,
+            "n1 and n2 have the same machine-id",
+        ),
         ({"variables": {"upgrade_chanel": "stable"}}, InputError, "upgrade_chanel"),
     ],
 )
