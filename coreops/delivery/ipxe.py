@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from coreops.delivery.cmdline import LONGEST, arguments
-from coreops.delivery.request import Boot, PackedFile, Request
+from coreops.delivery.request import Boot, PackedFile, Request, safe_name
 from coreops.delivery.seed import served
 from coreops.errors import InputError
 
@@ -23,7 +23,7 @@ def pack(request: Request) -> tuple[PackedFile, ...]:
     if request.boot is None:
         raise InputError("a boot script needs a kernel", next="--kernel URL, and mostly --initrd URL")
     url, files = served(request, settings=True)
-    return (request.file(".ipxe", script(request.target, url, request.boot, request.stem)), *files)
+    return (request.file(".ipxe", script(request.target, url, request.boot, request.node)), *files)
 
 
 def script(target: str, url: str, boot: Boot, title: str = "coreops") -> str:
@@ -44,7 +44,7 @@ def script(target: str, url: str, boot: Boot, title: str = "coreops") -> str:
             next="shorten the URLs or the arguments",
         )
     loads = [f"initrd --name {name} {where}\n" for name, where in zip(names, boot.initrds, strict=True)]
-    return f"#!ipxe\n# {title}\nkernel {boot.kernel} {line}\n{''.join(loads)}boot\n"
+    return f"#!ipxe\n# {safe_name(title)}\nkernel {boot.kernel} {line}\n{''.join(loads)}boot\n"
 
 
 def _check(word: str, what: str, *, first: bool = False) -> None:

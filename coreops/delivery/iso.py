@@ -48,7 +48,8 @@ def pack(request: Request) -> tuple[PackedFile, ...]:
 def _tree(request: Request) -> dict[str, bytes]:
     if request.target == "cloud-init":
         return {"user-data": request.data, "meta-data": request.nocloud()}
-    meta = json.dumps({"hostname": request.hostname} | dict(request.metadata), indent=2) + "\n"
+    more = {key: value for key, value in request.metadata.items() if key != "hostname"}
+    meta = json.dumps({"hostname": request.hostname} | ({"meta": more} if more else {}), indent=2) + "\n"
     return {"openstack/latest/user_data": request.data, "openstack/latest/meta_data.json": meta.encode()}
 
 
@@ -73,8 +74,21 @@ def image(label: str, tree: Mapping[str, bytes], tool: Tool) -> bytes:
         for each in (root, *root.rglob("*")):
             each.chmod(0o755 if each.is_dir() else 0o644)
             os.utime(each, (0, 0))
-        words = [tool.name, *tool.arguments, "-quiet", "-joliet", "-volid", label, "-output", str(out), str(root)]
+        words = [
+            tool.name,
+            *tool.arguments,
+            "-quiet",
+            "-joliet",
+            "-no-pad",
+            "-volid",
+            label,
+            "-output",
+            str(out),
+            str(root),
+        ]
         _run(words)
+        if not out.exists():
+            raise CoreopsError(f"{tool.name} made no image", why="it said that it did")
         return _timeless(out.read_bytes())
 
 
@@ -86,6 +100,8 @@ def _run(words: list[str]) -> None:
         )
     except subprocess.TimeoutExpired:
         raise CoreopsError(f"{words[0]} did not end within {_LONGEST} seconds") from None
+    except OSError as error:
+        raise CoreopsError(f"{words[0]} cannot be run", why=error.strerror) from None
     if done.returncode:
         raise CoreopsError(f"{words[0]} could not make the image", why=done.stderr.strip() or f"exit {done.returncode}")
 

@@ -6,6 +6,7 @@ Readable where it can be; the boundary is made of the contents, so the same part
 from __future__ import annotations
 
 import hashlib
+from base64 import encodebytes
 from email import policy
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
@@ -13,7 +14,7 @@ from email.mime.nonmultipart import MIMENonMultipart
 from typing import Final
 
 from coreops.cloudconfig.platforms.size import fit
-from coreops.delivery.request import PackedFile, Part, Request
+from coreops.delivery.request import PackedFile, Part, Request, safe_name
 from coreops.errors import InputError
 
 # The first line says what a part is; the order matters where one is the beginning of another.
@@ -44,6 +45,9 @@ def pack(request: Request) -> tuple[PackedFile, ...]:
             else "put the parts into write_files and units, or render for --target cloud-init",
         )
     parts = (Part(f"{request.stem}.yaml", request.data), *request.parts)
+    names = [safe_name(part.name) for part in parts]
+    if again := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"two parts are named {again}", why="the machine keeps the last of them", next="rename one")
     data = message([(part, _type(part, request.target)) for part in parts])
     if platform is None:
         return (request.file(".mime", data),)
@@ -71,13 +75,11 @@ def message(parts: list[tuple[Part, str]]) -> bytes:
 
 def _attachment(part: Part, kind: str) -> Message:
     made = MIMENonMultipart("text", kind, charset="utf-8")
-    made.add_header("Content-Disposition", "attachment", filename=part.name)
+    made.add_header("Content-Disposition", "attachment", filename=safe_name(part.name))
     if _plain(part.data):
         made["Content-Transfer-Encoding"] = "7bit"
         made.set_payload(part.data.decode("ascii"))
     else:
-        from base64 import encodebytes
-
         made["Content-Transfer-Encoding"] = "base64"
         made.set_payload(encodebytes(part.data).decode("ascii"))
     return made
@@ -90,7 +92,7 @@ def _plain(data: bytes) -> bool:
 
 def _type(part: Part, target: str) -> str:
     try:
-        first = part.data.decode("utf-8-sig").partition("\n")[0]
+        first = part.data.decode().partition("\n")[0]
     except UnicodeDecodeError as error:
         raise InputError("a part must be text in UTF-8", where=part.name, why=str(error)) from None
     kind = next((kind for mark, kind in _TYPES if first.startswith(mark)), None)

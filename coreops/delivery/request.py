@@ -15,6 +15,12 @@ SUFFIXES: Final = {"coreos": ".yaml", "cloud-init": ".yaml", "ignition": ".ign"}
 """What the user-data of a target is called as a file."""
 
 
+def safe_name(text: str) -> str:
+    """Any text as a file name, a word and a line, as a render names its files: what it may not hold is %XX."""
+    safe = quote(text, safe="@:+,=")
+    return f"%2E{safe[1:]}" if safe.startswith(".") else safe
+
+
 @dataclass(frozen=True, slots=True)
 class PackedFile:
     """A file to write, beside the others of its package."""
@@ -59,9 +65,8 @@ class Request:
 
     @property
     def stem(self) -> str:
-        """The node's name as a file name, as in a render: what no file name may hold is %XX."""
-        safe = quote(self.node, safe="@:+,=")
-        return f"%2E{safe[1:]}" if safe.startswith(".") else safe
+        """The node's name as a file name."""
+        return safe_name(self.node)
 
     @property
     def hostname(self) -> str:
