@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from coreops.cloudconfig import secrets
 from coreops.cloudconfig.addresses import NOWHERE
 from coreops.cloudconfig.convert.accept import accept
 from coreops.cloudconfig.convert.fill import fill
@@ -31,7 +32,7 @@ from coreops.model import Position
 # What the conversion says itself, with what becomes of it.
 _SAID_HERE: Final = frozenset(
     {"unknown-key", "type", "path", "deprecated", "quoting", "duplicate-key", "duplicate-path", "duplicate-unit"}
-    | {"size", "substitution", "value"}
+    | {"size", "substitution", "value", "secret"}
 )
 _MULTIPART = re.compile(r"(?i)\A(?:[\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/")
 
@@ -67,6 +68,7 @@ def convert(
     tree = mend_units(done.tree, notes)
     losses = list(done.losses)
     _refuse(findings)
+    notes += _secrets(tree, platform or NOWHERE)
     tree = otherwise(tree, target, notes)
     tree = environment(tree, target, known, losses)
     tree = fill(tree, target, platform or NOWHERE, known, notes, lost_sections(tree, target))
@@ -141,6 +143,13 @@ def _refuse(findings: tuple[Finding, ...]) -> None:
     for each in findings:
         if each.rule == "encoding" and each.severity == "error":
             raise InputError(each.message, where=each.at, why=each.why, next=each.next or "mend or remove the file")
+
+
+def _secrets(tree: Marked, platform: Platform) -> Iterator[Note]:
+    for secret in secrets.find(tree):
+        if not secret.hashed:
+            why = f"a secret ({secret.kind}): on {platform.name}, user-data can be read by {platform.readers.text}"
+            yield Note("note", secret.key, f"{why}; bring it over SSH when the machine is up", secret.place)
 
 
 def _fits(data: bytes, target: str, platform: Platform | None, file: str, notes: list[Note]) -> None:
