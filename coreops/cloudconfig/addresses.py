@@ -6,7 +6,6 @@ Every text is settled by itself, so that an error has its place. Knows no YAML t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from coreops.cloudconfig.emit import kept_raw
 from coreops.cloudconfig.marked import Marked
@@ -23,9 +22,10 @@ def settle(marked: Marked, target: str, platform: Platform, addresses: Mapping[s
     """Return the tree with every text settled. Raises InputError for a variable that nobody knows."""
     if isinstance(marked.value, dict):
         parts = {name: settle(each, target, platform, addresses) for name, each in marked.value.items()}
-        return replace(marked, value=parts)
+        return Marked(parts, marked.place, marked.key)
     if isinstance(marked.value, tuple):
-        return replace(marked, value=tuple(settle(each, target, platform, addresses) for each in marked.value))
+        items = tuple(settle(each, target, platform, addresses) for each in marked.value)
+        return Marked(items, marked.place, marked.key)
     if not isinstance(marked.value, str) or "$" not in marked.value:
         return marked
     by_node = target == SUBSTITUTING
@@ -40,4 +40,4 @@ def settle(marked: Marked, target: str, platform: Platform, addresses: Mapping[s
             why="it holds characters that YAML must escape, and coreos-cloudinit reads the raw document",
             next="begin the text with a letter, and leave out control characters",
         )
-    return replace(marked, value=text)
+    return Marked(text, marked.place, marked.key)

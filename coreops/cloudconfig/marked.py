@@ -18,7 +18,7 @@ from coreops.yaml_marks import TAG, Walk, compose
 DEEPEST = 50
 MOST = 100_000
 """Values that a document may hold, aliases followed: a bomb has more."""
-_IDENTITY = ("path", "name")
+_IDENTITY = ("path", "name", "device", "label")
 _DATE = TAG + "timestamp"
 
 
@@ -106,13 +106,14 @@ def fill(marked: Marked, render: Callable[[Any, Position], Any], omit: object) -
     """Render every text that is a template; what comes out as ``omit`` goes. A lone expression keeps its type."""
     if isinstance(marked.value, dict):
         parts = {name: fill(each, render, omit) for name, each in marked.value.items()}
-        return replace(marked, value={name: each for name, each in parts.items() if each is not None})
+        rest = {name: each for name, each in parts.items() if each is not None}
+        return Marked(rest, marked.place, marked.key)
     if isinstance(marked.value, tuple):
-        return replace(marked, value=tuple(_filled(marked.value, render, omit)))
+        return Marked(tuple(_filled(marked.value, render, omit)), marked.place, marked.key)
     if not isinstance(marked.value, str) or "{" not in marked.value:
         return marked
     done = render(marked.value, marked.place)
-    return None if done is omit else replace(mark(done, marked.place), key=marked.key)
+    return None if done is omit else Marked(mark(done, marked.place).value, marked.place, marked.key)
 
 
 def _filled(items: tuple[Marked, ...], render: Callable[[Any, Position], Any], omit: object) -> Iterator[Marked]:

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from coreops.cloudconfig.marked import Marked
@@ -19,9 +20,11 @@ from coreops.cloudconfig.platforms.platform import Platform
 from coreops.errors import InputError, counted
 from coreops.model import Position
 
-_MOST: Final = 10_000_000
+_MOST: Final = 1_000_000
 """Bytes that a compressed content is unpacked to, to look at it."""
 _SHOWN: Final = 10
+_SHORT: Final = 10_000
+"""Characters of a text that is worth remembering."""
 _PRIVATE: Final = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-|AGE-SECRET-KEY-1"
 )
@@ -35,17 +38,19 @@ _SHAPES: Final = {
     "Docker Hub token": re.compile(r"\bdckr_pat_[\w-]{20,}"),
     "Vault token": re.compile(r"\bhv[sbr]\.[\w-]{24,}"),
     "AWS secret access key": re.compile(
-        r"""(?i)\baws_?secret_?(?:access_?)?key["']?\s*[=:]\s*["']?[A-Za-z0-9/+=]{40}"""
+        r"""\b(?i:aws_?secret_?(?:access_?)?key["']?\s*[=:]\s*["']?[A-Za-z0-9/+=]{40})"""
     ),
-    "JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
+    "JSON web token": re.compile(r"\beyJ[\w-]{8,2000}\.eyJ[\w-]{8,9000}\.[\w-]{16,}"),
     "k3s token": re.compile(r"\bK10[0-9a-f]{64}::\S{8,}"),
     "ansible-vault text": re.compile(r"\$ANSIBLE_VAULT;"),
 }
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@?#'\"]*:([^\s/@'\"]+)@", re.IGNORECASE)
+# One search through a text tells that there is nothing; only the few others pay for learning what it is.
+_ANY_SHAPE: Final = re.compile("|".join(shape.pattern for shape in _SHAPES.values()))
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#'\"]*:([^\s/@'\"]+)@", re.IGNORECASE)
 _NAMES: Final = r"pass(?:word|wd|phrase)?|secret|token|(?:api|private|secret|access)[_-]?key"
 # NAME=value and `name: value`, on a line of a file or in a unit's Environment=.
 _SET: Final = re.compile(
-    rf"""(?im)(?:^|[\s"'{{,-])([A-Za-z0-9_.-]*(?:{_NAMES}))["']?(?:=|:[ \t]+|[ \t]+=[ \t]*)["']?([^\s"',}}]+)"""
+    rf"""(?im)(?:^|[\s"'{{,])([A-Za-z0-9_.-]{{0,80}}(?:{_NAMES}))["']?(?:=|:[ \t]+|[ \t]+=[ \t]*)["']?([^\s"',}}]+)"""
 )
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:password|passwd|passphrase|(?:^|[_.-])(?:{_NAMES}))$")
 _PUBLIC_NAMES: Final = re.compile(r"(?i)(?:initial[_-]?cluster|discovery|auth|bearer[_-]?type)[_-]?token$")
@@ -176,16 +181,19 @@ def _file(tree: Marked, shown: str, known: Mapping[str, str]) -> Iterator[Secret
 
 def _kind(text: str, known: Mapping[str, str]) -> str | None:
     """What kind of secret is in a text, if any."""
-    for kind, shape in _SHAPES.items():
-        if shape.search(text):
-            return kind
+    kind = _shape(text) if len(text) < _SHORT else _shape.__wrapped__(text)
+    return kind or next((f"the value of {name}" for name, value in known.items() if value in text), None)
+
+
+@lru_cache(maxsize=1024)
+def _shape(text: str) -> str | None:
+    """As above, by the text alone: the texts of many nodes are the same."""
+    if _ANY_SHAPE.search(text):
+        return next(kind for kind, shape in _SHAPES.items() if shape.search(text))
     if any(_PRIVATE.search(_unwrapped(match[0])) for match in _ENCODED_PEM.finditer(text)):
         return "private key"
     if any(not _NO_VALUE.match(match[1]) for match in _URL.finditer(text)):
         return "password in a URL"
-    for name, value in known.items():
-        if value in text:
-            return f"the value of {name}"
     return next((f"value of {match[1]}" for match in _SET.finditer(text) if _named(match[1], match[2])), None)
 
 
