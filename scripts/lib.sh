@@ -1,6 +1,9 @@
 # Shared by the scripts beside it; sourced from the top of the checkout, never run.
 # Everything here may be repeated, and is quick when there is nothing to do.
 
+# The tests start coreops hundreds of times: whatever the environment says, each file is compiled once.
+unset PYTHONDONTWRITEBYTECODE
+
 say() {
     printf '==> %s\n' "$*" >&2
 }
