@@ -13,6 +13,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from typing import Final
 
+from coreops.cloudconfig.platforms.records import PLATFORMS
 from coreops.cloudconfig.platforms.size import fit
 from coreops.delivery.request import PackedFile, Part, Request, safe_name
 from coreops.errors import InputError
@@ -37,12 +38,11 @@ def pack(request: Request) -> tuple[PackedFile, ...]:
     """Return the message. Raises InputError for who cannot read it, unknown parts, and too many bytes."""
     platform = request.platform
     if request.target == "coreos" and not (platform and "multipart" in platform.encodings):
+        able = ", ".join(each.name for each in PLATFORMS.values() if "multipart" in each.encodings)
         raise InputError(
             f"multipart user-data is not for the target coreos{f' on {platform.name}' if platform else ''}",
             why="only Flatcar's coreos-cloudinit reads it; CoreOS's takes the whole message for unknown user-data",
-            next="name a platform that takes multipart with --platform, or put the parts into write_files and units"
-            if platform is None
-            else "put the parts into write_files and units, or render for --target cloud-init",
+            next=f"put the parts into write_files and units, or name a --platform where Flatcar runs: {able}",
         )
     parts = (Part(f"{request.stem}.yaml", request.data), *request.parts)
     names = [safe_name(part.name) for part in parts]

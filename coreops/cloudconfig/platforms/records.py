@@ -8,6 +8,9 @@ from coreops.cloudconfig.platforms.platform import Encoding, Fact, Limit, Platfo
 from coreops.errors import InputError, did_you_mean
 
 _GZIP: Final[tuple[Encoding, ...]] = ("gzip",)
+# Multipart is what Flatcar's reads where Flatcar runs (flatcar/coreos-cloudinit#21, in its images since mid-2023).
+_FLATCAR: Final[tuple[Encoding, ...]] = ("gzip", "multipart")
+_FLATCAR_API: Final[tuple[Encoding, ...]] = ("gzip", "base64", "multipart")
 _EC2 = "datasource/metadata/ec2/metadata.go"
 _DRIVE = "datasource/configdrive/configdrive.go"
 _GUEST = "datasource/vmware/vmware.go"
@@ -39,7 +42,7 @@ def _from_cmdline(how: str) -> Platform:
     return Platform(
         name=how,
         user_data=Fact("the URL of the kernel argument cloud-config-url=", _CMDLINE),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         readers=Fact(
             "everybody who reaches the server of the URL, which every process sees in /proc/cmdline", _CMDLINE
         ),
@@ -82,7 +85,7 @@ _ALL: Final = (
         limit=Limit(
             "EC2 User Guide: user data is limited to 16 KB, in raw form, before it is base64-encoded", raw=16384
         ),
-        encodings=("gzip", "base64"),
+        encodings=_FLATCAR_API,
         substitutions=_EC2_ADDRESSES,
         metadata=_IMDS,
         quirks=(
@@ -95,7 +98,7 @@ _ALL: Final = (
         readers=Fact(_SERVICE, f"{_EC2}, {_DRIVE}"),
         user_data=Fact("the EC2-compatible metadata service, or " + _CONFIG_DRIVE, f"{_EC2}, {_DRIVE}"),
         limit=Limit("OpenStack Compute API: user_data, at most 65535 bytes of base64", encoded=65535),
-        encodings=("gzip", "base64"),
+        encodings=_FLATCAR_API,
         substitutions={
             "private_ipv4": Substitution("meta-data/local-ipv4; nothing from a config drive", _EC2, sure=False),
             "public_ipv4": Substitution("meta-data/public-ipv4; nothing from a config drive", _EC2, sure=False),
@@ -113,7 +116,7 @@ _ALL: Final = (
             "http://metadata.google.internal/computeMetadata/v1/instance/attributes/user-data",
             "datasource/metadata/gce/metadata.go",
         ),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         substitutions={
             "private_ipv4": Substitution("network-interfaces/0/ip", "datasource/metadata/gce/metadata.go"),
             "public_ipv4": Substitution(
@@ -134,7 +137,7 @@ _ALL: Final = (
         ),
         user_data=Fact("/var/lib/waagent/CustomData", "datasource/waagent/waagent.go"),
         limit=Limit("Azure API: OSProfile.CustomData, at most 65535 bytes before base64", raw=65535),
-        encodings=("gzip", "base64"),
+        encodings=_FLATCAR_API,
         substitutions={
             "private_ipv4": Substitution("the instance's address in SharedConfig.xml", "datasource/waagent/waagent.go"),
             "public_ipv4": Substitution(
@@ -150,7 +153,7 @@ _ALL: Final = (
         name="digitalocean",
         readers=Fact(_SERVICE, _DIGITALOCEAN),
         user_data=Fact("http://169.254.169.254/metadata/v1/user-data", _DIGITALOCEAN),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         substitutions={
             "public_ipv4": Substitution("interfaces.public[0].ipv4", _DIGITALOCEAN),
             "public_ipv6": Substitution("interfaces.public[0].ipv6", _DIGITALOCEAN, sure=False),
@@ -187,7 +190,7 @@ _ALL: Final = (
         name="brightbox",
         readers=Fact(_SERVICE, _EC2),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data (EC2-compatible)", _EC2),
-        encodings=("gzip", "base64"),
+        encodings=_FLATCAR_API,
         substitutions=_EC2_ADDRESSES,
         metadata=_IMDS,
     ),
@@ -198,7 +201,7 @@ _ALL: Final = (
             _GUEST,
         ),
         user_data=Fact("guestinfo.coreos.config.data, or .url", _GUEST),
-        encodings=("gzip", "base64"),
+        encodings=_FLATCAR_API,
         substitutions={
             "private_ipv4": Substitution("guestinfo interface.N.ip.M.address with role private", _GUEST, sure=False),
             "public_ipv4": Substitution("guestinfo interface.N.ip.M.address with role public", _GUEST, sure=False),
@@ -211,14 +214,14 @@ _ALL: Final = (
         name="qemu",
         readers=Fact("every process that may read the share or the drive, and who has its file on the host", _DRIVE),
         user_data=Fact("a 9p share or a drive labelled config-2 with openstack/latest/user_data", _DRIVE),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         quirks=(_NO_METADATA,),
     ),
     Platform(
         name="iso",
         readers=_DRIVE_READERS,
         user_data=Fact(_CONFIG_DRIVE, _DRIVE),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         quirks=(
             _NO_METADATA,
             Fact("bare metal needs the kernel argument coreos.configdrive=1", "Container Linux docs: config-drive"),
@@ -230,7 +233,7 @@ _ALL: Final = (
         name="baremetal",
         readers=_DISK_READERS,
         user_data=Fact("/var/lib/coreos-install/user_data, written by the installer", "coreos-install -c"),
-        encodings=_GZIP,
+        encodings=_FLATCAR,
         quirks=(_NO_METADATA,),
     ),
     Platform(
