@@ -1,9 +1,10 @@
-"""``coreops validate``: judge cloud-config files before a machine reads them. Flags, reading and printing only."""
+"""``coreops validate``: judge user-data before a machine reads it. Flags, reading and printing only."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from coreops.cloudconfig.validate.check import Verdict
     from coreops.cloudconfig.validate.finding import Finding
 
 app = typer.Typer(add_completion=False)
@@ -19,57 +21,74 @@ app = typer.Typer(add_completion=False)
 @app.command(
     "validate",
     epilog="\b\nExamples:\n  coreops validate user-data\n  coreops validate cloud-configs/ --platform ec2\n"
-    "  coreops validate - --json < user-data",
+    "  coreops validate node.ign --target ignition\n  coreops validate - --json < user-data",
 )
 def validate(
     path: Annotated[Path, typer.Argument(metavar="FILE|DIR|-", help="A file, a folder of files, or - for stdin.")],
     platform: Annotated[
         str | None, typer.Option("--platform", "-p", help="Where it will be used: its size limit and substitutions.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", help="What reads it: coreos, cloud-init, ignition, butane; else it is told."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a finding on stdout.")] = False,
 ) -> int:
-    """Judge files in CoreOS' cloud-config: unknown keys, wrong types, traps, what the platform does not give.
+    """Judge user-data: unknown keys, wrong types, traps, what the platform does not give.
 
-    One line a finding: file:line:col severity message (why; what to do) [rule]. Exit code 1 when there is an error, 2
-    when a file cannot be read or is no YAML, 0 with warnings only. In a folder: *.yml, *.yaml, names with user-data,
+    Takes CoreOS' cloud-config, cloud-init's, Ignition and Butane (flatcar), told from the file. One line a finding:
+    file:line:col severity message (why; what to do) [rule]. Exit code 1 when there is an error, 2 when a file cannot be
+    read or is no YAML or JSON, 0 with warnings only. In a folder: *.yml, *.yaml, *.ign, *.bu, names with user-data,
     user_data or cloud-config in them, and what begins with #cloud-config.
     """
     from coreops.cloudconfig.platforms.records import find
+    from coreops.cloudconfig.validate.check import target_named
     from coreops.errors import ExitCode, counted
 
     where = find(platform) if platform else None
-    count, worst = 0, ExitCode.DONE
+    if target:
+        target_named(target)
+    kinds, worst = Counter[str](), ExitCode.DONE
     totals = {"error": 0, "warning": 0, "info": 0}
-    for findings in _judged(path, where):
-        count += 1
-        for finding in findings:
+    for verdict in _judged(path, where, target):
+        kinds[verdict.kind] += 1
+        for finding in verdict.findings:
             totals[finding.severity] += 1
             bad = finding.severity == "error" or (strict and finding.severity == "warning")
             code = ExitCode.BAD_INPUT if finding.unreadable else ExitCode.FAILED if bad else ExitCode.DONE
             worst = max(worst, code)
-            _print(finding, as_json)
+            _print(finding, verdict.kind, as_json)
+    told = "" if target else _told(kinds)
     sums = ", ".join(counted(number, noun) for noun, number in totals.items() if number and noun != "info")
-    typer.echo(f"{counted(count, 'file')}: {sums or 'no errors, no warnings'}", err=True)
+    typer.echo(f"{counted(kinds.total(), 'file')}{told}: {sums or 'no errors, no warnings'}", err=True)
     return worst
 
 
-def _judged(path: Path, platform: Any) -> Iterator[tuple[Finding, ...]]:
-    from coreops.cloudconfig.validate.check import check, unreadable
+def _told(kinds: Counter[str]) -> str:
+    """What files were taken for: ``, read as coreos``; ``: 2 coreos, 1 ignition``."""
+    known = {kind: number for kind, number in sorted(kinds.items()) if kind}
+    if len(kinds) == 1:
+        return "".join(f", read as {kind}" for kind in known)
+    return f" ({', '.join(f'{number} {kind}' for kind, number in known.items())})" if known else ""
+
+
+def _judged(path: Path, platform: Any, target: str | None) -> Iterator[Verdict]:
+    from coreops.cloudconfig.validate.check import Verdict, judge, unreadable
     from coreops.errors import InputError
 
     if str(path) == "-":
         from coreops.cloudconfig.validate.header import MOST
 
-        yield check(sys.stdin.buffer.read(MOST + 1), "<stdin>", platform)
+        yield judge(sys.stdin.buffer.read(MOST + 1), "<stdin>", platform, target)
         return
     for file in _files(path):
         try:
             data = _read(file)
         except InputError as error:
-            yield (unreadable(error, str(file)),)
+            yield Verdict("", (unreadable(error, str(file)),))
         else:
-            yield check(data, str(file), platform)
+            yield judge(data, str(file), platform, target)
 
 
 def _files(path: Path) -> list[Path]:
@@ -79,15 +98,17 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = sorted(file for file in path.rglob("*") if _wanted(file, path))
     if not found:
-        raise InputError("no cloud-config in this folder", where=path, next="name a file")
+        raise InputError("no user-data in this folder", where=path, next="name a file")
     return found
 
 
 def _wanted(file: Path, folder: Path) -> bool:
     if any(part.startswith(".") for part in file.relative_to(folder).parts) or not file.is_file():
         return False
-    name = file.name.lower()
-    if name.endswith((".yml", ".yaml")) or any(word in name for word in ("user-data", "user_data", "cloud-config")):
+    name = file.name.lower().removesuffix(".gz")
+    if name.endswith((".yml", ".yaml", ".ign", ".bu")) or any(
+        word in name for word in ("user-data", "user_data", "cloud-config")
+    ):
         return True
     try:
         with file.open("rb") as stream:
@@ -112,13 +133,20 @@ def _read(file: Path) -> bytes:
         ) from None
 
 
-def _print(finding: Finding, as_json: bool) -> None:
+def _print(finding: Finding, kind: str, as_json: bool) -> None:
     from coreops.report.text import clean
 
     if not as_json:
         typer.echo(clean(finding).replace("\n", " "))
         return
     at = finding.at
-    parts = {"file": at.file, "line": at.line, "column": at.column, "severity": finding.severity, "rule": finding.rule}
+    parts: dict[str, Any] = {
+        "file": at.file,
+        "line": at.line,
+        "column": at.column,
+        "severity": finding.severity,
+        "rule": finding.rule,
+    }
+    parts |= {"target": kind} if kind else {}
     more = {"message": finding.message, "why": finding.why, "next": finding.next, "source": finding.source}
     typer.echo(json.dumps(parts | {name: text for name, text in more.items() if text}))

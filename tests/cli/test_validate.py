@@ -32,7 +32,7 @@ def test_a_finding_is_a_line(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     dispatch(["validate", "f"])
     shown = capsys.readouterr()
     assert shown.out == "f:2:11 error incorrect type for hostname (want text, got a list) (it is ignored) [type]\n"
-    assert shown.err == "1 file: 1 error\n"
+    assert shown.err == "1 file, read as coreos: 1 error\n"
 
 
 def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +42,29 @@ def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {told[key] for key in ("file", "severity", "rule")} == {"f", "error", "type"}
     assert (told["line"], told["column"]) == (2, 11)
     assert "coreos-cloudinit" in told["source"]
+
+
+IGNITION = '{"ignition": {"version": "3.3.0"}, "storage": {"files": [{"path": "/a", "mode": 644}]}}'
+BUTANE = "variant: flatcar\nversion: 1.0.0\nstorage: {files: [{path: /a, mode: 0644}]}\n"
+CLOUD_INIT = "#cloud-config\npackages: [vim]\n"
+
+
+def test_what_a_file_is_for_is_told_and_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"a.yaml": GOOD, "b.yaml": CLOUD_INIT, "c.ign": IGNITION, "d.bu": BUTANE, "index.json": "{}"}
+    for name, text in files.items():
+        (here / name).write_text(text)
+    assert dispatch(["validate", "."]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("c.ign:1:81 error mode 644 was meant to be octal")
+    assert shown.err == "4 files (1 butane, 1 cloud-init, 1 coreos, 1 ignition): 1 error\n"
+
+
+def test_a_target_may_be_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "f").write_text(CLOUD_INIT)
+    assert dispatch(["validate", "f", "--target", "coreos", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["target"], told["severity"]) == ("coreos", "warning")
+    assert dispatch(["validate", "f", "--target", "ignition"]) == 2
 
 
 def test_strict(here: Path) -> None:
@@ -57,16 +80,17 @@ def test_a_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["validate", "."]) == 1
     shown = capsys.readouterr()
     assert [line.split(":")[0] for line in shown.out.splitlines()] == ["a/user-data", "odd"]
-    assert shown.err.startswith("3 files: 1 error, 1 warning")
+    assert shown.err == "3 files, read as coreos: 1 error, 1 warning\n"
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (["nowhere"], "cannot read the file"),
-        (["."], "no cloud-config in this folder"),
+        (["."], "no user-data in this folder"),
         (["/dev/null"], "not a regular file"),
         (["f", "--platform", "ec3"], "did you mean 'ec2'?"),
+        (["f", "--target", "ignitoin"], "did you mean 'ignition'?"),
     ],
 )
 def test_bad_input(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,8 @@ def paths(document: Document) -> Iterator[Finding]:
     for file in document.files():
         path = file.get("path")
         if path is None or not path.text:
-            yield Finding((path or file).at, "error", "a file without a path")
+            if path or not document.shape:  # a shape knows which keys are needed
+                yield Finding((path or file).at, "error", "a file without a path")
         elif not path.text.startswith("/"):
             yield Finding(path.at, "warning", f"{path.text!r} is not absolute", f"it is written to {_clean(path.text)}")
 
@@ -63,7 +64,7 @@ def duplicate_paths(document: Document) -> Iterator[Finding]:
         first["/etc/hosts"] = (hosts.at, "manage_etc_hosts")
     for file in document.files():
         path = file.get("path")
-        if not path or not path.text:
+        if not path or not path.text or file.true("append"):
             continue
         clean = _clean(path.text)
         if clean in first:
@@ -125,7 +126,7 @@ def secrets(document: Document) -> Iterator[Finding]:
 
 def _contents(document: Document) -> Iterator[Value]:
     for holder in (*document.files(), *document.units()):
-        content = holder.get("content")
+        content = holder.get(document.target.content)
         if content and not holder.texts("encoding"):
             yield content
 

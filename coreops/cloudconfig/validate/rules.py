@@ -1,27 +1,14 @@
-"""The table of rules: name, function, and who says so. Order is that of the findings on one place."""
+"""The rules of CoreOS' cloud-config: name, function, and who says so. Order is that of the findings on one place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from coreops.cloudconfig.validate import cluster, files, size, structure, substitutions, units
-from coreops.cloudconfig.validate.document import Document
-from coreops.cloudconfig.validate.finding import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule: a function from a document to what is wrong with it."""
-
-    name: str
-    run: Callable[[Document], Iterator[Finding]]
-    source: str
-
+from coreops.cloudconfig.validate.target import Rule
 
 _RULES_GO = "coreos-cloudinit config/validate/rules.go"
-RULES: Final = (
+RULES: Final[tuple[Rule, ...]] = (
     Rule("unknown-key", structure.unknown_keys, f"{_RULES_GO} checkStructure, checkWriteFilesUnderCoreos"),
     Rule("duplicate-key", structure.duplicate_keys, "YAML 1.1, 3.2.1.1: keys are unique"),
     Rule("type", structure.types, f"{_RULES_GO} checkStructure"),

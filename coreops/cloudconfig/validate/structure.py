@@ -12,14 +12,21 @@ from coreops.cloudconfig.validate.tree import Entry, Value
 from coreops.errors import did_you_mean
 
 _TAKES = {
-    "text": {"text", "int", "float", "bool"},
+    "text": {"text", "int", "float", "bool", "date"},
     "int": {"int"},
     "float": {"float", "int"},
     "bool": {"bool"},
     "list": {"list"},
     "mapping": {"mapping"},
 }
-_WORDS = {"text": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "null": "nothing"}
+_WORDS = {
+    "text": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+    "date": "a date",
+}
 
 
 def _walk(value: Value, key: Key, name: str = "") -> Iterator[tuple[Value, Key, str]]:

@@ -1,13 +1,14 @@
-"""A YAML document as a tree of values that know their place, their text and how they were written.
+"""A document as a tree of values that know their place, their text and how they were written.
 
-More tolerant than a reader that wants values: a duplicate key is a finding, not the end. Knows no key.
+More tolerant than a reader that wants values: a duplicate key is a finding, not the end. Knows no key; who reads the
+document on the machine decides what is a value of which type, and which keys are the same (Dialect).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,16 +18,24 @@ from coreops.errors import InputError
 from coreops.model import Position
 from coreops.yaml_marks import TAG, Walk, compose
 
-Kind = Literal["mapping", "list", "text", "int", "float", "bool", "null"]
+Kind = Literal["mapping", "list", "text", "int", "float", "bool", "null", "date"]
 DEEPEST = 50
 MOST = 20_000
 """Values that a document may hold, aliases followed: a bomb has more."""
-_TAGS: dict[str, Kind] = {TAG + "int": "int", TAG + "float": "float", TAG + "bool": "bool", TAG + "null": "null"}
+_TAGS: dict[str, Kind] = {
+    TAG + "int": "int",
+    TAG + "float": "float",
+    TAG + "bool": "bool",
+    TAG + "null": "null",
+    TAG + "timestamp": "date",
+}
+_TEXTS = frozenset({TAG + "str", TAG + "binary", TAG + "value", TAG + "merge"})
+_COLLECTIONS = frozenset({TAG + "map", TAG + "seq"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key of a mapping. name: with ``_`` for ``-``, which coreos-cloudinit takes for the same."""
+    """A key of a mapping. name: what rules call it, the same for all spellings that its reader takes for the same."""
 
     name: str
     written: str
@@ -77,24 +86,51 @@ class Value:
             yield path, self
 
 
-def parse(text: str, file: str) -> Value | None:
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a program reads YAML. name: what a key is called in rules; more: unquoted words that it reads unlike PyYAML.
+
+    strict: tags that it does not know, and values that their tag does not allow, are errors.
+    """
+
+    name: Callable[[str], str] = str
+    more: Callable[[str], Kind | None] = lambda text: None
+    strict: bool = True
+
+
+COREOS = Dialect(
+    lambda written: written.replace("-", "_"),
+    lambda text: "bool" if text in ("y", "Y", "n", "N") else None,
+    strict=False,
+)
+"""coreos-cloudinit: ``-`` and ``_`` are alike; Go's reader takes a lone y and n for yes and no."""
+
+
+def parse(text: str, file: str, dialect: Dialect = COREOS) -> Value | None:
     """Parse one document; None when it is empty. Raises InputError with line and column."""
     node = compose(text, file, DEEPEST)
-    return None if node is None else _Builder(file, MOST).build(node)
+    return None if node is None else _Builder(file, dialect).build(node)
 
 
 class _Builder(Walk):
+    def __init__(self, file: str, dialect: Dialect) -> None:
+        super().__init__(file, MOST)
+        self.dialect = dialect
+
     def build(self, node: Node) -> Value:
         self.count(node)
         at, span = self.at(node), (node.start_mark.index, node.end_mark.index)
         if isinstance(node, ScalarNode):
             kind = _TAGS.get(node.tag, "text")
             plain = not node.style
-            # Go's reader, unlike Python's, takes a lone y and n for yes and no.
-            if kind == "text" and plain and node.value in ("y", "Y", "n", "N"):
-                kind = "bool"
+            if kind == "text" and plain:
+                kind = self.dialect.more(node.value) or kind
+            if self.dialect.strict and node.tag not in _TEXTS:
+                self.scalar(node)
             text = _unpacked(node.value, at) if node.tag == TAG + "binary" else node.value
             return Value(kind, at, span, text, plain)
+        if self.dialect.strict and node.tag not in _COLLECTIONS:
+            raise self.unknown_tag(node)
         self.enter(node)
         if isinstance(node, MappingNode):
             value = Value("mapping", at, span, entries=tuple(self.entries(node)))
@@ -109,13 +145,13 @@ class _Builder(Walk):
                 raise self.no_key(key)
             built = self.build(value)
             if key.tag == TAG + "merge":
-                taken = {each.value.replace("-", "_") for each, _ in node.value if isinstance(each, ScalarNode)}
+                taken = {self.dialect.name(each.value) for each, _ in node.value if isinstance(each, ScalarNode)}
                 for entry in (entry for source in (built, *built.items) for entry in source.entries):
                     if entry.name not in taken:
                         taken.add(entry.name)
                         yield entry
             else:
-                yield Entry(key.value.replace("-", "_"), key.value, self.at(key), built)
+                yield Entry(self.dialect.name(key.value), key.value, self.at(key), built)
 
 
 def _unpacked(text: str, at: Position) -> str:

@@ -13,6 +13,7 @@ from coreops.model import Position
 _NETWORK = ("network", "netdev", "link")
 _SYSTEM = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 SUFFIXES = (*_SYSTEM, *_NETWORK)
+IGNITION_SUFFIXES = (*_SYSTEM, "snapshot")
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 LONGEST = 255
 _CONFIGURED = {"etcd.service": "etcd", "etcd2.service": "etcd2", "fleet.service": "fleet"}
@@ -24,24 +25,28 @@ def names(document: Document) -> Iterator[Finding]:
     for unit in document.units():
         name = unit.get("name")
         if name is None or not name.text:
-            yield Finding((name or unit).at, "error", "a unit without a name")
-        elif why := _wrong(name.text):
+            if name or not document.shape:  # a shape knows which keys are needed
+                yield Finding((name or unit).at, "error", "a unit without a name")
+        elif why := _wrong(name.text, document.target.suffixes):
             yield Finding(name.at, "error", f"invalid unit name {name.text!r}", why)
         for drop_in in document.drop_ins(unit):
             own = drop_in.get("name")
             if own is None or not own.text:
-                yield Finding((own or drop_in).at, "error", "a drop-in without a name")
+                if own or not document.shape:
+                    yield Finding((own or drop_in).at, "error", "a drop-in without a name")
             elif "/" in own.text or not own.text.endswith(".conf"):
                 why = "systemd reads only names that end in .conf, without a folder"
                 yield Finding(own.at, "error", f"invalid drop-in name {own.text!r}", why)
 
 
-def _wrong(name: str) -> str:
+def _wrong(name: str, suffixes: tuple[str, ...]) -> str:
     if len(name) > LONGEST:
         return f"it is longer than {LONGEST} characters"
     stem, dot, suffix = name.rpartition(".")
-    if not dot or suffix not in SUFFIXES:
-        return f"it must end in one of .{', .'.join(SUFFIXES)}"
+    if suffix in _NETWORK and suffix not in suffixes:
+        return "networkd's files are no units: write it to /etc/systemd/network"
+    if not dot or suffix not in suffixes:
+        return f"it must end in one of .{', .'.join(suffixes)}"
     if not stem or stem.startswith("@"):
         return "there is nothing before the suffix"
     if suffix in _NETWORK:
@@ -68,13 +73,14 @@ def duplicates(document: Document) -> Iterator[Finding]:
 def install(document: Document) -> Iterator[Finding]:
     """Units that are enabled and do not say where."""
     for unit in document.units():
-        content, name = unit.texts("content"), unit.texts("name")
-        if not content or not unit.true("enable") or _is_network(name):
+        key, enable = document.target.content, document.target.enable
+        content, name = unit.texts(key), unit.texts("name")
+        if not content or not unit.true(enable) or _is_network(name):
             continue
-        parts = (content, *(drop_in.texts("content") for drop_in in document.drop_ins(unit)))
+        parts = (content, *(drop_in.texts(key) for drop_in in document.drop_ins(unit)))
         if not any(_INSTALL.search(part) for part in parts):
             yield Finding(
-                _at(unit, "enable"),
+                _at(unit, enable),
                 "warning",
                 f"{name} is enabled, but has no [Install] section",
                 "enabling it does nothing",

@@ -1,0 +1,1 @@
+"""Judges what Debian's and Ubuntu's cloud-init reads, from 22.4 on."""
