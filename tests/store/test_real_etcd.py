@@ -13,6 +13,8 @@ from coreops.events import Event
 from coreops.store import etcdctl
 from coreops.store.converge import Converger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def local(etcd_bin: Path, tmp_path: Path) -> Iterator[LocalEtcd]:
