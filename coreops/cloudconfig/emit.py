@@ -26,22 +26,23 @@ def _mapping(value: Mapping[str, Any], indent: int) -> Iterator[str]:
 
 
 def _entry(head: str, value: Any, indent: int) -> Iterator[str]:
-    if isinstance(value, Mapping) and value:
-        yield head
-        yield from _mapping(value, indent + 2)
+    # Most values are text; asking whether one is a Mapping is slow.
+    if isinstance(value, str):
+        yield from _block(head, value, indent + 2) if _is_block(value) else (f"{head} {scalar(value)}",)
     elif isinstance(value, list | tuple) and value:
         yield head
         for item in value:
             yield from _item(item, indent + 2)
-    elif isinstance(value, str) and _is_block(value):
-        yield from _block(head, value, indent + 2)
+    elif isinstance(value, Mapping) and value:
+        yield head
+        yield from _mapping(value, indent + 2)
     else:
         yield f"{head} {scalar(value)}"
 
 
 def _item(value: Any, indent: int) -> Iterator[str]:
     dash = f"{' ' * indent}-"
-    if isinstance(value, Mapping) and value:
+    if not isinstance(value, str) and isinstance(value, Mapping) and value:
         first, *rest = _mapping(value, indent + 2)
         yield f"{dash} {first[indent + 2 :]}"
         yield from rest
@@ -63,19 +64,9 @@ def _block(head: str, text: str, indent: int) -> Iterator[str]:
 
 def scalar(value: Any) -> str:
     """One value on one line."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        # YAML 1.1 wants a point before an exponent.
-        text = repr(value)
-        return text if "." in text else text.replace("e", ".0e")
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{}"
-    if isinstance(value, list | tuple):
-        return "[]"
-    text = str(value)
+    if not isinstance(value, str):
+        return _plain_scalar(value)
+    text = value
     if not text.isascii() and any(0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise ValueError("the text is not Unicode")
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
@@ -83,6 +74,20 @@ def scalar(value: Any) -> str:
     if not _needs_escapes(text):
         return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(_escape(c) for c in text) + '"'
+
+
+def _plain_scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        # YAML 1.1 wants a point before an exponent.
+        text = repr(value)
+        return text if "." in text else text.replace("e", ".0e")
+    if isinstance(value, Mapping):
+        return "{}"
+    if isinstance(value, list | tuple):
+        return "[]"
+    return str(value) if isinstance(value, int) else scalar(str(value))
 
 
 def _needs_escapes(text: str) -> bool:

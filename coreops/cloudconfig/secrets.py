@@ -182,7 +182,9 @@ def _file(tree: Marked, shown: str, known: Mapping[str, str]) -> Iterator[Secret
 def _kind(text: str, known: Mapping[str, str]) -> str | None:
     """What kind of secret is in a text, if any."""
     kind = _shape(text) if len(text) < _SHORT else _shape.__wrapped__(text)
-    return kind or next((f"the value of {name}" for name, value in known.items() if value in text), None)
+    if kind or not known:
+        return kind
+    return next((f"the value of {name}" for name, value in known.items() if value in text), None)
 
 
 @lru_cache(maxsize=1024)
@@ -199,9 +201,14 @@ def _shape(text: str) -> str | None:
 
 def _named(name: str, value: str) -> bool:
     """Is it, by the name it has, a password or a token?"""
-    if not _SECRET_NAME.search(name) or _PUBLIC_NAMES.search(name) or _NO_VALUE.match(value):
+    if not _is_secret_name(name) or _NO_VALUE.match(value):
         return False
     return "pass" in name.lower() or (len(value) >= 8 and not value.isdigit())
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAMES.search(name)
 
 
 def _unwrapped(text: str) -> str:
