@@ -38,6 +38,7 @@ OTHER_SERVICES = tuple(
 )
 IMPORTS = tuple(f"users.coreos_ssh_import_{name}" for name in ("github", "github_users", "url"))
 OTHERS = (*OTHER_SERVICES, *IMPORTS, "coreos.docker", "storage", "write_files.encoding", "coreos.units.runtime")
+UNITS = ("/etc/systemd/system/", "/etc/systemd/network/")
 
 
 def given_keys(value: Any) -> Any:
@@ -124,7 +125,7 @@ def from_cloud_init(data: bytes) -> dict[str, Any]:
     said = yaml.safe_load(data) or {}
     written = {each["path"]: each for each in said.get("write_files", ())}
     own = {name: written.pop(name, {}).get("content", "") for name in ("/etc/environment", "/etc/hosts")}
-    unit_files = [path for path in written if path.startswith(("/etc/systemd/system/", "/etc/systemd/network/"))]
+    unit_files = [path for path in written if path.startswith(UNITS)]
     units = units_of((path, written.pop(path)["content"]) for path in unit_files)
     users = {}
     for user in (dict(each) for each in said.get("users", ()) if each != "default"):
@@ -186,13 +187,15 @@ def from_ignition(said: Any, keys: Iterable[str]) -> dict[str, Any]:
             "time": "/etc/systemd/timesyncd.conf.d/20-coreops.conf",
         }.items()
     }
-    network = [path for path in written if path.startswith("/etc/systemd/network/")]
-    units = units_of((path, content_of(written.pop(path)).decode()) for path in network)
+    # Units are files where Ignition's own parser does not take them.
+    systemd = [path for path in written if path.startswith(("/etc/systemd/network/", "/etc/systemd/system/"))]
+    units = units_of((path, content_of(written.pop(path)).decode()) for path in systemd)
     found = said.get("systemd", {}).get("units", [])
     for unit in found:
         drop_ins = {each["name"]: each["contents"] for each in unit.get("dropins", ())}
         if drop_ins or unit.get("contents"):
-            units[unit["name"]] = (unit.get("contents", ""), drop_ins)
+            content, more = units.get(unit["name"], ("", {}))
+            units[unit["name"]] = (unit.get("contents", content), more | drop_ins)
     links = {each["path"]: each["target"] for each in storage.get("links", ())}
     masked = {path.rpartition("/")[2] for path, target in links.items() if target == "/dev/null"}
     users = {user["name"]: user for user in said.get("passwd", {}).get("users", ())}

@@ -20,7 +20,7 @@ _NETWORK = "/etc/systemd/network"
 _VENDOR = "/usr/lib/systemd/system"
 _WANTS = f"{FOLDER}/multi-user.target.wants"
 _LONGEST = 2048
-_LINE = re.compile(r"\s*([#;].*)?|\[[^\]]+\]\r?|[^\s=\[#;][^=\[]*=.*")
+_LINE = re.compile(r"[ \t\r]*([#;].*)?|\[[^\]]+\]\r?|[^\s=\[#;][^=\[]*=.*")
 _STARTS = frozenset({"start", "restart", "reload-or-restart"})
 _WANTED = ("WantedBy", "RequiredBy", "UpheldBy")
 # Every boot reaches these: what they want is started.
@@ -59,45 +59,45 @@ def lower(units: Iterable[Unit], losses: list[Loss]) -> Units:
     for unit in units:
         _check(unit)
         key = f"coreos.units[{unit.name}]"
-        if unit.runtime:
-            folder = _NETWORK if unit.network else FOLDER
-            losses.append(
-                Loss(f"{key}.runtime", "Ignition writes once, not on every boot", f"a lasting one in {folder}")
-            )
         losses += [Loss(f"{key}.{name}", why, instead) for name, why, instead in _unsaid(unit)]
         if unit.network:
             if unit.mask:
                 links.append(Link(f"{_NETWORK}/{unit.name}", "/dev/null"))
             continue
-        content = own.get(unit.name) or own.get(_template(unit.name))
-        enabled, linked = _enabled(unit, _install(content) if content else None)
+        defined = next((name for name in (unit.name, _template(unit.name)) if name in own), None)
+        enabled, linked = _enabled(unit, _install(own[defined]) if defined else None)
         if linked:
-            links.append(Link(f"{_WANTS}/{unit.name}", f"{FOLDER if content else _VENDOR}/{_template(unit.name)}"))
+            target = f"{FOLDER}/{defined}" if defined else f"{_VENDOR}/{_template(unit.name)}"
+            links.append(Link(f"{_WANTS}/{unit.name}", target))
             if unit.enable and not enabled:
                 losses.append(Loss(f"{key}.enable", "it has no [Install] section", "wanted by multi-user.target"))
-        path = f"{FOLDER}/{unit.name}"
-        files += [
-            (f"{path}.d/{each.name}", each.content, f"{key}.drop_ins")
-            for each in unit.drop_ins
-            if not _parsed(each.content)
-        ]
+        files += _files(unit, key)
         dropins = tuple((each.name, each.content) for each in unit.drop_ins if _parsed(each.content))
         taken = unit.content if unit.content and _parsed(unit.content) else None
-        if unit.content and taken is None and not unit.mask:
-            files.append((path, unit.content, key))
         said = UnitFile(unit.name, enabled, unit.mask, taken, dropins)
         if said != UnitFile(unit.name):
             found.append(said)
     return Units(tuple(found), tuple(links), tuple(files))
 
 
+def _files(unit: Unit, key: str) -> Iterator[tuple[str, str, str]]:
+    """What Ignition does not take as a unit."""
+    path = f"{FOLDER}/{unit.name}"
+    if unit.content and not unit.mask and not _parsed(unit.content):
+        yield path, unit.content, key
+    for each in unit.drop_ins:
+        if not _parsed(each.content):
+            yield f"{path}.d/{each.name}", each.content, f"{key}.drop_ins"
+
+
 def _parsed(content: str) -> bool:
     """Does Ignition surely take it? It reads units itself, is stricter than systemd, and refuses the whole config."""
     inside = more = False
     for line in content.split("\n"):
-        if len(line.encode()) >= _LONGEST or not (more or _LINE.fullmatch(line)):
+        inside = inside or "[" in line
+        # Before the first section it takes anything.
+        if len(line.encode()) >= _LONGEST or (inside and not more and not _LINE.fullmatch(line)):
             return False
-        inside = inside or line.startswith("[")
         more = inside and line.endswith("\\") and (more or not line.lstrip().startswith(("#", ";")))
     return True
 
@@ -107,7 +107,7 @@ def network_files(units: Iterable[Unit]) -> Iterator[tuple[str, str, str]]:
     for unit in units:
         if unit.network and not unit.mask:
             key = f"coreos.units[{unit.name}]"
-            if unit.content is not None:
+            if unit.content:
                 yield f"{_NETWORK}/{unit.name}", unit.content, key
             for each in unit.drop_ins:
                 yield f"{_NETWORK}/{unit.name}.d/{each.name}", each.content, f"{key}.drop_ins"
@@ -117,8 +117,15 @@ def _unsaid(unit: Unit) -> Iterator[tuple[str, str, str | None]]:
     """Keys of a unit that have no equivalent: the key, why, what is written instead."""
     if unit.mask and unit.enable:
         yield "enable", "a masked unit cannot be enabled", None
+    if unit.runtime:
+        folder = _NETWORK if unit.network else FOLDER
+        yield "runtime", "Ignition writes once, not on every boot", f"a lasting one in {folder}"
+    if unit.mask and unit.content and (unit.network or not _parsed(unit.content)):
+        yield "content", "the link that masks it takes its place", None
     if unit.network:
-        if unit.enable:
+        if unit.mask and unit.drop_ins:
+            yield "drop_ins", "nothing reads those of a masked one", None
+        if unit.enable and not unit.mask:
             yield "enable", "networkd reads every file there is", None
         return
     if unit.mask and unit.command in _STARTS:
