@@ -172,12 +172,16 @@ def tokens(
     from coreops.delivery.serving.pages import address
     from coreops.delivery.serving.tickets import Ticket, Tickets
     from coreops.errors import InputError, did_you_mean
+    from coreops.report.text import name_list
 
     target, contents = load(folder)
     for name in nodes or ():
         if name not in contents:
             raise InputError(
-                f"no node is named {name!r}", where=folder, next=did_you_mean(name, contents) or "coreops render -o"
+                f"no node is named {name!r}",
+                where=folder,
+                why=f"nodes of this render: {name_list(tuple(contents), 5)}",
+                next=did_you_mean(name, contents),
             )
     if reissue and not nodes:
         raise InputError("--reissue takes the names of nodes", next="name them, one after another")

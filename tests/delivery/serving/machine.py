@@ -45,14 +45,32 @@ class Running:
     service: Service
     tickets: Tickets
     audit: Path
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def port(self) -> int:
         return int(self.server.server_address[1])
 
+    @property
+    def told(self) -> list[str]:
+        """What people were told. Records are made after the machine has its answer."""
+        self.idle()
+        return self.lines
+
+    def idle(self) -> None:
+        """Wait until no connection is left."""
+        slots = self.server.slots
+        with slots._change:
+            assert slots._change.wait_for(lambda: not slots._places, 20)
+
+    def log(self) -> str:
+        """The audit log."""
+        self.idle()
+        return self.audit.read_text()
+
     def entries(self) -> list[dict[str, object]]:
         """The audit log; each line of it is JSON."""
+        self.idle()
         return [json.loads(line) for line in self.audit.read_text().splitlines()]
 
     def get(
@@ -63,13 +81,24 @@ class Running:
         peer: str = "127.0.0.1",
         headers: dict[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
+        patient: bool = True,
     ) -> tuple[int, bytes, dict[str, str]]:
-        """Ask like a machine with the address ``peer``."""
+        """Ask like a machine with the address ``peer``; one that is patient asks again when it is told to."""
+        for _ in range(500):
+            found = self._get(path, method, peer, headers or {}, tls)
+            if found[0] != 503 or not patient:
+                break
+            threading.Event().wait(0.02)
+        return found
+
+    def _get(
+        self, path: str, method: str, peer: str, headers: dict[str, str], tls: ssl.SSLContext | None
+    ) -> tuple[int, bytes, dict[str, str]]:
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         more = {"context": tls} if tls else {}
         connection = kind("127.0.0.1", self.port, timeout=20, source_address=(peer, 0), **more)  # type: ignore[arg-type]
         try:
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read(), {key.lower(): value for key, value in answer.getheaders()}
         finally:

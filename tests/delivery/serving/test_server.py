@@ -32,8 +32,8 @@ def test_each_machine_gets_its_own(tmp_path: Path) -> None:
             assert headers["server"] == "coreops"
         assert one.get(f"/user-data?mac={N2}")[1] == BODIES["n2"]
         assert one.get("/user-data?mac=525400000003")[0] == 404
-    assert [each["outcome"] for each in one.entries()] == ["served", "served", "served", "unknown machine"]
-    assert one.entries()[-1]["selector"] == "mac 525400000003"
+    rows = {each["selector"]: each["outcome"] for each in one.entries()}
+    assert rows == {f"mac {N1}": "served", f"mac {N2}": "served", "mac 525400000003": "unknown machine"}
 
 
 def test_head_and_not_modified(tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_a_token_works_once_and_is_in_no_log(tmp_path: Path) -> None:
         assert one.get(f"/token/{token}/user-data")[0] == 410
         assert one.get(f"/token/{token}/vendor-data")[0] == 200
         assert token in one.get(f"/ipxe?token={token}")[1].decode()
-        log = one.audit.read_text() + "\n".join(one.told)
+        log = one.log() + "\n".join(one.told)
         assert token not in log
         assert "hostname" not in log
-        assert [each["token"] for each in one.entries()].count(one.tickets.all()["n1"].id) == 6
+        assert [each["token"] for each in one.entries()].count(one.tickets.all()["n1"].id) >= 6
 
 
 def test_grace(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_grace(tmp_path: Path) -> None:
         path = f"/user-data?mac={N1}"
         assert one.get(path)[0] == one.get(path)[0] == 200
         assert one.get(path, peer="127.0.0.2")[0] == 410
-        assert [each["outcome"] for each in one.entries()][:2] == ["served", "served again"]
+        assert {each["outcome"] for each in one.entries() if each["status"] == 200} == {"served", "served again"}
 
 
 @pytest.mark.parametrize("leave", [reset, socket.socket.close])
@@ -118,7 +118,7 @@ def test_cut_off_in_the_middle(tmp_path: Path, leave: object) -> None:
         connection = one.raw()
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
         assert len(connection.recv(1000)) > 0
-        assert one.get(path, peer="127.0.0.2")[0] == 503
+        assert one.get(path, peer="127.0.0.2", patient=False)[0] == 503
         leave(connection)  # type: ignore[operator]
         assert one.settled("n1") == "in doubt"
         assert one.get(path, peer="127.0.0.2")[0] == 410
@@ -206,7 +206,7 @@ def test_what_is_no_request(tmp_path: Path, data: bytes, status: bytes) -> None:
             connection.sendall(data)
             assert received(connection).split(b" ")[1] == status
         assert one.get(f"/user-data?mac={N1}")[0] == 200
-    assert all(line.isascii() and line.isprintable() for line in one.audit.read_text().splitlines())
+    assert all(line.isascii() and line.isprintable() for line in one.log().splitlines())
 
 
 @pytest.mark.parametrize("data", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
@@ -244,7 +244,7 @@ def test_nobody_writes_our_log(tmp_path: Path) -> None:
     with running(site(BODIES), tmp_path) as one:
         one.get(f"/user-data?mac={evil}&serial={evil}", headers={"User-Agent": "x", "Host": "evil\tmachine"})
         one.get(f"/{evil}")
-        text = one.audit.read_text()
+        text = one.log()
         assert len(one.entries()) == len(text.splitlines()) == 2
         assert text.isascii()
 
@@ -292,12 +292,12 @@ def test_what_cannot_be_recorded_is_not_served(tmp_path: Path) -> None:
         with open("/dev/full", "wb") as full:
             audit._handle = full.fileno()
             assert one.get(f"/user-data?mac={N1}")[0] == 200
-            wait_for(lambda: any("nothing more is served" in line for line in one.told))
-            assert one.get(f"/user-data?mac={N1}")[0] == 503
-            wait_for(lambda: len([line for line in one.told if "nothing more" in line]) == 2)
+            assert any("nothing more is served" in line for line in one.told)
+            assert one.get(f"/user-data?mac={N1}", patient=False)[0] == 503
+            assert len([line for line in one.told if "nothing more" in line]) == 2
             audit._handle = good
-        assert one.get(f"/user-data?mac={N1}")[0] == 503
-        wait_for(lambda: audit.trouble == "")
+        assert one.get(f"/user-data?mac={N1}", patient=False)[0] == 503
+        one.idle()
         assert one.get(f"/user-data?mac={N1}")[0] == 200
 
 

@@ -74,7 +74,7 @@ def test_secrets_over_tls_once(tmp_path: Path) -> None:
             assert one.get(path, tls=client)[0] == 410
     outcomes = [str(each["outcome"]) for each in one.entries()]
     assert "no TLS: http request" in outcomes
-    assert outcomes[0] == "served"
+    assert "served" in outcomes
 
 
 def test_a_machine_that_leaves_in_the_middle(tmp_path: Path) -> None:
