@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Part):
         shown = {key: plain(each) for key, each in value.written().items()}
         fields = type(value).model_fields
-        return {key: each for key, each in shown.items() if each not in (None, ()) and each != fields[key].default}
+        return {key: each for key, each in shown.items() if each not in (None, [], {}) and each != fields[key].default}
     if isinstance(value, tuple):
         return [plain(each) for each in value]
     return value
