@@ -13,7 +13,7 @@ from coreops.cloudconfig.platforms.platform import Fact, Platform
 from coreops.cloudconfig.platforms.substitution import resolve, uses
 from coreops.errors import InputError
 
-NOWHERE = Platform(name="a platform that is not named", user_data=Fact("unknown", "no --platform was given"))
+NOWHERE = Platform(name="an unnamed platform", user_data=Fact("unknown", "no --platform was given"))
 SUBSTITUTING = "coreos"
 """The target whose reader substitutes in the raw text, wherever it runs: with an empty text where it has no value."""
 
@@ -32,7 +32,8 @@ def settle(marked: Marked, target: str, platform: Platform, addresses: Mapping[s
     try:
         text = resolve(marked.value, platform, addresses, by_node=by_node)
     except InputError as error:
-        raise InputError(error.what, where=marked.place, why=error.why, next=error.next) from None
+        unnamed = "name the platform with --platform; or " if platform is NOWHERE and by_node else ""
+        raise InputError(error.what, where=marked.place, why=error.why, next=f"{unnamed}{error.next}") from None
     if by_node and not kept_raw(text) and any(use.escaped for use in uses(text)):
         raise InputError(
             "\\$ before the name of an address does not survive in this text",

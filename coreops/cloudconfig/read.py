@@ -17,6 +17,7 @@ from coreops.cloudconfig.marked import Marked, fill, mark, merge, parse
 from coreops.cloudconfig.platforms.platform import VARIABLES, Platform
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
+from coreops.yaml_marks import decode
 
 ROLES: Final = {
     "member": "one of several hosts of the group store",
@@ -76,7 +77,11 @@ class Reader:
                 raise InputError(f"{NODE} must be a mapping (host {host.name})", where=own.position)
             more = fill(written, host.render, host.omit)
             found = merge(found, more) if more is not None else found
-        return settle(found, target, platform, _addresses(host))
+        try:
+            return settle(found, target, platform, _addresses(host))
+        except InputError as error:
+            what = f"{error.what} (host {host.name})"
+            raise InputError(what, where=error.where, why=error.why, next=error.next) from None
 
     def template(self, role: str) -> Marked:
         """Return the parsed template of a role. Raises InputError."""
@@ -150,10 +155,10 @@ def _address(name: str, value: Any, where: Position) -> str:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file() and path.exists():
+            raise InputError("not a file", where=Position(str(path)))
         if path.stat().st_size > BIGGEST:
             raise InputError(f"larger than {BIGGEST} bytes", where=Position(str(path)))
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8", where=Position(str(path)), why=str(error)) from None
+        return decode(path.read_bytes(), str(path)).removeprefix("\ufeff")
     except OSError as error:
         raise InputError("cannot be read", where=Position(str(path)), why=error.strerror) from None
