@@ -113,4 +113,4 @@ def test_hostile_texts_steer_no_terminal(file: str, capsys: pytest.CaptureFixtur
     assert dispatch(["convert", file, "--to", "coreos"]) == 0
     err = capsys.readouterr().err
     assert "\x1b" not in err
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 2

@@ -17,7 +17,7 @@ from coreops.cloudconfig.convert.modern import modern
 from coreops.cloudconfig.convert.note import Note
 from coreops.cloudconfig.convert.parts import below
 from coreops.cloudconfig.convert.runs import environment, otherwise
-from coreops.cloudconfig.convert.script import script
+from coreops.cloudconfig.convert.script import is_script, script
 from coreops.cloudconfig.convert.units import mend_units
 from coreops.cloudconfig.marked import Marked
 from coreops.cloudconfig.platforms.platform import Platform
@@ -62,16 +62,17 @@ def convert(
 
     known = addresses or {}
     notes: list[Note] = []
-    findings = tuple(each for each in check(data, file, platform) if each.rule not in _SAID_HERE)
+    findings = tuple(each for each in check(data, file, platform, "coreos") if each.rule not in _SAID_HERE)
     read = _read(decode(data, file), file, notes)
     done = modern(mend(read, notes), target, notes)
     tree = mend_units(done.tree, notes)
     losses = list(done.losses)
     _refuse(findings)
     notes += _secrets(tree, platform or NOWHERE)
-    tree = otherwise(tree, target, notes)
-    tree = environment(tree, target, known, losses)
+    if not is_script(read):
+        tree = otherwise(tree, target, notes)
     tree = fill(tree, target, platform or NOWHERE, known, notes, lost_sections(tree, target))
+    tree = environment(tree, target, known, notes, losses)
     try:
         rendered = RENDER[target](node_of(tree), spec)
     except InputError as error:
@@ -119,7 +120,10 @@ def _read(text: str, file: str, notes: list[Note]) -> Marked:
         return Marked({}, at)
     if root.kind != "mapping":
         raise InputError(f"the document is a {root.kind}, not a mapping of keys", where=root.at)
-    return accept(root, notes)
+    tree = accept(root, notes)
+    if root.entries and not tree.value:
+        notes.append(Note("note", "the whole file", "coreos-cloudinit read nothing in it: is it for cloud-init?", at))
+    return tree
 
 
 def _strange(text: str, at: Position) -> InputError:

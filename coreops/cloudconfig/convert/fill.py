@@ -6,47 +6,19 @@ a service reads it from coreos-metadata, in the one place where systemd expands 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from coreops.cloudconfig.addresses import NOWHERE, SUBSTITUTING, settle
 from coreops.cloudconfig.convert import metadata
-from coreops.cloudconfig.convert.modern import MEMBER
 from coreops.cloudconfig.convert.note import Note
-from coreops.cloudconfig.convert.parts import below, items, put, put_below, text
-from coreops.cloudconfig.convert.units import UNITS
-from coreops.cloudconfig.marked import Marked, mark
+from coreops.cloudconfig.convert.on_node import IGNITION, Places, read_on_node
+from coreops.cloudconfig.convert.parts import below, put_below
+from coreops.cloudconfig.marked import Marked
 from coreops.cloudconfig.platforms.platform import Platform
 from coreops.cloudconfig.platforms.substitution import uses
 from coreops.errors import InputError, counted
 from coreops.model import Position
-
-_DROP_IN = "30-coreops-addresses.conf"
-_OPTIONS = "/run/coreops/etcd-member.env"
-# systemd reads files of variables anew for each command, so what the second one wrote is there for ExecStart.
-_WRITES = f"""EnvironmentFile=-{_OPTIONS}
-ExecStartPre=/usr/bin/mkdir -p /run/coreops
-ExecStartPre=/bin/sh -c 'printf "%%s\\n" "$$@" >{_OPTIONS}' sh"""
-_GOES_ON = "\\\n    "
-_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./${}\[\]?&~-]*")
-_COMMAND = re.compile(r"[ \t]*Exec\w+[ \t]*=")
-_IGNITION = ("ignition", "butane")
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where a document goes, and what is known there."""
-
-    target: str
-    platform: Platform
-    addresses: Mapping[str, str]
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """What a unit can read on the node, by the name of the address; not what is given."""
-        known = metadata.VARIABLES.get(self.platform.name, {}) if self.target in _IGNITION else {}
-        return {name: variable for name, variable in known.items() if name not in self.addresses}
 
 
 def fill(
@@ -61,12 +33,11 @@ def fill(
 
     lost: sections of ``coreos`` that the target drops whatever is in them.
     """
-    places = _Places(target, platform, addresses)
+    places = Places(target, platform, addresses)
     aside = {name: each for name in lost if (each := below(tree, "coreos", name)) is not None}
     for name in aside:
         tree = put_below(tree, ("coreos", name), None)
-    if places.variables:
-        tree = _units(_store(tree, places, notes), places, notes)
+    tree = read_on_node(tree, places, notes)
     found: list[tuple[Position, InputError]] = []
     tree = _settled(tree, places, found)
     if found:
@@ -79,16 +50,12 @@ def fill(
     return tree
 
 
-def _settled(tree: Marked, places: _Places, errors: list[tuple[Position, InputError]]) -> Marked:
+def _settled(tree: Marked, places: Places, errors: list[tuple[Position, InputError]]) -> Marked:
     if isinstance(tree.value, dict):
-        raw = tree.value.keys() & {"encoding"}  # nobody ever substituted in encoded content
-        return replace(
-            tree,
-            value={
-                name: each if raw and name == "content" else _settled(each, places, errors)
-                for name, each in tree.value.items()
-            },
-        )
+        # Nobody ever substituted in encoded content.
+        aside = {"content"} if "encoding" in tree.value else set()
+        parts = {name: each if name in aside else _settled(each, places, errors) for name, each in tree.value.items()}
+        return replace(tree, value=parts)
     if isinstance(tree.value, tuple):
         return replace(tree, value=tuple(_settled(each, places, errors) for each in tree.value))
     try:
@@ -98,7 +65,7 @@ def _settled(tree: Marked, places: _Places, errors: list[tuple[Position, InputEr
         return tree
 
 
-def _advised(error: InputError, leaf: Marked, places: _Places) -> InputError:
+def _advised(error: InputError, leaf: Marked, places: Places) -> InputError:
     name = next((use.variable for use in uses(str(leaf.value)) if not use.escaped and not use.prefix_of), None)
     if not error.what.startswith("nobody knows") or name is None:
         return error
@@ -108,104 +75,8 @@ def _advised(error: InputError, leaf: Marked, places: _Places) -> InputError:
             f"on the node it is {places.variables[name]} in {metadata.FILE}, which only a service's Exec lines can use"
         )
         advice += f"; or have a service write it there, from {metadata.FILE}"
-    elif places.target in _IGNITION and places.platform is NOWHERE:
+    elif places.target in IGNITION and places.platform is NOWHERE:
         advice += "; or name the platform (--platform), whose units can read it on the node"
     elif places.target == SUBSTITUTING:
         advice += "; or name the platform that fills it in (--platform)"
     return InputError(error.what, where=leaf.place, why=why, next=advice)
-
-
-def _open(content: str, places: _Places) -> bool:
-    return any(not use.escaped and not use.prefix_of and use.variable in places.variables for use in uses(content))
-
-
-def _expanded(content: str, places: _Places) -> str:
-    """The text with variables of systemd in place of addresses."""
-    parts, done = [], 0
-    for use in uses(content):
-        if use.escaped or use.prefix_of or use.variable not in places.variables:
-            continue
-        parts += [content[done : use.index], f"${{{places.variables[use.variable]}}}"]
-        done = use.index + 1 + len(use.variable)
-    return "".join([*parts, content[done:]])
-
-
-def _store(tree: Marked, places: _Places, notes: list[Note]) -> Marked:
-    """Options of etcd that hold an address: systemd expands it on a command line, which writes them to a file."""
-    options = below(tree, "coreos", "etcd_member")
-    found = {key: each for key, each in (options.value if options else {}).items() if _open(str(each.value), places)}
-    if options is None or not found:
-        return tree
-    words = [f'"ETCD_{key.upper()}={_word(each, places)}"' for key, each in found.items()]
-    why = f"the address is read on the node, from {metadata.FILE}, by a drop-in of {MEMBER}"
-    notes += [Note("changed", f"coreos.etcd2.{key}", why, each.place) for key, each in found.items()]
-    content = f"{metadata.UNIT}\n{metadata.SERVES}{_WRITES}{''.join(f' {_GOES_ON}{word}' for word in words)}\n"
-    kept = {key: each for key, each in options.value.items() if key not in found}
-    tree = put_below(tree, ("coreos", "etcd_member"), replace(options, value=kept) if kept else None)
-    units = list(items(tree, *UNITS))
-    at = next((number for number, unit in enumerate(units) if text(unit, "name") == MEMBER), None)
-    if at is None:
-        units.append(_with_drop_in(mark({"name": MEMBER}, options.place), content))
-    else:
-        units[at] = _with_drop_in(units[at], content)
-    return put_below(tree, UNITS, Marked(tuple(units), tree.at(UNITS)))
-
-
-def _word(option: Marked, places: _Places) -> str:
-    """An option's value between double quotes on a command line of systemd, and in a file of variables after that."""
-    done = _expanded(str(option.value), places)
-    if not _SAFE.fullmatch(done):
-        raise InputError(
-            "an option of etcd with an address and with a blank, a quote or the like in it",
-            where=option.place,
-            next="give the address with --address, or take the characters out",
-        )
-    return done.replace("%", "%%")
-
-
-def _units(tree: Marked, places: _Places, notes: list[Note]) -> Marked:
-    """Services whose command lines hold an address read it from the file of coreos-metadata."""
-    if below(tree, *UNITS) is None:
-        return tree
-    units = tuple(_unit(unit, places, notes) for unit in items(tree, *UNITS))
-    return put_below(tree, UNITS, Marked(units, tree.at(UNITS)))
-
-
-def _unit(unit: Marked, places: _Places, notes: list[Note]) -> Marked:
-    if not text(unit, "name").endswith(".service"):
-        return unit
-    new = _commands(unit, places)
-    if below(new, "drop_ins") is not None:
-        parts = tuple(_commands(each, places) for each in items(new, "drop_ins"))
-        new = put(new, "drop_ins", Marked(parts, new.at(["drop_ins"])))
-    if new.plain == unit.plain:
-        return unit
-    why = f"its command lines read the address on the node, from {metadata.FILE}"
-    notes.append(Note("changed", f"coreos.units[{text(unit, 'name')}]", why, unit.at(["content"])))
-    return _with_drop_in(new, f"{metadata.UNIT}\n{metadata.SERVES}")
-
-
-def _commands(holder: Marked, places: _Places) -> Marked:
-    """A unit's text with variables in its command lines; a line that ends in a backslash goes on."""
-    lines, inside = [], False
-    for line in text(holder, "content").split("\n"):
-        if line.lstrip().startswith(("#", ";")):
-            lines.append(_kept(line, places))
-            continue
-        begins = bool(_COMMAND.match(line))
-        lines.append(_expanded(line, places) if begins or inside else line)
-        inside = (begins or inside) and line.endswith("\\")
-    new = "\n".join(lines)
-    return put(holder, "content", new) if new != text(holder, "content") else holder
-
-
-def _kept(line: str, places: _Places) -> str:
-    """A comment, in which a variable does no harm."""
-    for name in places.variables:
-        line = re.sub(rf"(?<!\\)\${name}", rf"\\${name}", line)
-    return line
-
-
-def _with_drop_in(unit: Marked, content: str) -> Marked:
-    drop_in = mark({"name": _DROP_IN, "content": content}, unit.place)
-    return put(unit, "drop_ins", Marked((*items(unit, "drop_ins"), drop_in), unit.at(["drop_ins"])))

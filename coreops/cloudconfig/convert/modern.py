@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from coreops.cloudconfig.convert.note import Note
 from coreops.cloudconfig.convert.parts import below, items, put, put_below, text
+from coreops.cloudconfig.convert.store import keys, options_of
 from coreops.cloudconfig.convert.units import UNITS
 from coreops.cloudconfig.loss import Loss
 from coreops.cloudconfig.marked import Marked
@@ -22,35 +23,6 @@ _GUIDE = "docs/migrating-from-coreos-cloudinit.md"
 _OLD_UNITS = ("etcd.service", "etcd2.service")
 _FLEET_UNITS = ("fleet.service", "fleet.socket")
 _NO_FLEET = f"fleet ended in 2018 and no image has it ({_GUIDE}: Units of fleet)"
-_DATA = "no image has it any more; the data of the old store is not carried over"
-_RENAMED = {"ca_file": "trusted_ca_file", "peer_ca_file": "peer_trusted_ca_file"}
-_PROXY = ("proxy_dial_timeout", "proxy_failure_wait", "proxy_read_timeout", "proxy_refresh_interval")
-_GONE = {
-    "log_package_levels": "etcd 3.5 has one log level for all packages",
-    "debug": "etcd 3.5 has no such option",
-    **dict.fromkeys((*_PROXY, "proxy_write_timeout"), "a member is no proxy, and etcd 3.6 has none"),
-}
-_WRITTEN = {"debug": ("log_level", "debug")}
-# etcd 0.4 -> etcd 3: the options that mean the same.
-_SAME_AS_0_4 = {
-    "name": "name",
-    "discovery": "discovery",
-    "cors": "cors",
-    "ca_file": "trusted_ca_file",
-    "cert_file": "cert_file",
-    "key_file": "key_file",
-    "peer_ca_file": "peer_trusted_ca_file",
-    "peer_cert_file": "peer_cert_file",
-    "peer_key_file": "peer_key_file",
-    "peer_election_timeout": "election_timeout",
-    "peer_heartbeat_interval": "heartbeat_interval",
-    "snapshot_count": "snapshot_count",
-}
-# etcd 0.4's address -> what is advertised, what is listened on, and whose certificate makes it https.
-_ADDRESSES = {
-    "addr": ("advertise_client_urls", "listen_client_urls", "bind_addr", "cert_file"),
-    "peer_addr": ("initial_advertise_peer_urls", "listen_peer_urls", "peer_bind_addr", "peer_cert_file"),
-}
 _DEPENDS = re.compile(r"(?m)^[ \t]*(?:After|Before|Requires|Requisite|Wants|BindsTo|BindTo|PartOf)[ \t]*=.*$")
 _NEEDS = re.compile(r"(?m)^[ \t]*(?:Requires|Requisite|BindsTo|BindTo)[ \t]*=.*\b(fleet\.(?:service|socket))")
 _PROGRAMS = re.compile(r"/usr/bin/(fleetctl|fleetd|fleet|etcd2|rkt)\b(?![-.])")
@@ -70,87 +42,21 @@ def modern(tree: Marked, target: str, notes: list[Note]) -> Modern:
     """Move the store to ``coreos.etcd_member`` and take fleet out."""
     losses: list[Loss] = []
     proxy = text(tree, "coreos", "etcd2", "proxy") in ("on", "readonly")
-    options = {} if proxy else _options(tree, losses, notes)
+    options = {} if proxy else options_of(tree, losses, notes)
     if proxy:
         why = "this node was a proxy, not a member; etcd 3 has `etcd grpc-proxy`, or clients name the members"
-        losses += [Loss(f"coreos.etcd2.{key}", why) for key in _keys(tree, "etcd2")]
-    losses += [Loss(f"coreos.fleet.{key}", _NO_FLEET) for key in _keys(tree, "fleet")]
+        losses += [Loss(f"coreos.etcd2.{key}", why) for key in keys(tree, "etcd2")]
+    losses += [Loss(f"coreos.fleet.{key}", _NO_FLEET) for key in keys(tree, "fleet")]
     for section in ("etcd", "etcd2", "fleet"):
         if below(tree, "coreos", section) is not None:
             tree = put_below(tree, ("coreos", section), None)
     if options:
         tree = put_below(tree, ("coreos", "etcd_member"), Marked(options, tree.place))
+    server = below(tree, "coreos", "update", "server")
+    if server is not None and "core-os.net" in str(server.value):
+        why = "CoreOS's update server is gone: leave it out, and Flatcar's own is asked"
+        notes.append(Note("note", "coreos.update.server", why, server.place))
     return Modern(_units(tree, target, proxy, notes, losses), tuple(losses))
-
-
-def _keys(tree: Marked, section: str) -> list[str]:
-    found = below(tree, "coreos", section)
-    return list(found.value) if found is not None else []
-
-
-def _options(tree: Marked, losses: list[Loss], notes: list[Note]) -> dict[str, Marked]:
-    if not _keys(tree, "etcd2"):
-        return _from_0_4(tree, losses, notes)
-    losses += [
-        Loss(f"coreos.etcd.{key}", "coreos.etcd2 is there too, and a node runs one etcd") for key in _keys(tree, "etcd")
-    ]
-    found = below(tree, "coreos", "etcd2")
-    assert found is not None
-    losses.append(Loss("coreos.etcd2", _DATA, "the same options of etcd-member (etcd 3)"))
-    options: dict[str, Marked] = {}
-    for key, each in found.value.items():
-        if key == "proxy":
-            notes.append(Note("changed", "coreos.etcd2.proxy", "off is what etcd 3 does anyway", each.place))
-        elif key in _RENAMED:
-            options.setdefault(_RENAMED[key], each)
-            why = f"written as {_RENAMED[key]}, which trusts the same authority"
-            notes.append(Note("changed", f"coreos.etcd2.{key}", why, each.place))
-        elif key in _GONE:
-            new = _WRITTEN.get(key)
-            losses.append(Loss(f"coreos.etcd2.{key}", _GONE[key], f"{new[0]}: {new[1]}" if new else None))
-            if new:
-                options[new[0]] = replace(each, value=new[1])
-        else:
-            options[key] = each
-    _discovery(found, "etcd2", notes)
-    return options
-
-
-def _discovery(section: Marked, name: str, notes: list[Note]) -> None:
-    if (url := below(section, "discovery")) is not None:
-        why = (
-            "a token serves one cluster, once: give the new cluster a token of its own, or initial_cluster; "
-            "etcd 3.7 has no discovery by URL"
-        )
-        notes.append(Note("note", f"coreos.{name}.discovery", why, url.place))
-
-
-def _from_0_4(tree: Marked, losses: list[Loss], notes: list[Note]) -> dict[str, Marked]:
-    old = below(tree, "coreos", "etcd")
-    if old is None or not old.value:
-        return {}
-    losses.append(Loss("coreos.etcd", _DATA, "options of etcd-member (etcd 3)"))
-    options: dict[str, Marked] = {}
-    for name, (advertise, listen, bind, cert) in _ADDRESSES.items():
-        if (address := below(old, name)) is None:
-            continue
-        scheme = "https" if text(old, cert) else "http"
-        options[advertise] = replace(address, value=f"{scheme}://{address.value}")
-        port = str(address.value).rpartition(":")[2]
-        at = text(old, bind) or f"0.0.0.0:{port}"
-        options[listen] = replace(address, value=f"{scheme}://{at if ':' in at else f'{at}:{port}'}")
-        notes.append(Note("changed", f"coreos.etcd.{name}", f"written as {advertise} and {listen}", address.place))
-    for key, each in old.value.items():
-        if key in _SAME_AS_0_4:
-            options.setdefault(_SAME_AS_0_4[key], each)
-        elif key not in _ADDRESSES and not _is_bind(key, old):
-            losses.append(Loss(f"coreos.etcd.{key}", "etcd 3 has no such option"))
-    _discovery(old, "etcd", notes)
-    return options
-
-
-def _is_bind(key: str, old: Marked) -> bool:
-    return any(key == bind and name in old.value for name, (_, _, bind, _) in _ADDRESSES.items())
 
 
 def _units(tree: Marked, target: str, proxy: bool, notes: list[Note], losses: list[Loss]) -> Marked:

@@ -17,6 +17,7 @@ from coreops.cloudconfig.marked import Marked, mark
 
 _WRITTEN: Final = re.compile(r"COREOS_(PUBLIC|PRIVATE)_IPV[46]")
 _FILE: Final = "/etc/environment"
+_READ: Final = re.compile(r"(?m)^[ \t]*EnvironmentFile[ \t]*=[ \t]*/etc/environment[ \t]*$")
 _ONCE: Final = {
     "ignition": "Ignition reads it once, before the first boot",
     "butane": "Ignition reads it once, before the first boot",
@@ -65,7 +66,9 @@ def _core(tree: Marked, notes: list[Note]) -> Marked:
     return put(tree, "users", Marked(tuple(users), tree.at(["users"]))) if users else tree
 
 
-def environment(tree: Marked, target: str, addresses: Mapping[str, str], losses: list[Loss]) -> Marked:
+def environment(
+    tree: Marked, target: str, addresses: Mapping[str, str], notes: list[Note], losses: list[Loss]
+) -> Marked:
     """/etc/environment: coreos-cloudinit wrote COREOS_PRIVATE_IPV4 and its like there, and many units read it."""
     if target not in _ONCE or any(text(file, "path") == _FILE for file in items(tree, "write_files")):
         return tree
@@ -76,7 +79,11 @@ def environment(tree: Marked, target: str, addresses: Mapping[str, str], losses:
         else:
             why = "coreos-cloudinit wrote it on every boot, and a file or a unit here uses it"
             losses.append(Loss(f"{name} in {_FILE}", f"{why}; it is written with --address"))
-    return tree
+    if target == "cloud-init" or below(tree, "environment") or not any(map(_READ.search, _contents(tree))):
+        return tree
+    notes.append(Note("changed", _FILE, "an empty one is written: units here do not start without it"))
+    files = (*items(tree, "write_files"), mark({"path": _FILE}, tree.place))
+    return put(tree, "write_files", Marked(files, tree.at(["write_files"])))
 
 
 def _contents(tree: Marked) -> list[str]:

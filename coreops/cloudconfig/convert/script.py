@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coreops.cloudconfig.convert.note import Note
+from coreops.cloudconfig.convert.parts import items, text
 from coreops.cloudconfig.marked import Marked, mark
 from coreops.model import Position
 
@@ -23,13 +24,18 @@ WantedBy=multi-user.target
 """
 
 
-def script(text: str, file: str, notes: list[Note]) -> Marked:
+def is_script(tree: Marked) -> bool:
+    """Was the user-data a script?"""
+    return [text(file, "path") for file in items(tree, "write_files")] == [PATH]
+
+
+def script(said: str, file: str, notes: list[Note]) -> Marked:
     """Return the node of a script. coreos-cloudinit never looked at the first line: bash ran it."""
     at = Position(file, 1, 1)
-    shell = text.split("\n", 1)[0].rstrip()
+    shell = said.split("\n", 1)[0].rstrip()
     why = f"bash runs it on every boot, as coreos-cloudinit did; {shell!r} was not looked at"
     notes.append(Note("changed", "the script", f"it is {PATH}, run by {NAME}; {why}", at))
-    content = Marked(text, at)
+    content = Marked(said, at)
     written = Marked({"path": mark(PATH, at), "permissions": mark("0700", at), "content": content}, at)
     unit = mark({"name": NAME, "content": _UNIT, "enable": True, "command": "start"}, at)
     return Marked({"write_files": Marked((written,), at), "coreos": Marked({"units": Marked((unit,), at)}, at)}, at)

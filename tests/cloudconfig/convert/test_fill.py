@@ -100,6 +100,15 @@ def test_command_lines_read_addresses_on_the_node() -> None:
     assert has(done, "changed: coreos.units[web.service]", "command lines")
 
 
+def test_command_lines_that_used_etc_environment() -> None:
+    content = (
+        "[Service]\\nEnvironmentFile=/etc/environment\\nExecStart=/a ${COREOS_PRIVATE_IPV4} $$COREOS_PUBLIC_IPV4\\n"
+    )
+    done = run(f'coreos: {{units: [{{name: a.service, content: "{content}"}}]}}', "ignition", "ec2")
+    assert "/a ${COREOS_EC2_IPV4_LOCAL} $$COREOS_EC2_IPV4_PUBLIC\n" in units(done.data)["a.service"]["contents"]
+    assert done.losses == ()
+
+
 def test_a_given_address_wins_over_the_platform() -> None:
     done = run(SERVICE, "ignition", "digitalocean", private_ipv4="10.0.0.1")
     assert "-p 10.0.0.1:80:80" in units(done.data)["web.service"]["contents"]
@@ -137,3 +146,16 @@ def test_a_word_of_which_a_variable_is_the_beginning() -> None:
 def test_the_table_names_platforms_and_variables_that_there_are() -> None:
     assert set(metadata.VARIABLES) <= set(PLATFORMS)
     assert {name for each in metadata.VARIABLES.values() for name in each} <= set(VARIABLES)
+
+
+def test_a_drop_in_of_etcd_that_uses_an_address_too() -> None:
+    drop_in = "drop_ins: [{name: 1.conf, content: 'ExecStartPre=/bin/echo $private_ipv4'}]"
+    done = run(ETCD.replace("command: start", f"command: start, {drop_in}"), "ignition", "ec2")
+    dropins = {each["name"]: each["contents"] for each in units(done.data)["etcd-member.service"]["dropins"]}
+    assert sorted(dropins) == ["1.conf", "20-coreops.conf", "30-coreops-addresses.conf"]
+    assert dropins["1.conf"] == "ExecStartPre=/bin/echo ${COREOS_EC2_IPV4_LOCAL}"
+
+
+def test_a_comment_alone_needs_nothing() -> None:
+    done = run("coreos: {units: [{name: a.service, content: '# $private_ipv4'}]}", "ignition", "ec2")
+    assert units(done.data)["a.service"] == {"name": "a.service", "contents": "# $private_ipv4"}
