@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coreops.cloudconfig.validate.check import check
+from coreops.cloudconfig.validate.check import judge
 from tests.cloudconfig.support import FULL, PLAIN, PLATFORMS, ROLES, TARGETS, rendered
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -66,13 +66,23 @@ def test_what_the_templates_ask_for_is_said_by_every_target(target: str, role: s
     assert [rendered(PLAIN, role, target, platform).losses for platform in ALL] == [()] * len(ALL)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("target", "role"), CASES)
 @pytest.mark.parametrize("inventory", [PLAIN, FULL], ids=["plain", "full"])
-def test_our_own_judge_finds_nothing(inventory: str, role: str) -> None:
+def test_our_own_judge_finds_nothing(inventory: str, target: str, role: str) -> None:
     for platform in ALL:
-        one = rendered(inventory, role, "coreos", platform)
-        findings = check(one.data, one.name, PLATFORMS[platform] if platform else None)
-        assert [str(each) for each in findings if each.severity != "info"] == [], platform
+        one = rendered(inventory, role, target, platform)
+        verdict = judge(one.data, one.name, PLATFORMS[platform] if platform else None, target)
+        found = [each for each in verdict.findings if each.severity != "info"]
+        if inventory == FULL and target != "coreos":
+            # FULL keeps a literal $private_ipv4 on purpose, which only coreos-cloudinit has a way to write.
+            found = [each for each in found if each.rule != "substitution"]
+        assert [str(each) for each in found] == [], platform
+
+
+@pytest.mark.parametrize(("target", "role"), CASES)
+def test_our_own_judge_tells_what_a_render_is_for(target: str, role: str) -> None:
+    one = rendered(FULL, role, target)
+    assert judge(one.data, one.name).kind == target
 
 
 def digest() -> str:
