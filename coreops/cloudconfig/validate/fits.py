@@ -132,7 +132,7 @@ def types(document: Document) -> Iterator[Finding]:
         if met.alt is not None:
             continue
         what, got = met.name or "the document", met.value
-        if got.kind == "null" and document.target.null_is_absent and met.name:
+        if got.kind == "null" and document.target.null_is_absent and met.name and not met.name.endswith("]"):
             yield Finding(got.at, "warning", f"{what} has no value", "it is as if it were not there")
             continue
         takes_text = any(alt.kind == "text" for alt in met.shape)
@@ -197,7 +197,8 @@ def needed(document: Document) -> Iterator[Finding]:
     for met in walk(document):
         if met.alt is None or met.value.kind != "mapping":
             continue
-        there = {entry.name for entry in met.value.entries}
+        null = document.target.null_is_absent
+        there = {entry.name for entry in met.value.entries if not (null and entry.value.kind == "null")}
         for name, field in met.alt.fields.items():
             if field.needed and name not in there:
                 what = f"{document.target.written(name)} is missing" + (f" in {met.name}" if met.name else "")

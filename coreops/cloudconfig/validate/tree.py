@@ -67,7 +67,7 @@ class Value:
     def texts(self, *path: str) -> str:
         """The text of the scalar below, else an empty text."""
         found = self.get(*path)
-        return found.text if found else ""
+        return found.text if found and found.kind != "null" else ""
 
     def true(self, name: str) -> bool:
         """Whether the key below is true."""

@@ -14,7 +14,8 @@ from coreops.cloudconfig.validate.target import NAMES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "validate.md").read_text()
 FILES = dict(re.findall(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
-SHOWN = re.findall(r"^\$ coreops (validate (?:%s)[^\n]*)\n(.*?)^```" % "|".join(FILES), TEXT, re.MULTILINE | re.DOTALL)
+COMMAND = rf"^\$ coreops (validate (?:{'|'.join(FILES)})[^\n]*)\n(.*?)^```"
+SHOWN = re.findall(COMMAND, TEXT, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])

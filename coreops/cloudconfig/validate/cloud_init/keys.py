@@ -77,9 +77,9 @@ _TOP: Final = {
     "fan": "{config!: text, config_path: text}",
     "final_message": "text",
     "fqdn": "text",
-    "fs_setup": "[{label: text, filesystem: text, device: text, partition: 'auto' | 'any' | 'none' | int, "
+    "fs_setup": "[{label: text, filesystem: text, device: text, partition: 'auto' | 'any' | 'none', "
     "overwrite: bool, replace_fs: text, extra_opts: $command, cmd: $command}]",
-    "groups": "[text | {*: text | [text]}] 1+ | {*: text | [text] 1+}",
+    "groups": "[text | {*: text | $words}] 1+ | {*: text | $words}",
     "growpart": "{mode: 'auto' | 'growpart' | 'gpart' | 'off' | false~, devices: [text], "
     "ignore_growroot_disabled: bool}",
     "grub_dpkg": "{enabled: bool, 'grub-pc/install_devices': text, 'grub-pc/install_devices_empty': bool | text~}",

@@ -291,7 +291,7 @@ def filesystems(document: Document) -> Iterator[Finding]:
         if level and spares and level.text in _NO_SPARES and spares.text != "0":
             yield Finding(spares.at, "error", f"{level.text} has no spares")
         devices = raid.get("devices")
-        if devices and devices.kind == "list" and not devices.items:
+        if devices and devices.kind in ("list", "null") and not devices.items:
             yield Finding(devices.at, "error", "a RAID without devices")
     for luks in part(document, "luks"):
         name, label = luks.get("name"), luks.get("label")
