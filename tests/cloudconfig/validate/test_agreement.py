@@ -39,7 +39,6 @@ WARNED = {
     "header-only.yml": "cloud-init schema wants a mapping",
 }
 STRICTER_THAN_CLOUD_INIT = {
-    "header-bom.yml",  # its schema strips it, and the machine does not
     "header-coreos-inside.yml",
     "duplicate-key.yml",
     "duplicate-path.yml",
