@@ -178,7 +178,7 @@ def test_user_data_that_is_too_large(here: Path, capsys: pytest.CaptureFixture[s
         ('\nhostname: "{{ x | uper }}"\n', ["worker.yml:2:11", "did you mean 'upper'?"]),
         ("- hostname\n", ["worker.yml:1:1: a template must be a mapping"]),
         ("a: [\n", ["worker.yml", "not valid YAML"]),
-        ("hostname: \udc80\n", ["worker.yml: not UTF-8"]),
+        ("hostname: \udc80\n", ["worker.yml:1:11: not UTF-8", "the byte 0x80"]),
     ],
 )
 def test_a_template_that_is_none(here: Path, text: str, said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
