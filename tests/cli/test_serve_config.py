@@ -280,6 +280,25 @@ def test_a_port_in_use_and_secrets_in_the_clear(
     assert "warning: plain HTTP on 192.0.2.77:0" in capsys.readouterr().err
 
 
+def test_a_secret_that_was_rendered_is_served_once(serve: Callable[..., Served]) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----\\n"
+    text = INVENTORY.replace(
+        "node_serial", f'node: {{write_files: [{{path: /etc/x.key, content: "{key}"}}]}}, node_serial'
+    )
+    Path("hosts.yml").write_text(text)
+    assert (
+        dispatch(["render", "-i", "hosts.yml", "-o", "out", "-t", "ignition", "--allow-loss", "--allow-secrets"]) == 0
+    )
+    one = serve()
+    assert "PRIVATE" in one.get(f"/ignition?mac={N2}")[1].decode()
+    one.said("n2 GET ignition 200 served,")
+    assert one.get(f"/ignition?mac={N2}")[0] == 410
+    assert one.get(f"/ignition?mac={N1}")[0] == one.get(f"/ignition?mac={N1}")[0] == 200
+    assert one.get(f"/cloud-config?mac={N1}")[0] == 404
+    assert one.stop() == 0
+    assert "PRIVATE" not in "".join(one.lines)
+
+
 def test_butane_is_for_people(serve: Callable[..., Served], capsys: pytest.CaptureFixture[str]) -> None:
     path = Path("out/index.json")
     path.write_text(path.read_text().replace('"coreos"', '"butane"'))
