@@ -39,9 +39,7 @@ def render(node: Node) -> Rendered:
             )
         )
     if node.etc_hosts:
-        local = "127.0.0.1 localhost" + (f" {node.hostname}" if node.manage_etc_hosts and node.hostname else "")
-        lines = f"{local}\n::1 localhost\n{parts.hosts_lines(node.etc_hosts)}"
-        parts.with_file(files, "/etc/hosts", lines, "etc_hosts")
+        parts.with_file(files, "/etc/hosts", parts.hosts_file(node), "etc_hosts")
     if node.time and node.time.servers:
         path = f"/etc/systemd/timesyncd.conf.d/{parts.DROP_IN}"
         parts.with_file(files, path, parts.timesyncd(node.time), "time.servers")

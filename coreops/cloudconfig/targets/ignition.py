@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -43,6 +44,7 @@ def _camel(value: Any) -> Any:
     return [_camel(each) for each in value] if isinstance(value, list) else value
 
 
+@cache
 def _name(key: str) -> str:
     first, *rest = key.split("_")
     return _NAMES.get(key) or first + "".join(word.capitalize() for word in rest)

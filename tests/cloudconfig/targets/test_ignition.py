@@ -114,6 +114,22 @@ def test_specs_that_there_are_not() -> None:
             TARGETS[target](Node(), "3.3.0")
 
 
+def test_what_ignition_refuses_is_said_in_its_way() -> None:
+    text = """write_files: [{path: //etc/./a//b, owner: "500:27"}]
+ssh_authorized_keys: [k, k]
+users: [{name: ann, groups: [sudo, sudo]}]
+"""
+    done = render(node(text))
+    assert validate(done.data) == ""
+    found = said(done.data)
+    (file,) = found["storage"]["files"]
+    assert (file["path"], file["user"], file["group"]) == ("/etc/a/b", {"id": 500}, {"id": 27})
+    assert found["passwd"]["users"] == [
+        {"name": "core", "sshAuthorizedKeys": ["k"]},
+        {"name": "ann", "groups": ["sudo"]},
+    ]
+
+
 def test_files_that_would_be_gone() -> None:
     (line,) = losses("write_files: [{path: /run/a}]")
     assert line.startswith("write_files[/run/a] -- /run is empty at every boot")
@@ -125,6 +141,9 @@ def test_files_that_would_be_gone() -> None:
         ("hostname: a\nwrite_files: [{path: /etc/hostname}]", "hostname is written to /etc/hostname"),
         ("write_files: [{path: /etc/a}, {path: /etc/a/b}]", "/etc/a/b lies below a file, /etc/a"),
         ("write_files: [{path: /etc/a}, {path: /etc//a}]", "/etc/a is written twice"),
+        ("write_files: [{path: /etc/a}, {path: //etc/a/./b}]", "/etc/a/b lies below a file, /etc/a"),
+        ("write_files: [{path: /a, owner: '9999999999'}]", "9999999999 is not the number"),
+        ("users: [{name: a, homedir: '/a:b'}]", "homedir has a : in it"),
         (
             "write_files: [{path: /etc/systemd/system/a.service}]\n"
             "coreos: {units: [{name: a.service, content: '[Unit]'}]}",

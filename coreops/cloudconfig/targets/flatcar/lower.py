@@ -5,8 +5,8 @@ coreos-cloudinit did its work on every boot; Ignition does it once, before anyth
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from coreops.cloudconfig.loss import Loss
@@ -25,6 +25,7 @@ _USER_KEYS = (
     *("name", "password_hash", "ssh_authorized_keys", "gecos", "home_dir", "no_create_home", "primary_group"),
     *("groups", "no_user_group", "no_log_init", "shell", "system"),
 )
+_LAST_ID = 0xFFFFFFFE
 _FLANNEL = "/etc/flannel/options.env"
 _FLANNEL_DROP_IN = f"[Service]\nEnvironmentFile={_FLANNEL}\n"
 _VOLATILE = ("/run/", "/tmp/", "/dev/", "/proc/", "/sys/")
@@ -98,7 +99,7 @@ def _units(node: Node, files: list[dict[str, Any]], losses: list[Loss]) -> tuple
 
 
 def _file(said: dict[str, Any], spec: Spec, losses: list[Loss]) -> File | None:
-    path = said["path"]
+    path = _simple(said["path"])
     if path.startswith(_VOLATILE):
         why = f"/{path.split('/')[1]} is empty at every boot, and Ignition writes once, before the first"
         losses.append(Loss(f"write_files[{path}]", f"{why}: write it with a unit"))
@@ -110,21 +111,34 @@ def _file(said: dict[str, Any], spec: Spec, losses: list[Loss]) -> File | None:
         mode &= 0o777
         losses.append(Loss(f"write_files[{path}].permissions", why, f"{mode:04o}"))
     user, _, group = said.get("owner", "").partition(":")
+    for name in (user, group):
+        if name.isdigit() and not (name.isascii() and int(name) <= _LAST_ID):
+            raise InputError(f"write_files[{path}].owner: {name} is not the number of a user or a group")
     return File(path, data, gzip, mode, user or None, group or None)
 
 
 def _users(node: Node, losses: list[Loss]) -> Iterable[dict[str, Any]]:
-    keys = node.ssh_authorized_keys
+    keys = _distinct(node.ssh_authorized_keys)
     if keys and not any(user.name == _CORE for user in node.users):
-        yield {"name": _CORE, "ssh_authorized_keys": list(dict.fromkeys(keys))}
+        yield {"name": _CORE, "ssh_authorized_keys": keys}
     for user in node.users:
-        yield _user(user, keys if user.name == _CORE else (), losses)
+        yield _user(user, keys if user.name == _CORE else [], losses)
 
 
-def _user(user: User, more_keys: tuple[str, ...], losses: list[Loss]) -> dict[str, Any]:
+def _distinct(words: Iterable[str]) -> list[str]:
+    """Ignition refuses a list that has a word twice."""
+    return list(dict.fromkeys(words))
+
+
+def _user(user: User, more_keys: list[str], losses: list[Loss]) -> dict[str, Any]:
     said = {_USER.get(key, key): value for key, value in parts.plain(user).items()}
-    said["ssh_authorized_keys"] = list(dict.fromkeys((*more_keys, *user.ssh_authorized_keys)))
-    said["groups"] = list(dict.fromkeys(user.groups))
+    said["ssh_authorized_keys"] = _distinct((*more_keys, *user.ssh_authorized_keys))
+    said["groups"] = _distinct(user.groups)
+    for key in ("homedir", "shell"):
+        if ":" in (getattr(user, key) or ""):
+            raise InputError(
+                f"users[{user.name}].{key} has a : in it", why="useradd refuses it, and the boot would fail"
+            )
     if ":" in said.get("gecos", ""):
         said["gecos"] = said["gecos"].replace(":", " ")
         why = "useradd takes no : there, and the boot would fail"
@@ -150,11 +164,18 @@ def _each_path_once(paths: list[tuple[str, str]], found: Iterable[UnitFile]) -> 
         paths += [(f"{units.FOLDER}/{unit.name}.d/{name}", "a drop-in") for name, _ in unit.dropins]
     known: dict[str, str] = {}
     for path, what in paths:
-        clean = str(PurePosixPath(path))
-        if clean in known:
-            raise InputError(f"{clean} is written twice", why=f"by {known[clean]} and by {what}", next="keep one")
-        known[clean] = what
+        if path in known:
+            raise InputError(f"{path} is written twice", why=f"by {known[path]} and by {what}", next="keep one")
+        known[path] = what
     for path in known:
-        for above in PurePosixPath(path).parents:
-            if str(above) in known:
-                raise InputError(f"{path} lies below {known[str(above)]}, {above}", next="move one of them")
+        above = posixpath.dirname(path)
+        while above != "/":
+            if above in known:
+                raise InputError(f"{path} lies below {known[above]}, {above}", next="move one of them")
+            above = posixpath.dirname(above)
+
+
+def _simple(path: str) -> str:
+    """The path without // and /./, which Ignition refuses."""
+    # Two slashes at the front would stay two.
+    return posixpath.normpath(f"/{path.lstrip('/')}")
