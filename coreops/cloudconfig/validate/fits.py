@@ -42,24 +42,30 @@ def walk(document: Document) -> list[Met]:
     """Every value whose shape is known, parents first; values of the wrong type are not entered."""
     found: list[Met] | None = document.memo.get("met")
     if found is None:
-        found = document.memo["met"] = list(_walk(document.root, document.shape, ""))
+        found = document.memo["met"] = []
+        _walk(document.root, document.shape, "", found)
     return found
 
 
-def _walk(value: Value, shape: Shape, name: str) -> Iterator[Met]:
+def _walk(value: Value, shape: Shape, name: str, found: list[Met]) -> None:
     if not shape:
         return
     alt = _chosen(value, shape)
-    yield Met(value, shape, alt, name)
+    found.append(Met(value, shape, alt, name))
     if alt is None:
         return
     for number, item in enumerate(value.items):
-        yield from _walk(item, alt.item, f"{name}[{number}]")
+        _walk(item, alt.item, f"{name}[{number}]", found)
     for entry in value.entries:
         field = alt.fields.get(entry.name)
-        below = field.shape if field else alt.others if re.search(alt.others_like, entry.written) else None
+        below = field.shape if field else _other(alt, entry.written)
         if below:
-            yield from _walk(entry.value, below, f"{name}.{entry.written}" if name else entry.written)
+            _walk(entry.value, below, f"{name}.{entry.written}" if name else entry.written, found)
+
+
+def _other(alt: Alt, key: str) -> Shape | None:
+    """What a key that is not among the fields takes; None: it is not known."""
+    return alt.others if alt.others is not None and re.search(alt.others_like, key) else None
 
 
 def _chosen(value: Value, shape: Shape) -> Alt | None:
@@ -179,9 +185,7 @@ def unknown_keys(document: Document) -> Iterator[Finding]:
         if met.alt is None or met.value.kind != "mapping":
             continue
         for entry in met.value.entries:
-            if entry.name in met.alt.fields or (
-                met.alt.others is not None and re.search(met.alt.others_like, entry.written)
-            ):
+            if entry.name in met.alt.fields or _other(met.alt, entry.written) is not None:
                 continue
             said = document.target.unknown(document, entry, met.name)
             if said is not None:

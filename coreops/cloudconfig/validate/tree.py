@@ -57,11 +57,14 @@ class Value:
 
     def get(self, *path: str) -> Value | None:
         """The value below, where a key comes twice the last, or None."""
-        here: Value | None = self
+        here = self
         for name in path:
-            if here is None:
+            for entry in reversed(here.entries):
+                if entry.name == name:
+                    here = entry.value
+                    break
+            else:
                 return None
-            here = next((entry.value for entry in reversed(here.entries) if entry.name == name), None)
         return here
 
     def texts(self, *path: str) -> str:

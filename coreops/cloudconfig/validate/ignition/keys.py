@@ -7,7 +7,7 @@ are the same with underscores. Knows nothing of documents.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from coreops.cloudconfig.validate.shapes import Shape, table
@@ -76,6 +76,7 @@ def _lines() -> list[str]:
     return ["{" + line + "}" if name == "node" else line for name, line in zip(_TABLE, lines, strict=True)]
 
 
+@lru_cache(1000)
 def butane_name(written: str) -> str:
     """Ignition's name of a key that Butane writes with underscores; another spelling is no name at all."""
     if re.search(r"[A-Z]", written):
