@@ -113,6 +113,7 @@ NODE: dict[str, Any] = {
     "etc_hosts": {"192.0.2.9": ["peer.example", "peer"]},
     "time": {"zone": "Europe/Berlin", "servers": ["192.0.2.1", "192.0.2.2"]},
     "swap": {"file": "/var/swap", "size_mib": 16},
+    "storage": {"filesystems": [{"device": "/dev/vda7", "format": "ext4", "label": "DATA"}]},
     "coreos": {
         "units": [
             {"name": "once.service", "content": ONCE, "command": "start"},
@@ -207,6 +208,11 @@ def test_swap_is_made_but_a_namespace_node_cannot_use_it(born: Born) -> None:
     assert born.sh("n1", "tail -n +2 /proc/swaps | grep -c /var/swap || true") == "0"
 
 
+def test_a_filesystem_is_made(born: Born) -> None:
+    assert born.sh("n1", "sudo blkid -p -o value -s TYPE -s LABEL /dev/vda7").split() == ["DATA", "ext4"]
+    assert born.sh("n1", "sudo mount /dev/vda7 /mnt; findmnt -n -o FSTYPE /mnt; sudo umount /mnt") == "ext4"
+
+
 def test_a_second_boot_applies_nothing_twice(born: Born) -> None:
     before = born.sh("n1", "cat /var/lib/cloud/data/instance-id /proc/sys/kernel/random/boot_id").split()
     born.coreops("lab", "chaos", "n1", "reboot", "--name", born.name)
@@ -224,7 +230,9 @@ def test_changed_user_data_is_a_new_instance(born: Born) -> None:
     assert "n1: has other user-data now; it counts from the next boot on: coreops lab chaos n1 reboot" in said
     assert born.sh("n1", "ls /etc/coreops/later 2>&1 || true").endswith("No such file or directory")
     born.coreops("lab", "chaos", "n1", "reboot", "--name", born.name)
-    assert "n1: cloud-init has applied" in born.up("--user-data", str(born.render)).stderr
+    said = born.up("--user-data", str(born.render)).stderr
+    assert "n1: cloud-init has applied" in said
+    assert "n2: has other user-data now" in said
     assert born.content("n1", "/etc/coreops/later") == "new\n"
     assert born.sh("n1", "cat /var/lib/once") == "once\nonce"
 

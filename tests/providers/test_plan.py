@@ -38,6 +38,12 @@ def test_growing_keeps_the_old_and_nothing_collides(first: int, more: int, zones
     assert LabPlan.from_json(large.to_json()) == large
 
 
+def test_a_plan_from_before_user_data_is_one_without() -> None:
+    text = empty().to_json().replace('"inventories": [],\n  "cloud_init": false', '"inventories": []')
+    assert "cloud_init" not in text
+    assert not LabPlan.from_json(text).cloud_init
+
+
 @pytest.mark.parametrize("nodes", [0, -1, 201])
 def test_impossible_sizes(nodes: int) -> None:
     with pytest.raises(InputError, match="--nodes"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from coreops.providers.namespace import image, recipe
+from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
 
 
 def test_the_fingerprint_follows_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +29,22 @@ def test_releases_differ_in_os_release() -> None:
 def test_no_python_and_no_package_manager_in_the_recipe() -> None:
     assert not any("python" in package for package in recipe.PACKAGES)
     assert {"usr/bin/dpkg*", "usr/bin/apt*"} <= set(recipe.REMOVED)
+
+
+def test_a_flavour_is_an_image_of_its_own_and_leaves_the_plain_one_alone() -> None:
+    assert recipe.fingerprint("x86_64", flavour=PLAIN) == recipe.fingerprint("x86_64")
+    assert recipe.fingerprint("x86_64", flavour=CLOUD_INIT) != recipe.fingerprint("x86_64")
+    assert image.current(CLOUD_INIT).folder != image.current().folder
+
+
+def test_the_lab_keeps_the_network_and_the_host_keys_from_cloud_init() -> None:
+    _, text = CLOUD_INIT.files["etc/cloud/cloud.cfg.d/99_lab.cfg"]
+    config = yaml.safe_load(text)
+    assert config["datasource_list"] == ["NoCloud", "None"]
+    assert config["network"] == {"config": "disabled"}
+    assert config["ssh_deletekeys"] is False
+    assert config["system_info"]["default_user"]["name"] == "core"
+    assert not {"apt-configure", "grub-dpkg", "growpart", "resizefs"} & {
+        *config["cloud_init_modules"],
+        *config["cloud_config_modules"],
+    }

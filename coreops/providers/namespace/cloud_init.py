@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
-from coreops.providers.namespace import cgroup
+from coreops.providers.namespace import cgroup, user_data
 from coreops.providers.namespace.host import wait_until
 from coreops.providers.namespace.names import NodeNames
 
@@ -27,8 +27,12 @@ _HARMLESS = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How cloud-init ended. errors: why it, or one of its modules, failed. warnings: all else it complained about."""
+    """How cloud-init ended. errors: why it, or one of its modules, failed. warnings: all else it complained about.
 
+    instance: whose user-data it was, "" if it found none.
+    """
+
+    instance: str = ""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -56,27 +60,28 @@ def report(names: NodeNames) -> Report | None:
     root = Path(f"/proc/{pid}/root")
     try:
         if (root / "run/cloud-init/disabled").exists():
-            return Report(errors=("cloud-init did not run: it found no user-data",))
-        result = json.loads((root / "run/cloud-init/result.json").read_text())
+            return Report(errors=("cloud-init did not run",))
+        result = json.loads((root / "run/cloud-init/result.json").read_text())["v1"]
         log = (root / "var/log/cloud-init.log").read_text(errors="replace")
+        instance = (root / "var/lib/cloud/data/instance-id").read_text().strip()
     except (OSError, ValueError):
         return None  # not there yet, half written, or the node has just gone down
-    return Report(tuple(map(str, result["v1"]["errors"])), complaints(log))
+    if "NoCloud" not in (result["datasource"] or ""):
+        return Report(errors=(f"cloud-init did not find its user-data; it took {result['datasource']}",))
+    return Report(instance, tuple(map(str, result["errors"])), complaints(log))
 
 
-def wait(nodes: Sequence[NodeNames], later: Collection[str], timeout: float, emit: Emit) -> None:
-    """Wait until cloud-init is done on every node. Raises CoreopsError if it did not take all of the user-data.
-
-    later: nodes that run with older user-data than they were offered; what became of that one is old news.
-    """
+def wait(nodes: Sequence[NodeNames], timeout: float, emit: Emit) -> None:
+    """Wait until cloud-init is done on every node. Raises CoreopsError if it did not take all of the user-data."""
     troubles = []
     for names in nodes:
-        if names.node in later:
-            emit(Notice(f"has other user-data now; it counts from the next boot on: {_reboot(names)}", host=names.node))
-            continue
         if cgroup.frozen(names.cgroup):
             continue
         found = _ended(names, timeout)
+        if found.instance not in ("", user_data.instance(names)):
+            # What became of the older user-data is old news.
+            emit(Notice(f"has other user-data now; it counts from the next boot on: {_reboot(names)}", host=names.node))
+            continue
         for note in found.notes:
             emit(Notice(note, host=names.node))
         if found.troubles:

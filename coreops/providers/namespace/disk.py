@@ -116,6 +116,8 @@ def attach(image: Path) -> str:
     for stale in loops_below(image):
         detach(stale)
     loop = run(["losetup", "--find", "--show", str(image)]).stdout.strip()
+    # Not through the page cache a second time; not every file system can.
+    run(["losetup", "--direct-io=on", loop], check=False)
     # By hand: kernels without a GPT parser exist. Not --update: it miscounts numbers with gaps.
     run(["partx", "--add", loop])
     return Path(loop).name
@@ -131,6 +133,11 @@ def device_numbers(loop: str) -> dict[int, tuple[int, int]]:
         major, minor = (folder / "dev").read_text().split(":")
         numbers[number] = (int(major), int(minor))
     return numbers
+
+
+def names(loop: str, number: int) -> tuple[str, str]:
+    """Return what a partition (0: the whole disk) is called in a node, and in the kernel. Pure."""
+    return (f"vda{number}", f"{loop}p{number}") if number else ("vda", loop)
 
 
 def detach(loop: str) -> None:

@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
@@ -171,14 +171,12 @@ class Lab:
         key, host_keys = self._keys()
         udev.ensure(self.names)
         network.ensure_switch(self.names, self.plan)
-        waiting = set()
         for each in self.nodes:
             names = self.names.node(each.name)
-            changed = each.name in documents and userdata.offer(names, documents[each.name])
+            if each.name in documents:
+                userdata.offer(names, documents[each.name])
             if node.status(names, each).state in ("running", "frozen", "booting"):
                 network.ensure_node(names, self.plan, each)
-                if changed:
-                    waiting.add(each.name)
                 continue
             if node.run_state(names):
                 emit(Notice(f"was {node.status(names, each).state}; starting it again", host=each.name))
@@ -187,10 +185,6 @@ class Lab:
             network.ensure_node(names, self.plan, each)
             node.launch(names)
         self._write_inventory()
-        self._wait(waiting, emit)
-
-    def _wait(self, waiting: Collection[str], emit: Emit) -> None:
-        """Wait for every node. waiting: they have user-data that counts from their next boot on."""
         for each in self.nodes:
             names = self.names.node(each.name)
             if cgroup.frozen(names.cgroup):
@@ -199,7 +193,7 @@ class Lab:
             node.wait_ready(names, each, _BOOT_SECONDS)
             emit(Notice(f"is up at {each.address} in {each.zone}", host=each.name))
         if self.plan.cloud_init:
-            cloud_init.wait([self.names.node(each.name) for each in self.nodes], waiting, _BOOT_SECONDS, emit)
+            cloud_init.wait([self.names.node(each.name) for each in self.nodes], _BOOT_SECONDS, emit)
 
     def node(self, name: str) -> NodePlan:
         """Return one node. Raises InputError."""

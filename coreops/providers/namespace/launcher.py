@@ -52,14 +52,14 @@ class Launcher:
         loop = disk.attach(self.names.disk)
         try:
             partitions = machine.private_mounts(loop)
-            while self._boot(netns, partitions):
+            while self._boot(netns, loop, partitions):
                 pass
         finally:
             run(["umount", "--lazy", "/dev"])
             disk.detach(loop)
             say("power is off")
 
-    def _boot(self, netns: int, partitions: list[int]) -> bool:
+    def _boot(self, netns: int, loop: str, partitions: list[int]) -> bool:
         """Boot once, wait for the end, and say whether to boot again."""
         self.boots += 1
         # A new one for every boot: version 2 lets nobody into a cgroup that has handed its controllers down.
@@ -73,7 +73,7 @@ class Launcher:
         try:
             self._mount(slot)
             self.report("running", slot=slot.label, partition=slot.number)
-            code = self._nspawn(netns, slot, partitions)
+            code = self._nspawn(netns, slot, loop, partitions)
         except CoreopsError as error:
             say(f"panic: {error}")
             code = 1
@@ -130,8 +130,10 @@ class Launcher:
             machine.seed(self.names.seed, _ROOT)
         run(["mount", "-t", "squashfs", "-o", "ro", f"/dev/vda{slot.number}", str(_ROOT / "usr")])
 
-    def _nspawn(self, netns: int, slot: gpt.Slot, partitions: list[int]) -> int:
-        devices = ["/dev/vda", *(f"/dev/vda{number}" for number in partitions), "/dev/disk", "/dev/net", "/dev/fuse"]
+    def _nspawn(self, netns: int, slot: gpt.Slot, loop: str, partitions: list[int]) -> int:
+        born = user_data.offered(self.names)
+        blocks = [disk.names(loop, number)[: 2 if born else 1] for number in (0, *partitions)]
+        devices = [*(f"/dev/{name}" for names in blocks for name in names), "/dev/disk", "/dev/net", "/dev/fuse"]
         command = [
             *("systemd-nspawn", "--quiet", "--directory", str(_ROOT), "--machine", self.names.node),
             *("--register=no", "--keep-unit", "--console=read-only", "--resolv-conf=off", "--timezone=off"),
@@ -143,7 +145,7 @@ class Launcher:
             ),
             f"--network-namespace-path=/proc/{os.getpid()}/fd/{netns}",
             *(f"--bind={device}" for device in devices),
-            *([f"--bind-ro={self.names.user_data}:{user_data.SEED}"] if user_data.offered(self.names) else []),
+            *([f"--bind-ro={self.names.user_data}:{user_data.SEED}"] if born else []),
             *("--boot", f"lab.slot={slot.label}", "systemd.show_status=1"),
         ]
         return subprocess.run(

@@ -27,7 +27,10 @@ _DEVICES = {
 
 
 def private_mounts(loop: str) -> list[int]:
-    """Cover /run and /dev: what systemd-nspawn leaves in /run dies with us, and the disk is called vda, as in a VM."""
+    """Cover /run and /dev: what systemd-nspawn leaves in /run dies with us, and the disk is called vda, as in a VM.
+
+    It keeps its name in the kernel as well: lsblk knows no other, and cloud-init opens what lsblk says.
+    """
     numbers = disk.device_numbers(loop)
     run(["mount", "-t", "tmpfs", "-o", "mode=755", "lab", "/run"])
     _DEV.mkdir()
@@ -35,7 +38,8 @@ def private_mounts(loop: str) -> list[int]:
     for name, (major, minor) in _DEVICES.items():
         _node(_DEV / name, 0o020666, major, minor)
     for number, (major, minor) in numbers.items():
-        _node(_DEV / (f"vda{number}" if number else "vda"), 0o060660, major, minor)
+        for name in disk.names(loop, number):
+            _node(_DEV / name, 0o060660, major, minor)
     links = _DEV / "disk/by-partlabel", _DEV / "disk/by-partuuid"
     for folder in links:
         folder.mkdir(parents=True)

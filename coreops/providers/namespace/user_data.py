@@ -91,6 +91,11 @@ def offered(names: NodeNames) -> bool:
     return (names.user_data / "meta-data").exists()
 
 
+def instance(names: NodeNames) -> str:
+    """The instance-id of the node's seed."""
+    return str(json.loads((names.user_data / "meta-data").read_text())["instance-id"])
+
+
 def offer(names: NodeNames, document: bytes) -> bool:
     """Write the node's seed; say whether it is another than before. It counts from the next boot on."""
     user, meta = names.user_data / "user-data", names.user_data / "meta-data"
