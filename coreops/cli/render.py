@@ -94,6 +94,7 @@ def render(
     from coreops.cloudconfig.read import Reader
     from coreops.cloudconfig.render import Wanted, check_target
     from coreops.cloudconfig.render import render as run
+    from coreops.cloudconfig.secrets import refuse
     from coreops.errors import InputError
 
     check_target(target)
@@ -107,6 +108,8 @@ def render(
         allow_secrets=allow_secrets,
     )
     pack = _packing.asked(form, url=url, kernel=kernel, initrds=initrd, arguments=append, parts=part)
+    if pack and not allow_secrets:
+        refuse(pack.secrets, place)
     if diff and output is None:
         raise InputError("--diff compares with the last render", next="name its folder with -o DIR")
     if form and output is None:

@@ -146,7 +146,7 @@ def _one(host: Host, reader: Reader, wanted: Wanted) -> NodeFile:
     marked = reader.read(host, wanted.target, platform)
     secrets = find(marked, host.secrets)
     if not wanted.allow_secrets:
-        refuse_secrets(secrets, host.name, platform)
+        refuse_secrets(secrets, platform, host.name)
     node = node_of(marked, host.name)
     try:
         done = RENDER[wanted.target](node, spec=wanted.spec)

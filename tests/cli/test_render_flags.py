@@ -95,6 +95,18 @@ def test_packages_beside_the_files(here: Path, capsys: pytest.CaptureFixture[str
     assert sorted(path.name for path in Path("out").iterdir()) == ["index.json", "n1.yaml", "n2.yaml"]
 
 
+def test_a_secret_in_a_part(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("more.sh").write_text("#!/bin/sh\nDB_PASSWORD=hunter2\n")
+    flags = ["-o", "out", "-t", "cloud-init", "--as", "mime", "--part", "more.sh"]
+    assert render(*flags) == 2
+    shown = capsys.readouterr().err
+    assert "more.sh: there is a secret in more.sh: value of DB_PASSWORD" in shown
+    assert "hunter2" not in shown
+    assert render(*flags, "--allow-secrets") == 0
+    index = json.loads(Path("out/index.json").read_text())
+    assert index["nodes"]["n2"]["secrets"] == ["more.sh (value of DB_PASSWORD)"]
+
+
 def test_a_boot_script(here: Path) -> None:
     flags = ["--url", "http://192.0.2.9/", "--kernel", "http://192.0.2.9/vmlinuz", "--append", "console=ttyS0"]
     assert render("n1", "-o", "out", "-t", "ignition", "-p", "ipxe", "--as", "ipxe", *flags) == 0

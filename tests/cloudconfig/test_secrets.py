@@ -136,7 +136,7 @@ def test_what_the_inventory_keeps_secret() -> None:
 def test_a_hash_is_told_but_not_refused() -> None:
     found = find(parse("users: [{name: ann, passwd: $6$a$b}]", "node.yml"))
     assert [(one.key, one.hashed) for one in found] == [("users[ann].passwd", True)]
-    refuse(found, "n1", PLATFORMS["ec2"])
+    refuse(found, PLATFORMS["ec2"], "n1")
     assert "n1" in str(hashes({"n1": found}))
     assert warning({"n1": found}, PLATFORMS["ec2"]) is None
     assert hashes({"n1": ()}) is None
@@ -145,7 +145,7 @@ def test_a_hash_is_told_but_not_refused() -> None:
 def test_a_refusal_has_places_and_no_values() -> None:
     text = document("/etc/a", "PASSWORD=hunter2") + "environment: {TOKEN: abcdefgh12}\n"
     with pytest.raises(InputError) as caught:
-        refuse(find(parse(text, "node.yml")), "n1", PLATFORMS["ec2"])
+        refuse(find(parse(text, "node.yml")), PLATFORMS["ec2"], "n1")
     shown = str(caught.value)
     assert caught.value.where == "node.yml:2:31"
     assert "node.yml:3:22: environment.TOKEN (value of TOKEN)" in shown
