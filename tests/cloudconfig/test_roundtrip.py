@@ -154,7 +154,9 @@ def from_cloud_init(data: bytes) -> dict[str, Any]:
 @THOROUGH
 @given(nodes(*OTHERS, "manage_etc_hosts"))
 def test_cloud_init_is_read_back_as_the_same_node(one: Node) -> None:
-    assert from_cloud_init(render("cloud-init", one)) == from_node(one)
+    said = from_node(one)
+    said["servers"] = list(dict.fromkeys(said["servers"]))
+    assert from_cloud_init(render("cloud-init", one)) == said
 
 
 def content_of(one: dict[str, Any]) -> bytes:

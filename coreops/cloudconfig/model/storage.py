@@ -18,6 +18,8 @@ _GUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 
 def _names_a_unit(path: str) -> str:
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError("write the path without . and ..")
     if len(escaped(path)) > LONGEST:
         raise ValueError("it is too long for the name of a unit")
     return path

@@ -53,7 +53,9 @@ def render(node: Node) -> Rendered:
     if node.etc_hosts:
         parts.with_file(files, "/etc/hosts", parts.hosts_lines(node.etc_hosts), "etc_hosts", append=True)
     if node.time and node.time.servers:
-        top["ntp"] = {"enabled": True, "ntp_client": "systemd-timesyncd", "servers": list(node.time.servers)}
+        # It refuses a server that is there twice.
+        servers = list(dict.fromkeys(node.time.servers))
+        top["ntp"] = {"enabled": True, "ntp_client": "systemd-timesyncd", "servers": servers}
     if node.time and node.time.zone:
         top["timezone"] = node.time.zone
     if options := _etcd(node, losses):
