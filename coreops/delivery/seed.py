@@ -54,6 +54,7 @@ def _check(url: str, target: str, *, settings: bool) -> None:
     plain = _SETTING.sub("x", url) if settings else url
     try:
         parts = urlsplit(plain)
+        parts.port  # noqa: B018 - raises for what is no port
     except ValueError as error:
         raise InputError(f"not a URL: {url!r}", where=_WHERE, why=str(error)) from None
     schemes = _SCHEMES[target]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coreops.cloudconfig.platforms.records import find
 from coreops.delivery.package import FORMS, package
@@ -24,6 +27,22 @@ def packed(form: str, target: str, platform: str | None = None, data: bytes = DA
 @pytest.mark.parametrize("form", set(FORMS) - {"iso"})
 def test_compressed_user_data_is_the_same_package(form: str) -> None:
     assert packed(form, "cloud-init") == packed(form, "cloud-init", data=gzip.compress(DATA))
+
+
+@given(
+    st.sampled_from([form for form in FORMS if form != "iso"]),
+    st.sampled_from(["coreos", "cloud-init", "ignition"]),
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=20),
+)
+def test_any_name_makes_files_in_one_folder(form: str, target: str, node: str) -> None:
+    try:
+        files = package(
+            form, node, DATA, target, find("qemu"), url="http://h/x/", metadata={"hostname": node}, boot=BOOT
+        )
+    except InputError:
+        return
+    assert all(re.fullmatch(r"[A-Za-z0-9_@:+,=%~-][A-Za-z0-9_.@:+,=%~-]*", file.name, re.ASCII) for file in files)
+    assert len({file.name for file in files}) == len(files)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coreops.delivery.cmdline import arguments
 from coreops.delivery.request import Request
@@ -51,6 +53,8 @@ def test_an_address_is_told_as_it_is() -> None:
         ("coreos", "tftp://h/", "schemes: http, https"),
         ("coreos", "http:///x", "not a URL"),
         ("coreos", "http://[::1/", "not a URL"),
+        ("coreos", "http://h:web/", "not a URL"),
+        ("coreos", "http://h:99999/", "not a URL"),
         ("coreos", "http://u:secret@h/", "every process"),
         ("coreos", "http://h/a b/", "%20"),
         ("coreos", "http://h/a\nb/", "write it as %0A"),
@@ -67,6 +71,23 @@ def test_what_cannot_be_fetched(target: str, url: str | None, says: str) -> None
     with pytest.raises(InputError, match=says) as caught:
         served(request(target, url))
     assert "secret" not in str(caught.value)
+
+
+@given(
+    st.sampled_from(["coreos", "cloud-init", "ignition"]),
+    st.sampled_from(["", "http://h", "http://h/", "https://[", "tftp://"]),
+    st.text(max_size=12),
+    st.sampled_from(["", "/"]),
+    st.booleans(),
+)
+def test_any_text_is_one_word_or_refused(target: str, begin: str, text: str, end: str, settings: bool) -> None:
+    try:
+        url, _ = served(request(target, begin + text + end), settings=settings)
+    except InputError:
+        return
+    assert url.isascii()
+    assert len(url.split()) == 1
+    assert not set(url) & set('"\\<>^`|')
 
 
 def test_a_name_that_no_seed_can_have() -> None:
