@@ -95,7 +95,7 @@ def test_etcd_is_told_paths_as_its_container_sees_them() -> None:
 
 def test_of_several_sections_of_etcd_the_newest_counts() -> None:
     text = "coreos: {etcd2: {name: old, proxy: 'on'}, etcd_member: {name: new, enable_v2: true}}"
-    assert options(text) == {"NAME": "new"}
+    assert options(text) == {"ENABLE_V2": "true", "NAME": "new"}
     assert [line.partition(" -- ")[0] for line in losses(text)] == [
         *("coreos.etcd2.name", "coreos.etcd2.proxy", "coreos.etcd_member.enable_v2")
     ]

@@ -28,7 +28,6 @@ _REMOVED = {
     "proxy_write_timeout": "etcd 3 on Flatcar is no proxy: give clients the members' addresses",
     "debug": "etcd 3.5 removed it; etcd_member.log_level is there",
     "log_package_levels": "etcd 3.5 removed it; etcd_member.log_level is there",
-    "enable_v2": "etcd 3.6 removed the v2 API",
 }
 _DATA = "/var/lib/etcd"
 _CERTIFICATES = "/etc/ssl/certs"
@@ -65,11 +64,14 @@ def variables(coreos: CoreOS, units: Iterable[Unit], losses: list[Loss]) -> dict
     if part is None:
         return {}
     if section == "etcd2":
-        losses.append(Loss("coreos.etcd2", "Flatcar runs etcd 3, which serves no v2 API", f"options of {UNIT}"))
+        losses.append(Loss("coreos.etcd2", "Flatcar runs etcd 3, whose API is v3", f"options of {UNIT}"))
     given = {key: environment.text(getattr(part, key)) for key in parts.given(part)}
     for key in [key for key in given if key in _REMOVED or (key, given[key]) == ("discovery_fallback", "proxy")]:
         losses.append(Loss(f"coreos.{section}.{key}", _REMOVED.get(key, _REMOVED["proxy"])))
         del given[key]
+    if given.get("enable_v2") == "true":
+        why = "images with etcd 3.6 have no v2 API"
+        losses.append(Loss(f"coreos.{section}.enable_v2", why, "ETCD_ENABLE_V2, which older images obey"))
     for old, new in _RENAMED.items():
         if old in given:
             why = "etcd 3 has no such option"
