@@ -102,6 +102,7 @@ def serve(
     from coreops.delivery.serving import tls
     from coreops.delivery.serving.answer import Rules
     from coreops.delivery.serving.audit import Audit
+    from coreops.delivery.serving.listen import base_url
     from coreops.delivery.serving.listen import listen as parse
     from coreops.delivery.serving.run import run
     from coreops.delivery.serving.server import Server
@@ -126,7 +127,7 @@ def serve(
             Rules(require_token, by_ip, grace),
             _say,
             audit=audit,
-            url=url,
+            url=base_url(url) if url else None,
             reissue=f"coreops serve-config tokens {folder} --reissue",
         )
         server = Server(where, service, tls=context)
@@ -168,6 +169,7 @@ def tokens(
 
     An address is shown once: only a hash of its token is kept. It may be done while the server runs.
     """
+    from coreops.delivery.serving.listen import base_url
     from coreops.delivery.serving.load import load
     from coreops.delivery.serving.pages import address
     from coreops.delivery.serving.tickets import Ticket, Tickets
@@ -185,14 +187,13 @@ def tokens(
             )
     if reissue and not nodes:
         raise InputError("--reissue takes the names of nodes", next="name them, one after another")
-    if not url.startswith(("http://", "https://")) or len(url) != len(url.encode()) or any(c.isspace() for c in url):
-        raise InputError(f"--url cannot be {url!r}", next="as https://192.0.2.1:8443")
+    base = base_url(url)
     with Tickets(_state(folder, state)) as kept:
         known = kept.all()
         for name in nodes or contents:
             ticket = known.get(name, Ticket(name))
             made = not listed and (reissue or not ticket.id)
-            text = address(url, target, "token", kept.issue(name)) if made else ""
+            text = address(base, target, "token", kept.issue(name)) if made else ""
             if as_json:
                 typer.echo(json.dumps({"node": name, "url": text} if made else _object(ticket)))
             elif made or listed:

@@ -249,6 +249,7 @@ def test_a_machine_that_says_what_nobody_may_write(
         (["out", "--cert", "web.pem", "--key", "web.key"], 2, "web.pem: cannot read the file"),
         (["out", "--initrd", "http://x/y"], 2, "go with --kernel"),
         (["out", "--kernel", "http://x/a b"], 2, "iPXE cannot take a URL"),
+        (["out", "--url", "http://a b"], 2, "--url cannot be"),
         (["out", "--grace", "-1"], 2, "--grace"),
         (["out", "--state", "hosts.yml/x"], 2, "cannot be kept"),
         (["out", "--audit-log", "none/audit.log"], 2, "cannot write the audit log"),

@@ -48,6 +48,13 @@ def listen(text: str) -> Listen:
     return Listen(host, int(found["port"]))
 
 
+def base_url(text: str) -> str:
+    """Read ``--url``: how machines reach the server. Raises InputError."""
+    if not re.fullmatch(r"https?://[!-~]+", text, re.ASCII) or set(text) & set("?#\"'"):
+        raise InputError(f"--url cannot be {text!r}", next="as https://192.0.2.1:8443, with nothing after the path")
+    return text
+
+
 def in_the_clear(site: Site, where: Listen, *, tls: bool, insecure: bool) -> str | None:
     """A warning about what others on the way can read, None when nothing. Raises RefusedError for secrets."""
     if tls or where.local:

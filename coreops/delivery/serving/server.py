@@ -36,12 +36,12 @@ class Limits:
     patience: to ask, when others wait for a place.
     """
 
-    most: int = 256
+    most: int = 128
     header: int = 16 << 10
     asking: float = 10.0
     sending: float = 30.0
     confirming: float = 5.0
-    patience: float = 1.0
+    patience: float = 3.0
 
 
 class Server(ThreadingHTTPServer):

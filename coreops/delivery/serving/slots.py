@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -15,6 +16,16 @@ class Place:
     connection: socket.socket
     since: float = field(default_factory=time.monotonic)
     asking: bool = True
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to read."""
+        try:
+            poll = select.poll()
+            poll.register(self.connection, select.POLLIN)
+            return bool(poll.poll(0))
+        except (OSError, ValueError):
+            return True  # its thread is just closing it, or making TLS of it
 
     def hang_up(self) -> None:
         """End the connection under its thread, which then sees the end of its input; under TLS, if there is any."""
@@ -63,14 +74,17 @@ class Slots:
             self._change.wait_for(lambda: not self._places, max(0.0, deadline - time.monotonic()))
 
     def _evict(self) -> float:
-        """Hang up on the one that asks for longest, if for too long. Returns how long to wait for a place."""
-        asking = [place for place in self._places if place.asking]
+        """Hang up on the one that asks for longest, if for too long. Returns how long to wait for a place.
+
+        Not on one whose words are here and only not read yet: then it is we who dawdle.
+        """
+        asking = [place for place in self._places if place.asking and not place.pending]
         if not asking:
-            return self._patience
+            return self._patience / 4
         oldest = min(asking, key=lambda place: place.since)
         left = oldest.since + self._patience - time.monotonic()
         if left > 0:
             return left
         oldest.hang_up()
         oldest.asking = False
-        return self._patience
+        return self._patience / 4

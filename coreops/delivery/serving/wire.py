@@ -78,14 +78,20 @@ def wait(connection: socket.socket, deadline: float) -> None:
 def ending(connection: socket.socket, deadline: float) -> Ending:
     """Say that this was all, and see whether it arrived: a peer that read it all closes, one that did not resets.
 
-    One that does neither has got it when its system has confirmed every byte.
+    One that does neither, or closed its side before, has got it when its system has confirmed every byte.
     """
     try:
         connection.shutdown(socket.SHUT_WR)
         while True:
             wait(connection, deadline)
             if not connection.recv(CHUNK):
-                return "delivered"
+                break
+        while (left := _unconfirmed(connection)) > 0 and time.monotonic() < deadline:
+            if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return "in doubt"
+            time.sleep(0.01)
+        failed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return "in doubt" if failed or left > 0 else "delivered"
     except TimeoutError:
         return "delivered" if _unconfirmed(connection) == 0 else "in doubt"
     except OSError:
@@ -106,6 +112,7 @@ def drain(connection: socket.socket, most: int, seconds: float) -> None:
 
 
 def _unconfirmed(connection: socket.socket) -> int:
+    """Bytes that the peer's system has not confirmed; -1 where nobody can say."""
     try:
         # SIOCOUTQ, which Linux calls TIOCOUTQ for a socket too
         return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4))[0])

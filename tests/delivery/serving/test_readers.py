@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloudconfig.real.programs import cloud_init
 from tests.delivery.serving.machine import MAC, Running, running, site
 
 IGNITION = Path("/usr/lib/dracut/modules.d/30ignition/ignition")
-PYTHON = Path("/usr/bin/python3")
 CONFIG = {
     "ignition": {"version": "3.3.0"},
     "storage": {"files": [{"path": "/etc/n1", "contents": {"source": "data:,x"}}]},
@@ -65,19 +65,18 @@ print(json.dumps([meta, user.decode(), vendor.decode()]))
 
 
 def test_cloud_init_reads_a_seed(tmp_path: Path) -> None:
-    found = (
-        PYTHON.exists()
-        and subprocess.run([PYTHON, "-c", "import cloudinit"], capture_output=True, timeout=30).returncode
-    )
-    if found != 0:
-        pytest.skip("cloud-init is not installed (apt-get install cloud-init)")
+    program = cloud_init()
     body = "#cloud-config\nhostname: n1\n"
     with running(site({"n1": body.encode()}, ("n1",), "cloud-init"), tmp_path) as one:
         token = one.tickets.issue("n1")
         for way in (f"token/{token}/", f"mac/{N1}/"):
             one.tickets.end(one.tickets.begin("n1", "x", 0), "not sent")  # type: ignore[arg-type]
             done = subprocess.run(
-                [PYTHON, "-c", CODE, f"http://127.0.0.1:{one.port}/{way}"], capture_output=True, timeout=60, text=True
+                [program.python, "-c", CODE, f"http://127.0.0.1:{one.port}/{way}"],
+                env=program.env,
+                capture_output=True,
+                timeout=60,
+                text=True,
             )
             assert done.returncode == 0, done.stderr
             meta, user, vendor = json.loads(done.stdout)

@@ -149,6 +149,40 @@ def test_a_peer_that_keeps_the_connection_open_has_it(tmp_path: Path) -> None:
         assert one.settled("n1") == "served"
 
 
+def test_a_peer_that_says_its_last_word_before_it_has_it(tmp_path: Path) -> None:
+    body = b"x" * 60_000
+    with running(site({"n1": body}, secret=("n1",)), tmp_path) as one:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", one.port))
+        connection.sendall(f"GET /user-data?mac={N1} HTTP/1.1\r\n\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100)
+        reset(connection)
+        assert one.settled("n1") == "in doubt"
+        with one.raw() as again:
+            again.sendall(f"GET /user-data?mac={N1} HTTP/1.1\r\n\r\n".encode())
+            again.shutdown(socket.SHUT_WR)
+            assert received(again).endswith(body)
+        assert one.settled("n1") == "served"
+
+
+def test_over_ipv6(tmp_path: Path) -> None:
+    with running(site(BODIES), tmp_path) as one:
+        try:
+            server = Server(Listen("::1", 0), one.service)
+        except InputError as error:
+            pytest.skip(f"no IPv6 here: {error.why}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        with socket.create_connection(("::1", server.server_address[1]), 20) as connection:
+            connection.sendall(f"GET /ipxe?mac={N1} HTTP/1.1\r\n\r\n".encode())
+            assert f"=http://[::1]:{server.server_address[1]}/mac/".encode() in received(connection)
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def test_slowloris(tmp_path: Path) -> None:
     limits = Limits(most=4, asking=30, patience=0.2)
     with running(site(BODIES), tmp_path, limits=limits) as one:
