@@ -147,11 +147,14 @@ class Walk:
             raise self.unknown_tag(node)
         try:
             return convert(node)
-        except (ValueError, yaml.YAMLError) as error:
+        # PyYAML takes for granted that what a tag is written before looks like it: !!int "", !!bool x, !!timestamp x.
+        except (LookupError, AttributeError):
+            why = f"it is no {node.tag.removeprefix(TAG)}"
+        except (ValueError, OverflowError, yaml.YAMLError) as error:
             why = getattr(error, "problem", None) or str(error)
-            raise InputError(
-                f"{node.value[:40]!r} is not a value", where=self.at(node), why=why, next="quote it if it is text"
-            ) from None
+        raise InputError(
+            f"{node.value[:40]!r} is not a value", where=self.at(node), why=why, next="quote it if it is text"
+        )
 
     def duplicate(self, key: object, at: Position, first: Position | None) -> InputError:
         """The error for a key that is there twice."""

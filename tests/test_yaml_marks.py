@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml.nodes import ScalarNode
 
 from coreops.errors import InputError
 from coreops.model import Position
@@ -53,6 +54,14 @@ def test_a_block_is_deep_too() -> None:
     text = "".join("  " * level + "a:\n" for level in range(60))
     with pytest.raises(InputError, match="nested deeper"):
         compose(text, "f", 50)
+
+
+@pytest.mark.parametrize("text", ['!!int ""', "!!float ''", "!!bool x", "!!timestamp x", "!!int _", "!!int 1:x"])
+def test_a_tag_before_what_it_does_not_fit_is_no_crash(text: str) -> None:
+    node = compose(text, "f")
+    assert isinstance(node, ScalarNode)
+    with pytest.raises(InputError, match="is not a value"):
+        Walk("f").scalar(node)
 
 
 def test_a_walk_counts_and_knows_where_it_is() -> None:

@@ -15,6 +15,7 @@ from coreops.yaml_marks import place
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS: dict[str, Kind] = {"true": "bool", "false": "bool", "null": "null"}
 
 
@@ -84,6 +85,8 @@ class _Reader:
             text, end = scanstring(self.text, start + 1, True)
         except JSONDecodeError as error:
             raise self.error(error.msg.lower().removesuffix(" at"), error.pos) from None
+        if _SURROGATE.search(text):
+            text = _SURROGATE.sub("\ufffd", text)  # as Go's reader does
         return text, end
 
     def mapping(self, start: int, at: Position, depth: int) -> tuple[Value, int]:
