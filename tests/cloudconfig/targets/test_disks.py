@@ -15,6 +15,7 @@ from coreops.cloudconfig.targets.cloud_init import render as cloud_init
 from coreops.cloudconfig.targets.coreos import render as coreos
 from coreops.cloudconfig.targets.mounts import with_mounts
 from coreops.errors import InputError
+from tests.cloudconfig.real import programs
 from tests.cloudconfig.support import node
 
 TEXT = r"""
@@ -152,9 +153,7 @@ def test_the_swap_file_is_made_once_and_whole(tmp_path: Path) -> None:
 
 
 def test_the_real_cloud_init_takes_it(tmp_path: Path) -> None:
-    program = shutil.which("cloud-init")
-    if program is None:
-        pytest.skip("cloud-init is not installed")
+    program = programs.cloud_init().command
     path = tmp_path / "user-data"
     path.write_bytes(cloud_init(node(TEXT)).data)
     done = subprocess.run([program, "schema", "--config-file", path], capture_output=True, text=True, timeout=60)
