@@ -6,6 +6,7 @@ What coreos-cloudinit does on every boot, cloud-init does once: the files and un
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coreops.cloudconfig.emit import emit
@@ -19,6 +20,14 @@ from coreops.cloudconfig.targets import disks, environment, mounts, parts
 _ETCD = "etcd.service"
 _ETCD_NAMES = ("etcd2.service", "etcd-member.service")
 _ETCD_FILE = "/etc/default/etcd"
+_ETCD_DATA = "/var/lib/etcd/default"
+# Debian starts etcd when it is installed, which is before runcmd mounts anything; a new filesystem belongs to root.
+_ETCD_MOUNT = """[Unit]
+RequiresMountsFor={0}
+
+[Service]
+ExecStartPre=+/usr/bin/install -d -o etcd -g etcd -m 0700 {0}
+"""
 _SAME_USER = (
     *("gecos", "homedir", "no_create_home", "primary_group", "no_user_group", "system", "no_log_init", "shell"),
     "ssh_authorized_keys",
@@ -65,7 +74,7 @@ def render(node: Node) -> Rendered:
         top["swap"] = {"filename": node.swap.file, "size": node.swap.size_mib * 2**20}
     if node.storage:
         top |= disks.keys(node.storage, losses)
-    _units(node, bool(options), files, runs, losses)
+    _units(node, options, files, runs, losses)
     losses += _gone(node)
     top |= {"write_files": files, "runcmd": runs}
     said = {key: value for key, value in top.items() if value not in (None, [])}
@@ -112,10 +121,15 @@ def _etcd(node: Node, losses: list[Loss]) -> dict[str, str]:
     return environment.variables(coreos.etcd2, "ETCD_", {old: f"ETCD_{new.upper()}" for old, new in _RENAMED.items()})
 
 
-def _units(node: Node, etcd: bool, files: list[dict[str, Any]], runs: list[list[str]], losses: list[Loss]) -> None:
+def _units(
+    node: Node, etcd: Mapping[str, str], files: list[dict[str, Any]], runs: list[list[str]], losses: list[Loss]
+) -> None:
     units = node.coreos.units
     if docker := node.coreos.docker:
         units = parts.with_drop_in(units, "docker.service", parts.docker_drop_in(docker))
+    if etcd and mounts.is_mounted(data := etcd.get("ETCD_DATA_DIR", _ETCD_DATA), node.storage):
+        name = next((unit.name for unit in units if unit.name in _ETCD_NAMES and unit.content is None), _ETCD)
+        units = parts.with_drop_in(units, name, _ETCD_MOUNT.format(environment.argument(data)))
     # Not `mounts`: of what is no whole disk, it takes only names such as /dev/sdb.1, and leaves out others silently.
     units = mounts.with_mounts(units, node.storage, None)
     starts: list[list[str]] = []

@@ -33,6 +33,11 @@ def _unit(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
+def argument(text: str) -> str:
+    """A word in a unit, of a command line or a list of paths."""
+    return '"' + _unit(text).replace("$", "$$") + '"'
+
+
 def file(values: Mapping[str, str]) -> str:
     """The content of a file of variables that systemd and pam_env read alike. Raises InputError where they cannot."""
     return "".join(f"{name}={_quoted(name, value)}\n" for name, value in values.items())

@@ -92,6 +92,12 @@ def storage_units(storage: Storage) -> tuple[Unit, ...]:
     )
 
 
+def is_mounted(path: str, storage: Storage | None) -> bool:
+    """Is the path on one of the filesystems?"""
+    places = [each.path for each in storage.filesystems if each.path] if storage else []
+    return any(f"{path}/".startswith(f"{place}/") for place in places)
+
+
 def _mount(one: Filesystem) -> Unit:
     assert one.path is not None
     # In a unit's file, \ and % begin something: a device's name may hold them.

@@ -109,6 +109,22 @@ def test_a_partition_for_cloud_init(partition: str, layout: object, lost: list[s
     assert keys(done.losses) == [f"disks[/dev/a].partitions[a]{'.' * bool(key)}{key}" for key in lost]
 
 
+@pytest.mark.parametrize(
+    ("data", "mounted"), [("/srv", True), ("/srv/a %b", True), ("/srvx", False), ("/var/lib", False)]
+)
+@pytest.mark.parametrize("unit", ["", "etcd2.service", "etcd.service"])
+def test_debians_etcd_waits_for_its_disk(data: str, mounted: bool, unit: str) -> None:
+    more = f"\n  etcd_member: {{data_dir: '{data}'}}\n  units: [" + (
+        f"{{name: {unit}, command: start}}" if unit else ""
+    )
+    text = TEXT.replace("coreos: {units: [{name: a.service, command: start}]}", f"coreos:{more}]")
+    found = {each["path"]: each["content"] for each in said(cloud_init(node(text)).data)["write_files"]}
+    drop_in = found.get("/etc/systemd/system/etcd.service.d/20-coreops.conf", "")
+    word = '"' + data.replace("%", "%%") + '"'
+    assert (f"RequiresMountsFor={word}\n" in drop_in) == mounted
+    assert (f"-m 0700 {word}\n" in drop_in) == mounted
+
+
 @pytest.mark.parametrize("name", ["srv.mount", "coreops-swap-file.service"])
 def test_a_unit_of_that_name_is_there_already(name: str) -> None:
     with pytest.raises(InputError, match="becomes the unit"):
