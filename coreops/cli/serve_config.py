@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from coreops.delivery.request import Boot
     from coreops.delivery.serving.listen import Listen
     from coreops.delivery.serving.site import Content, Site
@@ -261,14 +263,13 @@ def _boot(kernel: str | None, initrds: list[str], arguments: list[str]) -> Boot 
 def _state(folder: Path, state: Path | None) -> Path:
     if state is not None:
         return state
-    whole = folder.resolve()
+    # Not what a link leads to: the next render may be another folder under the same name.
+    whole = Path(os.path.abspath(folder))
     return whole.with_name(whole.name + ".state")
 
 
 def _told(ticket: Ticket) -> str:
-    from datetime import UTC, datetime
-
-    when = f"{datetime.fromtimestamp(ticket.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    when = f"{_time(ticket.at):%Y-%m-%d %H:%M:%S} UTC"
     token = f"token {ticket.id}..." if ticket.id else "no token"
     told = {
         "open": "not served yet",
@@ -279,8 +280,17 @@ def _told(ticket: Ticket) -> str:
     return f"{token}, {told[ticket.state]}"
 
 
+def _time(at: float) -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC)
+
+
 def _object(ticket: Ticket) -> dict[str, Any]:
-    return {name: value for name, value in asdict(ticket).items() if value not in ("", None, 0.0)}
+    found = {"node": ticket.node, "state": ticket.state, "token": ticket.id, "peer": ticket.peer}
+    for name, at in (("issued", ticket.issued), ("at", ticket.at)):
+        found |= {name: _time(at).isoformat(timespec="seconds")} if at else {}
+    return {name: value for name, value in found.items() if value}
 
 
 def _counted(site: Site) -> str:

@@ -164,6 +164,13 @@ def test_tokens(serve: Callable[..., Served], capsys: pytest.CaptureFixture[str]
     listed = capsys.readouterr().out
     assert "served to 127.0.0.1" in listed.splitlines()[0]
     assert "not served yet" in listed.splitlines()[1]
+    assert dispatch(["serve-config", "tokens", "out", "--list", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["node"], row["state"], row.get("peer")) for row in rows] == [
+        ("n1", "served", "127.0.0.1"),
+        ("n2", "open", None),
+    ]
+    assert rows[0]["issued"].endswith("+00:00")
     assert again.split("/")[2] not in listed + "".join(one.lines + two.lines)
 
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,3 +150,21 @@ def reset(connection: socket.socket) -> None:
     """Leave without a word, as a machine that loses its power and comes back."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until it is so."""
+    pause = threading.Event()
+    for _ in range(int(seconds * 50)):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it did not come to pass")
+
+
+def received(connection: socket.socket) -> bytes:
+    """All that the peer sends until it ends."""
+    found = b""
+    while data := connection.recv(65536):
+        found += data
+    return found
