@@ -95,12 +95,9 @@ def digest() -> str:
     return whole.hexdigest()
 
 
-@pytest.mark.parametrize(
-    ("seed", "zone", "locale"), [("0", "Asia/Kathmandu", "C"), ("4711", "America/St_Johns", "tr_TR.UTF-8")]
-)
-def test_another_process_elsewhere_makes_the_same_bytes(seed: str, zone: str, locale: str, tmp_path: Path) -> None:
-    env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale, "LANG": locale, "HOME": str(tmp_path)}
-    env["PYTHONPATH"] = str(Path(__file__).parents[2])
+def test_another_process_elsewhere_makes_the_same_bytes(tmp_path: Path) -> None:
+    elsewhere = {"PYTHONHASHSEED": "4711", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "HOME": str(tmp_path)}
+    env = {**os.environ, **elsewhere, "PYTHONPATH": str(Path(__file__).parents[2])}
     script = "from tests.cloudconfig.test_matrix import digest; print(digest())"
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True

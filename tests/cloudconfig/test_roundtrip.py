@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from coreops.cloudconfig.marked import parse
 from coreops.cloudconfig.model import Node, node_of
 from coreops.cloudconfig.targets import TARGETS
-from coreops.cloudconfig.validate.check import check
+from coreops.cloudconfig.validate.check import judge
 from coreops.errors import InputError
 from tests.cloudconfig.nodes import nodes
 from tests.cloudconfig.support import FULL, HOSTILE, ROLES, node, rendered
@@ -70,11 +70,12 @@ def test_coreos_is_read_back_as_the_same_node(one: Node) -> None:
     assert given_keys(yaml.safe_load(data) or {}) == shown(one)
 
 
+@pytest.mark.parametrize("target", TARGETS)
 @THOROUGH
-@given(nodes())
-def test_our_own_judge_can_read_what_coreos_is_given(one: Node) -> None:
-    found = check(render("coreos", one), "user-data")
-    assert [str(each) for each in found if each.rule in ("header", "yaml", "keys", "types") or each.unreadable] == []
+@given(one=nodes())
+def test_our_own_judge_knows_every_key_and_type(target: str, one: Node) -> None:
+    found = judge(render(target, one), "user-data", target=target).findings
+    assert [str(each) for each in found if each.rule in ("unknown-key", "type", "header") or each.unreadable] == []
 
 
 def from_node(one: Node) -> dict[str, Any]:

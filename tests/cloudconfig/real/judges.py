@@ -1,16 +1,15 @@
-"""Asks the real programs about many documents."""
+"""Asks cloud-init about many documents."""
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cloudconfig.real.programs import cloud_init, ignition_validate
+from tests.cloudconfig.real.programs import cloud_init
 
 _READER = Path(__file__).with_name("reader.py")
 
@@ -60,12 +59,3 @@ def _said(found: dict[str, object]) -> Said:
         for each in found.pop("files")
     ]
     return Said(**found, files=files)
-
-
-def ask_ignition(document: bytes) -> str:
-    """What ignition-validate says: nothing when all is well."""
-    words = [ignition_validate(), "-"]
-    done = subprocess.run(words, input=document, capture_output=True, timeout=60)
-    said = (done.stdout + done.stderr).decode()
-    assert done.returncode == 0 or said, "it failed without a word"
-    return re.sub(r"^$\n", "", said, flags=re.MULTILINE)

@@ -1,7 +1,4 @@
-"""Where the real programs are. A test that asks for one that is missing is skipped with the reason.
-
-cloud-init is unpacked by ``scripts/cloud-init``, never installed: nothing here downloads anything.
-"""
+"""Where cloud-init is: ``scripts/cloud-init`` unpacks it. Nothing here downloads it; without it, tests are skipped."""
 
 from __future__ import annotations
 
@@ -11,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-_STAGES = Path("/usr/lib/dracut/modules.d/30ignition/ignition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +31,3 @@ def cloud_init() -> CloudInit:
     if installed is None:
         pytest.skip("there is no cloud-init (scripts/cloud-init --prepare)")
     return CloudInit(installed, "/usr/bin/python3", dict(os.environ))
-
-
-def ignition_validate() -> str:
-    """Ignition's judge of configs."""
-    found = shutil.which("ignition-validate")
-    if found is None:
-        pytest.skip("there is no ignition-validate (apt-get install ignition)")
-    return found
-
-
-def ignition() -> str:
-    """Ignition itself, which needs root to give files away."""
-    if not _STAGES.exists():
-        pytest.skip("there is no ignition (apt-get install ignition)")
-    if os.geteuid() != 0:
-        pytest.skip("Ignition's files stage needs root")
-    return str(_STAGES)

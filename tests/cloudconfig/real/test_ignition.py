@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
 
 from coreops.cloudconfig.model import Node
 from coreops.cloudconfig.targets import TARGETS
+from coreops.errors import InputError
+from tests.cloudconfig.nodes import nodes
 from tests.cloudconfig.support import FULL, HOSTILE, PLAIN, PLATFORMS, ROLES, node, rendered
 from tests.cloudconfig.targets.real_ignition import booted, validate
 
@@ -68,7 +71,8 @@ def machine(one: Node, accounts: dict[str, str]) -> dict[str, tuple[Any, ...]]:
     def put(path: str, data: bytes, mode: int = 0o644, owner: str = "0:0") -> None:
         found[path.lstrip("/")] = ("file", mode, owner, data)
 
-    put("/etc/hostname", f"{one.hostname}\n".encode())
+    if one.hostname:
+        put("/etc/hostname", f"{one.hostname}\n".encode())
     for file in one.write_files:
         data = file.content.encode()
         if file.encoding:
@@ -82,13 +86,15 @@ def machine(one: Node, accounts: dict[str, str]) -> dict[str, tuple[Any, ...]]:
             found[f"{folder}/{unit.name}".lstrip("/")] = ("link", "/dev/null")
         elif unit.content:
             put(f"{folder}/{unit.name}", unit.content.encode())
-        for each in unit.drop_ins:
+        for each in () if unit.network and unit.mask else unit.drop_ins:
             put(f"{folder}/{unit.name}.d/{each.name}", each.content.encode())
         if unit.enable:
             enabled.append(unit.name)
-    put("/etc/systemd/system-preset/20-ignition.preset", "".join(f"enable {name}\n" for name in enabled).encode())
+    if enabled:
+        put("/etc/systemd/system-preset/20-ignition.preset", "".join(f"enable {name}\n" for name in enabled).encode())
     keys = "".join(f"{key}\n" for key in one.ssh_authorized_keys)
-    put("/home/core/.ssh/authorized_keys.d/ignition", keys.encode(), 0o600, "500:500")
+    if keys:
+        put("/home/core/.ssh/authorized_keys.d/ignition", keys.encode(), 0o600, "500:500")
     return found
 
 
@@ -118,3 +124,33 @@ def test_the_machine_is_what_the_node_says(spec: str) -> None:
     assert folders["home/off"][2] == f"1000:{gid}"
     assert [line.split(":")[1] for line in shadow if line.startswith("off:")] == [user.passwd]
     assert "sudo:x:27:off" in group
+
+
+NOT_PLAIN = (
+    *("ssh_authorized_keys", "users", "manage_etc_hosts", "environment", "etc_hosts", "time", "swap", "storage"),
+    *(
+        "write_files.owner",
+        "write_files.encoding",
+        "coreos.units.enable",
+        "coreos.units.command",
+        "coreos.units.runtime",
+    ),
+    *(f"coreos.{name}" for name in type(Node().coreos).model_fields if name != "units"),
+)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(nodes(*NOT_PLAIN))
+def test_random_files_and_units_arrive_unchanged(one: Node) -> None:
+    try:
+        config = TARGETS["ignition"](one).data
+    except InputError:
+        assume(False)
+    wanted = machine(one, {"root:root": "0:0"})
+    with booted(config) as root:
+        there = {path: each for path, each in walk(root) if each[0] != "folder"}
+    there.pop("etc/.ignition-result.json")
+    for path, (kind, *more) in wanted.items():
+        if kind == "file" and more[0] > 0o777:
+            wanted[path] = (kind, more[0] & 0o777, *more[1:])
+    assert there == wanted
