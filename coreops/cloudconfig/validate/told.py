@@ -11,6 +11,11 @@ from coreops.cloudconfig.validate.shapes import words
 
 Kind = Literal["coreos", "cloud-init", "ignition", "butane", "script", "other", "empty"]
 _KEYS = re.compile(r"(?m)^([A-Za-z_][\w-]*)\s*:")
+_BELOW = re.compile(
+    r"(?m)^ {1,6}(?:- )?(?:append|defer|sudo|lock_passwd|plain_text_passwd|hashed_passwd|uid|expiredate|snapuser) *:"
+    r"|^ *- default$"
+)
+"""Keys that only cloud-init has in files and users, and its user that needs no more."""
 _OTHER: Final = re.compile(
     r"(?:content-type:\s*multipart|mime-version:|#include|#part-handler|#cloud-boothook|#upstart-job"
     r"|#cloud-config-(?:archive|jsonp))",
@@ -40,4 +45,4 @@ def tell(text: str) -> Kind:
     if "variant" in names or (not text.startswith("#cloud-config") and names & _BUTANE):
         return "butane"
     only_cloud_init = CLOUD_INIT - CLOUD_CONFIG.keys.keys()
-    return "cloud-init" if names & only_cloud_init else "coreos"
+    return "cloud-init" if names & only_cloud_init or _BELOW.search(text) else "coreos"

@@ -7,6 +7,7 @@ made of it by changing one value.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from coreops.cloudconfig.validate.check import check
-from tests.cloudconfig.real.programs import cloud_init, ignition_validate
+from tests.cloudconfig.real.programs import cloud_init
 from tests.cloudconfig.validate.test_corpus import CORPUS, DOCUMENTS, target
 
 _ASK = """
@@ -43,7 +44,6 @@ STRICTER_THAN_CLOUD_INIT = {
     "duplicate-key.yml",
     "duplicate-path.yml",
     "size-too-big@ec2.yml",
-    "substitution.yml",
     "template-rendered.yml",
     "unknown-hyphens.yml",
     "unknown-top.yml",
@@ -53,7 +53,6 @@ STRICTER_THAN_IGNITION = {
     "read-deep.ign",
     "read-only.ign",
     "size-too-big@ec2.ign",
-    "substitution.ign",
     "too-new.ign",
     "unknown-keys.ign",
 }
@@ -74,7 +73,10 @@ def cloud_init_says(paths: tuple[Path, ...]) -> dict[str, str]:
 
 
 def ignition_says(data: bytes) -> tuple[int, str]:
-    done = subprocess.run([ignition_validate(), "-"], input=data, capture_output=True, timeout=60)
+    program = shutil.which("ignition-validate")
+    if program is None:
+        pytest.skip("there is no ignition-validate (apt-get install ignition)")
+    done = subprocess.run([program, "-"], input=data, capture_output=True, timeout=60)
     return done.returncode, (done.stdout + done.stderr).decode()
 
 

@@ -93,7 +93,7 @@ def substitutions(document: Document) -> Iterator[Finding]:
             continue  # a script's own
         yield Finding(
             place(document.text, use.index, document.file),
-            "error",
+            "warning",
             f"${use.variable} stays as it is written",
             "only coreos-cloudinit replaces it",
             "write the address, or render it with coreops",

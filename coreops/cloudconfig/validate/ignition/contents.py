@@ -1,4 +1,4 @@
-"""Rules on what files hold: URLs, hashes, compression, unit contents; and on what lies inside ``data:`` URLs."""
+"""Rules on what is fetched or carried in a ``data:`` URL: sources, hashes, compression, headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
-from coreops.cloudconfig.platforms.substitution import uses
 from coreops.cloudconfig.validate.document import Document, mappings
 from coreops.cloudconfig.validate.finding import Finding
 from coreops.cloudconfig.validate.tree import Value
@@ -24,8 +23,6 @@ _DATA = re.compile(
 )
 _PLAIN = re.compile(r"(?:[A-Za-z0-9;/?:@&=+$,._!~*'()-]|%[0-9A-Fa-f]{2})*")
 _HASHES: Final = {"sha512": 128, "sha256": 64}
-_LONGEST_LINE: Final = 2047
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def urls(document: Document) -> Iterator[Finding]:
             yield Finding(resource.value.at, "error", "it does not say from where", next="add source")
         if source and source.text and (why := _wrong_url(source.text)):
             yield Finding(source.at, "error", f"invalid source {source.text[:60]!r}", why)
-        if resource.value.get("httpHeaders") and urlsplit_or_none(resource.value.texts("source")) not in (
+        if resource.value.get("httpHeaders") and _scheme(resource.value.texts("source")) not in (
             "http",
             "https",
         ):
@@ -82,7 +79,7 @@ def urls(document: Document) -> Iterator[Finding]:
             yield Finding(resource.value.at, "error", "a hash of nothing", "there is no source")
 
 
-def urlsplit_or_none(url: str) -> str:
+def _scheme(url: str) -> str:
     """The scheme of a URL; an empty text where there is none to be had."""
     try:
         return urlsplit(url).scheme
@@ -133,7 +130,7 @@ def _decode(url: str) -> tuple[bytes, str]:
     return unquote_to_bytes(data), ""
 
 
-def _held(resource: Value) -> tuple[bytes | None, str]:
+def held(resource: Value) -> tuple[bytes | None, str]:
     """What a resource holds itself, uncompressed; None when it has to be fetched. And why it cannot be read."""
     source = resource.texts("source")
     inline = resource.get("inline")
@@ -157,7 +154,7 @@ def _held(resource: Value) -> tuple[bytes | None, str]:
 def hashes(document: Document) -> Iterator[Finding]:
     """Hashes that are none, or not of what is there; contents that are not compressed as they say."""
     for resource in resources(document):
-        data, why = _held(resource.value)
+        data, why = held(resource.value)
         compression = resource.value.get("compression")
         if why and compression:
             yield Finding(compression.at, "error", "the contents are not gzip", why)
@@ -186,72 +183,5 @@ def headers(document: Document) -> Iterator[Finding]:
                 yield Finding(value.at, "error", "a header with an empty value")
     for key in ("httpProxy", "httpsProxy"):
         proxy = document.root.get("ignition", "proxy", key)
-        if proxy and proxy.kind == "text" and urlsplit_or_none(proxy.text) not in ("http", "https"):
+        if proxy and proxy.kind == "text" and _scheme(proxy.text) not in ("http", "https"):
             yield Finding(proxy.at, "error", f"invalid {document.target.written(key)}", "it must be http or https")
-
-
-def units(document: Document) -> Iterator[Finding]:
-    """Contents of units and drop-ins that Ignition cannot read."""
-    for unit in document.units():
-        for holder in (unit, *document.drop_ins(unit)):
-            contents = holder.get("contents")
-            if contents and contents.kind == "text" and (why := _wrong_unit(contents.text)):
-                yield Finding(contents.at, "error", f"invalid contents of {holder.texts('name')!r}", why)
-
-
-def _wrong_unit(text: str) -> str:
-    continued = False
-    for number, line in enumerate(text.split("\n"), 1):
-        if len(line.encode("utf-8", "replace")) > _LONGEST_LINE:
-            return f"line {number} has more than {_LONGEST_LINE} bytes"
-        bare = line.strip()
-        if continued or not bare or bare[0] in "#;":
-            pass
-        elif bare.startswith("["):
-            _section, bracket, rest = bare[1:].partition("]")
-            if not bracket or rest:
-                return f"line {number} is no [Section]: {bare[:40]!r}"
-            continue
-        elif "=" not in bare:
-            return f"line {number} is neither [Section] nor Name=value: {bare[:40]!r}"
-        continued = line.endswith("\\") and not (not continued and bare[:1] in ("#", ";"))
-    return "the last line ends in \\" if continued else ""
-
-
-def substitutions(document: Document) -> Iterator[Finding]:
-    """``$private_ipv4`` and ct's ``{PRIVATE_IPV4}``: nobody replaces them."""
-    for value, text in _texts(document):
-        names = dict.fromkeys(f"${use.variable}" for use in uses(text) if not use.escaped and not use.prefix_of)
-        names |= dict.fromkeys(re.findall(r"\{(?:PUBLIC|PRIVATE)_IPV[46]\}|\{HOSTNAME\}", text))
-        for name in names:
-            word = name.strip("${}")
-            if re.search(rf"(?m)^\s*(?:export\s+|local\s+)?{word}=", text):
-                continue  # a script's own
-            who = "only coreos-cloudinit replaces it" if name[0] == "$" and name[1] != "{" else "only ct replaced it"
-            yield Finding(
-                value.at, "error", f"{name} stays as it is written", who, "write the address, or render it with coreops"
-            )
-
-
-def secrets(document: Document) -> Iterator[Finding]:
-    """Private keys: whoever can ask the platform for user-data has them, and so has every process on the machine."""
-    for value, text in _texts(document):
-        if _KEY.search(text):
-            why = "every process on the machine can read user-data, and so can whoever administers the platform"
-            yield Finding(
-                value.at, "warning", "a private key in user-data", why, "bring it over SSH when the machine is up"
-            )
-
-
-def _texts(document: Document) -> Iterator[tuple[Value, str]]:
-    for resource in resources(document):
-        data = _held(resource.value)[0]
-        if data:
-            yield (
-                resource.value.get("source") or resource.value.get("inline") or resource.value,
-                data.decode("utf-8", "replace"),
-            )
-    for unit in document.units():
-        for holder in (unit, *document.drop_ins(unit)):
-            if (contents := holder.get("contents")) and contents.kind == "text":
-                yield contents, contents.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from coreops.cloudconfig.validate import fits, size, structure, units
-from coreops.cloudconfig.validate.ignition import contents, header, keys, storage
+from coreops.cloudconfig.validate.ignition import contents, disks, header, keys, storage, texts
 from coreops.cloudconfig.validate.json_tree import parse_json
 from coreops.cloudconfig.validate.target import Rule, Target
 
@@ -24,16 +24,16 @@ RULES: Final = (
     Rule("duplicate", storage.once, "Ignition config/validate: Key()"),
     Rule("file", storage.files, f"{_TYPES}/node.go, file.go, storage.go"),
     Rule("mode", storage.modes, f"{_TYPES}/mode.go; Butane base/util: CheckForDecimalMode"),
-    Rule("partition", storage.partitions, f"{_TYPES}/disk.go, partition.go"),
-    Rule("filesystem", storage.filesystems, f"{_TYPES}/filesystem.go, storage.go, raid.go, luks.go"),
+    Rule("partition", disks.partitions, f"{_TYPES}/disk.go, partition.go"),
+    Rule("filesystem", disks.filesystems, f"{_TYPES}/filesystem.go, storage.go, raid.go, luks.go"),
     Rule("url", contents.urls, f"{_TYPES}/url.go, resource.go"),
     Rule("hash", contents.hashes, f"{_TYPES}/verification.go"),
     Rule("http", contents.headers, f"{_TYPES}/headers.go, proxy.go"),
     Rule("unit-name", units.names, f"{_TYPES}/unit.go; systemd.unit(5)"),
-    Rule("unit-content", contents.units, "Ignition config/shared/parse/unit.go"),
+    Rule("unit-content", texts.units, "Ignition config/shared/parse/unit.go"),
     Rule("install", units.install, "Ignition config/shared/validations/unit.go"),
-    Rule("substitution", contents.substitutions, "coreos-cloudinit initialize/env.go; ct config/templating"),
-    Rule("secret", contents.secrets, "EC2 User Guide: user data is not protected by cryptographic methods"),
+    Rule("substitution", texts.substitutions, "coreos-cloudinit initialize/env.go; ct config/templating"),
+    Rule("secret", texts.secrets, "EC2 User Guide: user data is not protected by cryptographic methods"),
     Rule("size", size.size, "the record of the platform"),
 )
 IGNITION: Final = Target(
