@@ -26,7 +26,7 @@ _SHAPES: Final = {
     "AWS secret access key": re.compile(
         r"""\b(?i:aws_?secret_?(?:access_?)?key["']?\s*[=:]\s*["']?[A-Za-z0-9/+=]{40})"""
     ),
-    "JSON web token": re.compile(r"\beyJ[\w-]{8,2000}\.eyJ[\w-]{8,9000}\.[\w-]{16,}"),
+    "JSON web token": re.compile(r"\beyJ[\w-]{8,400}\.eyJ[\w-]{8,4000}\.[\w-]{16,}"),
     "k3s token": re.compile(r"\bK10[0-9a-f]{64}::\S{8,}"),
     "ansible-vault text": re.compile(r"\$ANSIBLE_VAULT;"),
 }
