@@ -66,10 +66,12 @@ def validate(
 
 
 def _told(kinds: Counter[str]) -> str:
-    """What files were taken for: ``, read as coreos``; ``: 2 coreos, 1 ignition``."""
-    known = {kind: number for kind, number in sorted(kinds.items()) if kind}
+    """What files were taken for: ``, read as coreos``; ``(2 coreos, 1 ignition)``."""
+    from coreops.cloudconfig.validate.target import NAMES
+
+    known = {"not judged" if kind == "other" else kind: number for kind, number in sorted(kinds.items()) if kind}
     if len(kinds) == 1:
-        return "".join(f", read as {kind}" for kind in known)
+        return "".join(f", read as {kind}" if kind in NAMES else f", {kind}" for kind in known)
     return f" ({', '.join(f'{number} {kind}' for kind, number in known.items())})" if known else ""
 
 

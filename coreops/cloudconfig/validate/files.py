@@ -76,6 +76,15 @@ def duplicate_paths(document: Document) -> Iterator[Finding]:
             first[clean] = (path.at, "a file")
 
 
+def environment(document: Document) -> Iterator[Finding]:
+    """A file /etc/environment, which keeps coreos-cloudinit from writing its own."""
+    for file in document.files():
+        path = file.get("path")
+        if path and _clean(path.text) == "/etc/environment":
+            why = "coreos-cloudinit then writes no COREOS_PUBLIC_IPV4, COREOS_PRIVATE_IPV4 and the like to it"
+            yield Finding(path.at, "warning", "/etc/environment as a file of its own", why)
+
+
 def encodings(document: Document) -> Iterator[Finding]:
     """Content that is not what its encoding says."""
     for file in document.files():

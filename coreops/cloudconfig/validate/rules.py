@@ -15,6 +15,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("deprecated", structure.deprecated, f"{_RULES_GO} checkStructure"),
     Rule("value", structure.values, f"{_RULES_GO} checkValidity"),
     Rule("quoting", structure.quoting, "coreos-vagrant e37dac5; canonical/cloud-init schema of write_files"),
+    Rule("hostname", structure.hostname, "flatcar/coreos-cloudinit initialize/config.go"),
+    Rule("environment", files.environment, "coreos-cloudinit initialize/config.go"),
     Rule("path", files.paths, "coreos-cloudinit system/file.go"),
     Rule("read-only", files.read_only, f"{_RULES_GO} checkWriteFiles"),
     Rule("duplicate-path", files.duplicate_paths, "coreos-cloudinit initialize/config.go"),

@@ -124,6 +124,14 @@ def values(document: Document) -> Iterator[Finding]:
         yield Finding(value.at, "error", f"invalid value {value.text!r} for {name}", next=hint)
 
 
+def hostname(document: Document) -> Iterator[Finding]:
+    """A host name with dots in it."""
+    name = document.root.get("hostname")
+    if name and "." in name.text and "$" not in name.text:
+        short = name.text.partition(".")[0]
+        yield Finding(name.at, "info", f"{name.text[:60]!r} has dots", f"on Flatcar it becomes {short[:60]!r}")
+
+
 def quoting(document: Document) -> Iterator[Finding]:
     """Text that YAML readers other than coreos-cloudinit take for something else."""
     for value, key, name in _walk(document.root, CLOUD_CONFIG):

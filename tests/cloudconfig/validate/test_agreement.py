@@ -65,7 +65,7 @@ def cloud_init_says(paths: tuple[Path, ...]) -> dict[str, str]:
     program = cloud_init()
     asked = json.dumps([str(path) for path in paths])
     done = subprocess.run(
-        [program.python, "-c", _ASK], env=program.env, input=asked, capture_output=True, text=True, timeout=60
+        [program.python, "-c", _ASK], env=program.env, input=asked, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     said: dict[str, str] = json.loads(done.stdout[done.stdout.rindex('{"/') :])

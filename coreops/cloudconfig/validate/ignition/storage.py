@@ -131,7 +131,7 @@ def modes(document: Document) -> Iterator[Finding]:
             continue
         value = number(mode.text)
         if not 0 <= value <= 0o7777:
-            yield Finding(mode.at, "error", f"{mode.text} is no mode", "it must lie between 0 and 0o7777")
+            yield Finding(mode.at, "error", f"{mode.text[:20]} is no mode", "it must lie between 0 and 0o7777")
             continue
         octal = int(mode.text, 8) if re.fullmatch("[1-7][0-7]{2,3}", mode.text) else None
         if octal is not None and _usual(octal) and not _usual(value):
