@@ -243,7 +243,7 @@ co_mkdir() {
     eval "co_p=\$p_$co_i"
     if [ -d "$co_p" ] && co_owner "$co_p"; then
       eval "d_$co_i=made"
-      [ -g "$co_p" ] || co_fresh=$co_fresh$co_p$co_nl
+      [ -g "$co_p" ] || [ -g "${co_p%/*}/" ] || co_fresh=$co_fresh$co_p$co_nl
     else
       eval "d_$co_i=error"
     fi
