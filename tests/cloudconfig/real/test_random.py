@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from coreops.cloudconfig.model import Node
@@ -15,6 +16,7 @@ from tests.cloudconfig.nodes import nodes
 from tests.cloudconfig.real.judges import ask_cloud_init
 from tests.cloudconfig.targets.real_ignition import validate
 
+pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("COREOPS_EXAMPLES", "50"))
 
 
