@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.upgrade.slots.conformance")
+pytest.register_assert_rewrite("tests.upgrade.slots.conformance", "tests.providers.conformance")

@@ -16,6 +16,8 @@ from coreops.model import Position
 MachineState = Literal["pending", "running", "stopped"]
 Action = Literal["create", "start", "replace", "keep", "remove"]
 Power = Literal["on", "off", "reset"]
+ADDRESSES = ("private_ipv4", "public_ipv4", "private_ipv6", "public_ipv6")
+"""The kinds of addresses; so are the variables called that user-data and playbooks ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Wanted:
 class Machine:
     """One machine as observed.
 
-    id: the provider's own name for it. addresses: ``private``, ``public``, ... by kind. facts: what drift compares
-    (type, image, zone, digest of the user-data).
+    id: the provider's own name for it. addresses: some of ADDRESSES. facts: what drift compares (type, image, zone,
+    and as ``user_data`` the digest of what it was given).
     """
 
     node: str
@@ -58,9 +60,11 @@ class Provider(Protocol):
     """Makes, finds and removes machines.
 
     ``plan`` is pure. ``create`` is idempotent by cluster and node: what is there already is returned, and a machine
-    left by a create that was cut off is found and finished. ``observe`` returns every machine with the cluster's
-    mark, and no other. ``host_keys`` are lines like ``ssh-ed25519 AAAA...``; () when they are not known yet.
+    left by a create that was cut off is found and finished, and started when it is stopped. It need not wait until the
+    machine runs. ``observe`` returns every machine with the cluster's mark, and no other. ``host_keys`` are lines like
+    ``ssh-ed25519 AAAA...``; () when they are not known yet. ``destroy`` of a machine that is gone already is done.
     Errors are CoreopsError: what the provider said is ``why``, verbatim, and ``next`` what the operator can do.
+    Several threads call one provider.
     """
 
     @property
