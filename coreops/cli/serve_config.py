@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from coreops.delivery.request import Boot
-    from coreops.delivery.serving.listen import Listen
     from coreops.delivery.serving.site import Content, Site
     from coreops.delivery.serving.tickets import Ticket
+    from coreops.serving.listen import Listen
 
 LISTEN = "127.0.0.1:8080"
 
@@ -101,16 +101,16 @@ def serve(
     ?token=, or as /mac/M/user-data. What a token names, and user-data with secrets, is served once. SIGHUP reads the
     inventories and the certificate again and reopens the audit log; a new render is noticed by itself.
     """
-    from coreops.delivery.serving import tls
     from coreops.delivery.serving.answer import Rules
-    from coreops.delivery.serving.audit import Audit
-    from coreops.delivery.serving.listen import base_url
-    from coreops.delivery.serving.listen import listen as parse
     from coreops.delivery.serving.run import run
     from coreops.delivery.serving.server import Server
     from coreops.delivery.serving.service import Service
     from coreops.delivery.serving.tickets import Tickets
     from coreops.errors import InputError
+    from coreops.serving import tls
+    from coreops.serving.audit import Audit
+    from coreops.serving.listen import base_url
+    from coreops.serving.listen import listen as parse
 
     where = parse(listen)
     if (cert is None) != (key is None):
@@ -171,12 +171,12 @@ def tokens(
 
     An address is shown once: only a hash of its token is kept. It may be done while the server runs.
     """
-    from coreops.delivery.serving.listen import base_url
     from coreops.delivery.serving.load import load
     from coreops.delivery.serving.pages import address
     from coreops.delivery.serving.tickets import Ticket, Tickets
     from coreops.errors import InputError, did_you_mean
     from coreops.report.text import name_list
+    from coreops.serving.listen import base_url
 
     target, contents = load(folder)
     for name in nodes or ():
@@ -215,7 +215,7 @@ def _reader(
     insecure: bool,
 ) -> Callable[[], Site]:
     """A function that reads everything anew and judges it."""
-    from coreops.delivery.serving.listen import in_the_clear
+    from coreops.delivery.serving.clear import in_the_clear
     from coreops.delivery.serving.load import load
     from coreops.delivery.serving.machines import Machines
     from coreops.delivery.serving.pages import ipxe_script

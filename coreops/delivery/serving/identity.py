@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import Final, Literal
+
+from coreops.serving.listen import address
 
 Kind = Literal["mac", "uuid", "serial", "ip"]
 KINDS: Final[tuple[Kind, ...]] = ("mac", "uuid", "serial", "ip")
@@ -81,17 +82,7 @@ def _serial(text: str) -> str | None:
     return text.casefold() if text and text.isprintable() else None
 
 
-def _ip(text: str) -> str | None:
-    try:
-        found = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(found)
-
-
-_SPELL: Final = {"mac": _mac, "uuid": _uuid, "serial": _serial, "ip": _ip}
+_SPELL: Final = {"mac": _mac, "uuid": _uuid, "serial": _serial, "ip": address}
 
 
 def _bare(text: str) -> str:

@@ -1,77 +1,25 @@
-"""A server from its start to Ctrl-C: signals, and a render that is replaced under it. Owns the main thread."""
+"""Serving a render that may be replaced under the server."""
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Final
 
 from coreops.delivery.serving.load import mark
-from coreops.delivery.serving.server import Server
-from coreops.errors import CoreopsError
-
-LOOK: Final = 1.0
-"""Seconds between two looks at whether the render was replaced."""
-LEAVE: Final = 5.0
-"""Seconds that requests have to finish when the server ends."""
-_STOP: Final = (signal.SIGINT, signal.SIGTERM)
+from coreops.serving import run as serving
+from coreops.serving.server import Server
 
 
 def run(server: Server, folder: Path, reload: Callable[[bool], None], tell: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. reload: read everything again; True: also what else SIGHUP asks for."""
     seen = mark(folder)
-    with _signals() as signals:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
-        thread.start()
-        try:
-            while True:
-                number = _wait(signals, LOOK)
-                if number in _STOP:
-                    break
-                now = mark(folder)
-                if number == signal.SIGHUP or now not in (None, seen):
-                    seen = now or seen
-                    _reload(reload, number == signal.SIGHUP, tell)
-        finally:
-            server.slots.close(LEAVE)
-            server.shutdown()
-            thread.join(LEAVE)
-            server.server_close()
 
+    def changed() -> bool:
+        nonlocal seen
+        now = mark(folder)
+        if now in (None, seen):
+            return False
+        seen = now
+        return True
 
-def _reload(reload: Callable[[bool], None], everything: bool, tell: Callable[[str], None]) -> None:
-    try:
-        reload(everything)
-    except CoreopsError as error:
-        tell(f"{error}\n  what was served before is served on")
-
-
-def _wait(signals: int, seconds: float) -> int:
-    """The next signal, 0 when there was none."""
-    ready, _, _ = select.select([signals], [], [], seconds)
-    return os.read(signals, 1)[0] if ready else 0
-
-
-@contextmanager
-def _signals() -> Iterator[int]:
-    """A pipe that signals arrive in: a handler must not take locks."""
-    ours, theirs = os.pipe()
-    os.set_blocking(theirs, False)
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        os.write(theirs, bytes([number]))
-
-    before = {number: signal.signal(number, handle) for number in (*_STOP, signal.SIGHUP)}
-    try:
-        yield ours
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(ours)
-        os.close(theirs)
+    serving.run(server, reload, tell, changed)

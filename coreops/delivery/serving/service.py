@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final
 
 from coreops.delivery.serving import answer as rules_of
 from coreops.delivery.serving.answer import BUSY, GONE, MALFORMED, Answer, Rules
-from coreops.delivery.serving.audit import Audit, Entry
 from coreops.delivery.serving.request import Ask, parse, redacted, shown
 from coreops.delivery.serving.site import Site
-from coreops.delivery.serving.tickets import Claim, Denied, Ending, Tickets
+from coreops.delivery.serving.tickets import Claim, Denied, Tickets
 from coreops.errors import CoreopsError
+from coreops.serving.audit import Audit, Entry
+from coreops.serving.listen import as_reached
+from coreops.serving.wire import Ending
 
 Tell = Callable[[str], None]
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Service:
             return Reply(replace(BUSY, outcome="the audit log cannot be written"), entry)
         if ask is None:
             return Reply(MALFORMED, entry)
-        base = self._url or (f"{own.partition('://')[0]}://{host}" if _HOST.fullmatch(host) else own)
+        base = self._url or as_reached(own, host)
         try:
             return self._reply(ask, entry, base, none_match)
         except CoreopsError as error:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from coreops.errors import CoreopsError, InputError
+from coreops.serving.wire import Ending
 
 FILE: Final = "tickets.db"
 WAIT = 10.0
@@ -32,8 +33,6 @@ CREATE TABLE IF NOT EXISTS tickets (
 """
 
 State = Literal["open", "sending", "in doubt", "served"]
-Ending = Literal["delivered", "in doubt", "not sent"]
-"""in doubt: the peer may have all of it. not sent: it has nothing."""
 
 
 @dataclass(frozen=True, slots=True)

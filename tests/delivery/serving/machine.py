@@ -15,14 +15,14 @@ from pathlib import Path
 
 from coreops.delivery.request import Boot
 from coreops.delivery.serving.answer import Rules
-from coreops.delivery.serving.audit import Audit
-from coreops.delivery.serving.listen import Listen
 from coreops.delivery.serving.machines import Machines, Named
 from coreops.delivery.serving.server import Limits, Server
 from coreops.delivery.serving.service import Service
 from coreops.delivery.serving.site import Content, Site
 from coreops.delivery.serving.tickets import Tickets
 from coreops.model import Position
+from coreops.serving.audit import Audit
+from coreops.serving.listen import Listen
 
 HERE = Position("hosts.yml", 1)
 MAC = "52:54:00:00:00:{:02x}"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from coreops.delivery.serving.answer import Rules
-from coreops.delivery.serving.listen import Listen
 from coreops.delivery.serving.server import Limits, Server
 from coreops.errors import InputError
+from coreops.serving.listen import Listen
 from tests.delivery.serving.machine import BIG, MAC, received, reset, running, site, wait_for
 
 N1, N2 = MAC.format(1), MAC.format(2)

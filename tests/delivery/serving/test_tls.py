@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from coreops.delivery.serving import tls
 from coreops.errors import InputError
+from coreops.serving import tls
 from tests.delivery.serving.machine import BIG, MAC, running, site
 
 NOW = datetime.now(UTC)

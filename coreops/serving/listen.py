@@ -1,16 +1,16 @@
-"""The address that ``--listen`` names, and whether user-data may go over it in the clear. Pure."""
+"""The address that ``--listen`` names, that of a peer, and the one that others reach a server by. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from coreops.delivery.serving.site import Site
-from coreops.errors import InputError, RefusedError, counted
+from coreops.errors import InputError
 
 _FORM: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +55,17 @@ def base_url(text: str) -> str:
     return text
 
 
-def in_the_clear(site: Site, where: Listen, *, tls: bool, insecure: bool) -> str | None:
-    """A warning about what others on the way can read, None when nothing. Raises RefusedError for secrets."""
-    if tls or where.local:
+def address(text: str) -> str | None:
+    """An IP address in its one spelling, without the name of an interface; None when it is none."""
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
         return None
-    secret = [name for name, content in site.contents.items() if content.secret]
-    if not secret:
-        return (
-            f"plain HTTP on {where}: whoever is on the way can read user-data, and change it; --cert and --key end that"
-        )
-    if insecure:
-        return f"plain HTTP on {where}: whoever is on the way can read the secrets of {counted(len(secret), 'node')}"
-    raise RefusedError(
-        f"the user-data of {counted(len(secret), 'node')} holds secrets, and plain HTTP shows them on the way",
-        where=str(where),
-        why=f"marked with secrets: {', '.join(secret[:3])}{', ...' if len(secret) > 3 else ''}",
-        next="--cert FILE --key FILE, or --insecure-http where nobody else is on that network",
-    )
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(found)
+
+
+def as_reached(own: str, host: str) -> str:
+    """This server's URL as a request's Host has it; as it calls itself where that is no host."""
+    return f"{own.partition('://')[0]}://{host}" if _HOST.fullmatch(host) else own

@@ -9,12 +9,14 @@ import socket
 import struct
 import termios
 import time
-from typing import Final
-
-from coreops.delivery.serving.tickets import Ending
+from typing import Final, Literal
 
 CHUNK: Final = 16 << 10
 """A record of TLS: of what is sent by more than one, nobody knows how much went out when it fails."""
+
+
+Ending = Literal["delivered", "in doubt", "not sent"]
+"""in doubt: the peer may have all of it. not sent: it has nothing."""
 
 
 class TooLarge(Exception):
