@@ -6,12 +6,14 @@ coreops's names carry a prefix because plain ``port`` and ``user`` are ordinary 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coreops.errors import InputError
 from coreops.inventory.data import Setting
-from coreops.inventory.inventory import Inventory
 from coreops.model import Position
+
+if TYPE_CHECKING:
+    from coreops.inventory.inventory import Inventory
 
 Render = Callable[[str, Position], Any]
 

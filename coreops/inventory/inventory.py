@@ -15,6 +15,7 @@ from coreops.inventory import patterns
 from coreops.inventory.data import Group, Host, Setting, Settings, VarsFolder
 from coreops.inventory.graph import ancestors, walk
 from coreops.inventory.limits import limited
+from coreops.inventory.machines import learned
 from coreops.inventory.vars_files import read_vars_folder
 from coreops.model import Position
 
@@ -26,13 +27,14 @@ class Inventory:
     """Hosts in the order they appear, groups, and the variables of both.
 
     base: the folder that known_hosts, group_vars and relative paths belong to. folders: the vars files beside the
-    inventory, then those beside the playbook.
+    inventory, then those beside the playbook. machines: what is known of machines that coreops made.
     """
 
     hosts: Mapping[str, Host] = field(repr=False)
     groups: Mapping[str, Group] = field(repr=False)
     base: Path
     folders: tuple[VarsFolder, ...] = field(default=(), repr=False)
+    machines: Mapping[str, Settings] = field(default_factory=dict, repr=False)
     _members: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
     _chains: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
     _shared: dict[tuple[str, ...], dict[str, Setting]] = field(default_factory=dict, init=False, repr=False)
@@ -75,13 +77,16 @@ class Inventory:
         shared = self._shared.get(found.groups)
         if shared is None:
             shared = self._shared[found.groups] = _merge(self._group_layers(found))
-        return shared | _merge(self._host_layers(found))
+        written = shared | _merge(self._host_layers(found))
+        return {**learned(self.machines[host], written), **written} if host in self.machines else written
 
     def origin(self, host: str, name: str) -> tuple[Position, ...]:
         """Return where a variable's value was written, then the places it overrides, nearest first; () if unset."""
         found = self._host(host)
-        layers = reversed([*self._group_layers(found), *self._host_layers(found)])
-        written = (layer[name] for layer in layers if name in layer)
+        layers = [*self._group_layers(found), *self._host_layers(found)]
+        if host in self.machines:
+            layers = [learned(self.machines[host], _merge(layers)), *layers]
+        written = (layer[name] for layer in reversed(layers) if name in layer)
         return tuple(place for setting in written for place in (setting.position, *setting.overrides))
 
     def with_playbook_dir(self, path: Path) -> Inventory:
@@ -90,6 +95,10 @@ class Inventory:
         if path.resolve() == self.base.resolve():
             return replace(self, folders=own)
         return replace(self, folders=(*own, read_vars_folder(path, self.groups, self.hosts)))
+
+    def as_written(self) -> Inventory:
+        """Return this inventory without what is known of machines: the same before they are made and after."""
+        return replace(self, machines={})
 
     def _group_layers(self, host: Host) -> list[Settings]:
         """Ansible's order: inventory files, then group_vars/all of every folder, then the other group_vars."""

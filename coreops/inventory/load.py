@@ -9,6 +9,7 @@ from coreops.errors import InputError, did_you_mean
 from coreops.inventory.draft import Draft
 from coreops.inventory.files import cannot_read, expand_home, inventory_files, read_inventory
 from coreops.inventory.inventory import Inventory
+from coreops.inventory.machines import read_machines
 from coreops.inventory.sources import BY_SUFFIX, explained, parser_for
 from coreops.inventory.vars_files import read_vars_folder
 from coreops.model import Position
@@ -46,7 +47,7 @@ def load_inventory(source: Path | str) -> Inventory:
         )
     hosts, groups = draft.finish()
     base = Path(os.path.abspath(folder))
-    return Inventory(hosts, groups, base, (read_vars_folder(folder, groups, hosts),))
+    return Inventory(hosts, groups, base, (read_vars_folder(folder, groups, hosts),), read_machines(folder))
 
 
 def _missing(path: Path) -> InputError:
