@@ -1,0 +1,102 @@
+"""From a request to a machine that runs, once per node whatever is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from coreops.errors import CoreopsError
+from coreops.providers.ec2 import machines, request
+from coreops.providers.ec2.failures import code, ended
+from coreops.providers.ec2.patience import Patience
+from coreops.providers.ec2.settings import Settings
+from coreops.providers.protocol import Wanted
+
+GENERATIONS = 1000
+"""How often one node may be made anew within the time that EC2 remembers its tokens."""
+
+Instance = Mapping[str, Any]
+
+
+class Launch:
+    """One node's way into being. botocore's errors pass."""
+
+    def __init__(self, client: Any, wanted: Wanted, patience: Patience) -> None:
+        self._client = client
+        self._wanted = wanted
+        self._patience = patience
+
+    def launched(self, settings: Settings, image: str, groups: tuple[str, ...], known: Iterable[Instance]) -> Instance:
+        """Ask for the machine by the first token that is not spent, and wait until it runs. known: its dead ones."""
+        spent = {each.get("ClientToken") for each in known}
+        for generation in range(GENERATIONS):
+            if request.token(self._wanted, generation) in spent:
+                continue
+            asked = request.run_instances(self._wanted, settings, image, groups, generation)
+            if (machine := self._asked(asked)) is not None:
+                return self.running(machine)
+        raise CoreopsError(
+            f"EC2 remembers {GENERATIONS} machines of this node that have ended",
+            where=self._wanted.node,
+            next="give the node another name, or wait a day",
+        )
+
+    def _asked(self, asked: request.Parameters) -> str | None:
+        """The machine that the token stands for, made now or before; None when that one has ended."""
+        from botocore.exceptions import ClientError
+
+        try:
+            instance = self._client.run_instances(**asked)["Instances"][0]
+        except ClientError as error:
+            if code(error) == "IdempotentInstanceTerminated":
+                return None
+            if code(error) != "IdempotentParameterMismatch":
+                raise
+            # The variables changed since the token was used. Its machine may be there and not be shown yet.
+            token = asked["ClientToken"]
+            found = self._patience.until(self._patience.appear, lambda: self._by_token(token))
+            return None if found is None else _if_alive(found)
+        return _if_alive(instance)
+
+    def _by_token(self, token: str) -> Instance | None:
+        answer = self._client.describe_instances(Filters=[{"Name": "client-token", "Values": [token]}])
+        return next((each for one in answer["Reservations"] for each in one["Instances"]), None)
+
+    def running(self, machine: str) -> Instance:
+        """Wait until it runs; start it when it is stopped. Raises CoreopsError when EC2 ends it instead."""
+        started = False
+
+        def ask() -> Instance | None:
+            nonlocal started
+            instance = self._shown(machine)
+            state = instance["State"]["Name"] if instance else ""
+            if state == "stopped" and not started:
+                self._client.start_instances(InstanceIds=[machine])
+                started = True
+            elif instance and state in ("shutting-down", "terminated"):
+                raise ended(self._wanted.node, machines.died(instance))
+            return instance if state == "running" else None
+
+        instance = self._patience.until(self._patience.run, ask)
+        if instance is None:
+            raise CoreopsError(
+                f"{machine} does not run after {self._patience.run:.0f} seconds",
+                where=self._wanted.node,
+                next="run it again to go on waiting; it is not made twice",
+            )
+        return instance
+
+    def _shown(self, machine: str) -> Instance | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self._client.describe_instances(InstanceIds=[machine])
+        except ClientError as error:
+            if code(error) != "InvalidInstanceID.NotFound":
+                raise
+            return None
+        return next((each for one in answer["Reservations"] for each in one["Instances"]), None)
+
+
+def _if_alive(instance: Instance) -> str | None:
+    return str(instance["InstanceId"]) if instance["State"]["Name"] in machines.LIVE else None

@@ -1,0 +1,65 @@
+"""What DescribeInstances says, as machines. Pure. Only what carries a mark that is right becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from coreops.providers.ec2.request import CLUSTER, MARK, NODE, USER_DATA
+from coreops.providers.protocol import Machine, MachineState, mark
+
+LIVE: Mapping[str, MachineState] = {
+    "pending": "pending",
+    "running": "running",
+    "stopping": "stopped",
+    "stopped": "stopped",
+}
+"""EC2's states that still are a machine. shutting-down and terminated are not: nothing brings those back."""
+
+# An IPv6 address of EC2 is a public one.
+_ADDRESSES = {"private_ipv4": "PrivateIpAddress", "public_ipv4": "PublicIpAddress", "public_ipv6": "Ipv6Address"}
+
+
+def tags_of(instance: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+
+
+def is_ours(instance: Mapping[str, Any]) -> bool:
+    """Whether the mark is that of the cluster and node it names: a copied tag alone is not enough."""
+    tags = tags_of(instance)
+    return MARK in tags and tags[MARK] == mark(tags.get(CLUSTER, ""), tags.get(NODE, ""))
+
+
+def machine(instance: Mapping[str, Any], region: str) -> Machine:
+    """One instance that is alive and ours."""
+    tags = tags_of(instance)
+    facts = {
+        "region": region,
+        "cluster": tags[CLUSTER],
+        "type": instance["InstanceType"],
+        "image": instance["ImageId"],
+        "zone": instance.get("Placement", {}).get("AvailabilityZone", ""),
+        "subnet": instance.get("SubnetId", ""),
+        "user_data": tags.get(USER_DATA, ""),
+        "market": instance.get("InstanceLifecycle", "on-demand"),
+        "scaling_group": tags.get("aws:autoscaling:groupName", ""),
+    }
+    return Machine(
+        node=tags[NODE],
+        id=instance["InstanceId"],
+        state=LIVE[instance["State"]["Name"]],
+        addresses={kind: instance[key] for kind, key in _ADDRESSES.items() if instance.get(key)},
+        facts={key: value for key, value in facts.items() if value},
+    )
+
+
+def machines(instances: Iterable[Mapping[str, Any]], region: str, cluster: str) -> list[Machine]:
+    """The machines of a cluster, by node, then by id."""
+    found = [machine(each, region) for each in instances if is_ours(each) and each["State"]["Name"] in LIVE]
+    return sorted((one for one in found if one.facts["cluster"] == cluster), key=lambda one: (one.node, one.id))
+
+
+def died(instance: Mapping[str, Any]) -> str:
+    """Why an instance ended, verbatim (``Server.SpotInstanceTermination: ...``), or ""."""
+    reason = instance.get("StateReason", {})
+    return ": ".join(part for part in (reason.get("Code"), reason.get("Message")) if part)

@@ -1,0 +1,170 @@
+"""EC2 as a provider: every call that reads or changes the cloud goes out from here.
+
+Nothing is remembered between runs. A machine is found by its tags, and one that EC2 does not show yet by the client
+token that made it. Before a machine is switched or ended its tags are read again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from coreops.errors import CoreopsError, RefusedError
+from coreops.providers.ec2 import machines, request
+from coreops.providers.ec2.clients import Clients
+from coreops.providers.ec2.failures import code, not_ours, told
+from coreops.providers.ec2.groups import Groups
+from coreops.providers.ec2.host_keys import host_keys
+from coreops.providers.ec2.images import Images
+from coreops.providers.ec2.launch import Launch
+from coreops.providers.ec2.patience import Patience
+from coreops.providers.ec2.plan import plan
+from coreops.providers.ec2.settings import read
+from coreops.providers.protocol import Change, Machine, Power, Wanted
+
+_OPERATION = {"on": "start_instances", "off": "stop_instances", "reset": "reboot_instances"}
+_REGIONS_AT_ONCE = 16
+
+
+class Ec2:
+    """The machines of clusters in some regions. May be used by many threads."""
+
+    name = "ec2"
+
+    def __init__(
+        self, regions: Iterable[str] = (), *, clients: Clients | None = None, patience: Patience | None = None
+    ) -> None:
+        """regions: where to look for machines; a region that one is created in is added."""
+        self._regions = set(regions)
+        self._clients = clients or Clients()
+        self._patience = patience or Patience()
+        self._images = Images(self._clients)
+        self._groups = Groups(self._clients, self._patience)
+        self._ended: set[str] = set()
+        self._lock = threading.Lock()
+
+    def plan(self, wanted: Sequence[Wanted], found: Sequence[Machine]) -> tuple[Change, ...]:
+        return plan(wanted, found)
+
+    def create(self, wanted: Wanted) -> Machine:
+        """Return the node's machine when it runs. Raises CoreopsError."""
+        settings = read(wanted)
+        with self._lock:
+            self._regions.add(settings.region)
+        client = self._clients.of("ec2", settings.region)
+        with told("creating it", wanted.node, settings.region):
+            known = list(_each(client, request.marked(wanted)))
+            found = machines.machines(known, settings.region, wanted.cluster)
+            launch = Launch(client, wanted, self._patience)
+            if len(found) > 1:
+                raise RefusedError(
+                    "two machines carry the mark of this node",
+                    where=wanted.node,
+                    why=", ".join(machine.id for machine in found),
+                    next="end all but one of them in EC2",
+                )
+            if found:
+                instance = launch.running(found[0].id)
+            else:
+                image, groups = self._images.of(settings, wanted.node), self._groups.of(wanted, settings)
+                instance = launch.launched(settings, image, groups, known)
+        return machines.machine(instance, settings.region)
+
+    def observe(self, cluster: str) -> tuple[Machine, ...]:
+        """Every region has to answer: a machine that is not seen would be made once more."""
+        with self._lock:
+            regions = sorted(self._regions)
+        if not regions:
+            return ()
+        with ThreadPoolExecutor(min(len(regions), _REGIONS_AT_ONCE)) as pool:
+            found = list(pool.map(lambda region: self._observe(cluster, region), regions))
+        return tuple(sorted((each for part in found for each in part), key=lambda each: (each.node, each.id)))
+
+    def _observe(self, cluster: str, region: str) -> list[Machine]:
+        client = self._clients.of("ec2", region)
+        with told("looking for machines", cluster, region):
+            return machines.machines(_each(client, request.of_cluster(cluster)), region, cluster)
+
+    def host_keys(self, machine: Machine) -> tuple[str, ...]:
+        """What cloud-init printed. EC2 shows a console minutes late, and its latest state only of some types."""
+        client = self._client(machine)
+        with told("reading its console", machine.node, machine.facts["region"]):
+            return host_keys(_console(client, machine.id), machine.node) or host_keys(
+                _console(client, machine.id, latest=True), machine.node
+            )
+
+    def console(self, machine: Machine) -> Iterator[bytes]:
+        """What is there now, at most 64 KB; EC2 has no more."""
+        client = self._client(machine)
+        with told("reading its console", machine.node, machine.facts["region"]):
+            text = _console(client, machine.id, latest=True) or _console(client, machine.id)
+        yield text.encode()
+
+    def power(self, machine: Machine, power: Power) -> None:
+        client = self._client(machine)
+        with told(f"switching it {power}", machine.node, machine.facts["region"]):
+            if self._own(client, machine) is None:
+                raise CoreopsError(f"{machine.id} is gone", where=machine.node, next="coreops provision makes it anew")
+            getattr(client, _OPERATION[power])(InstanceIds=[machine.id])
+
+    def destroy(self, machine: Machine) -> None:
+        """End a machine; with the last one of its cluster in a region, the security group that coreops made."""
+        client, region = self._client(machine), machine.facts["region"]
+        cluster = machine.facts["cluster"]
+        with told("ending it", machine.node, region):
+            if self._own(client, machine) is not None:
+                client.terminate_instances(InstanceIds=[machine.id])
+            with self._lock:
+                self._ended.add(machine.id)
+                ended = set(self._ended)
+        with told("it has ended; removing the cluster's security group", machine.node, region):
+            others = (each for each in _each(client, request.alive(cluster)) if machines.is_ours(each))
+            if all(each["InstanceId"] in ended for each in others):
+                self._groups.remove(cluster, region)
+
+    def _client(self, machine: Machine) -> Any:
+        missing = {"region", "cluster"} - machine.facts.keys()
+        if missing:
+            raise CoreopsError(f"{machine.id} has no {min(missing)}", where=machine.node, next="observe it again")
+        return self._clients.of("ec2", machine.facts["region"])
+
+    def _own(self, client: Any, machine: Machine) -> Mapping[str, Any] | None:
+        """The instance, None when it has ended. Raises RefusedError when it is not ours."""
+        instance = _instance(client, machine.id)
+        if instance is None or instance["State"]["Name"] not in machines.LIVE:
+            return None
+        tags = machines.tags_of(instance)
+        said = (machine.node, machine.facts["cluster"])
+        if not machines.is_ours(instance) or (tags[request.NODE], tags[request.CLUSTER]) != said:
+            raise not_ours(machine.id, machine.node)
+        return instance
+
+
+def _each(client: Any, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Page by page, as far as somebody looks."""
+    for page in client.get_paginator("describe_instances").paginate(**asked):
+        yield from (each for reservation in page["Reservations"] for each in reservation["Instances"])
+
+
+def _instance(client: Any, machine: str) -> dict[str, Any] | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        return next(_each(client, {"InstanceIds": [machine]}), None)
+    except ClientError as error:
+        if code(error) != "InvalidInstanceID.NotFound":
+            raise
+        return None
+
+
+def _console(client: Any, machine: str, *, latest: bool = False) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(client.get_console_output(InstanceId=machine, Latest=latest).get("Output", ""))
+    except ClientError as error:
+        if latest and code(error) in ("UnsupportedOperation", "InvalidParameterCombination"):
+            return ""
+        raise
