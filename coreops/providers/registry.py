@@ -50,6 +50,7 @@ STATIC = "static"
 PROVIDERS: dict[str, Record] = {
     STATIC: Record(STATIC, "coreops.providers.static"),
     "command": Record("command", "coreops.providers.command", splits=("command_program",)),
+    "ec2": Record("ec2", "coreops.providers.ec2", platform="ec2"),
 }
 
 
