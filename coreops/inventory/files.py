@@ -18,6 +18,8 @@ _IGNORED_NAMES = re.compile(
 _NOT_INVENTORY = re.compile(rb"-----BEGIN |ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-")
 _PROGRAM = re.compile(rb"#!|\x7fELF")
 _DATA_SUFFIXES = (".yml", ".yaml", ".json", ".ini")
+MOST = 16 * 2**20
+"""Bytes of a file: enough for 100,000 hosts, and read within a minute."""
 
 
 def inventory_files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
@@ -42,7 +44,13 @@ def inventory_files(folder: Path, above: frozenset[Path] = frozenset()) -> Itera
 
 def read_inventory(path: Path) -> str:
     """Return the text of an inventory file. A program is refused, not run."""
-    data = read_bytes(path)
+    data = read_bytes(path, MOST + 1)
+    if len(data) > MOST:
+        raise InputError(
+            f"more than {MOST // 2**20} MiB",
+            where=Position(str(path)),
+            next="write hosts as ranges (n[1:500]), or split it: a folder of files is an inventory too",
+        )
     executable = os.access(path, os.X_OK) and path.suffix not in _DATA_SUFFIXES
     if executable or _PROGRAM.match(data):
         raise InputError(

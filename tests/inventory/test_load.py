@@ -191,3 +191,11 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.start()
     assert list(load_inventory(path).hosts) == ["n1"]
     writer.join()
+
+
+def test_a_file_of_100_mb_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.yml"
+    with path.open("wb") as stream:
+        stream.truncate(100_000_000)
+    with pytest.raises(InputError, match=r"more than 16 MiB(?s:.*)ranges"):
+        load_inventory(path)

@@ -25,6 +25,22 @@ _NEEDS = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_ACCOUNT = "an absolute path without :"
+_GROUP = "the name of one group, without : , / and blanks"
+_TAKES = {
+    "hostname": "letters, digits and - (no _), with dots between; an inventory says it for a host with node_hostname",
+    "users.name": "small letters, digits, - and _, at most 32, a letter or _ first",
+    "users.gecos": "leave out the :, which separates the fields of /etc/passwd",
+    "users.homedir": _ACCOUNT,
+    "users.shell": _ACCOUNT,
+    "users.primary_group": _GROUP,
+    "users.groups": _GROUP,
+    "write_files.owner": "write USER or USER:GROUP",
+    "write_files.permissions": "three or four octal digits, such as \"0644\"",
+    "coreos.units.name": "a name of a unit with its type, such as hello.service",
+    "coreos.units.drop_ins.name": "a file name that ends in .conf",
+}
+"""What keys take, where their pattern would say it badly."""
 
 
 def node_of(marked: Marked, host: str | None = None) -> Node:
@@ -63,9 +79,14 @@ def _problem(marked: Marked, error: Any) -> tuple[Position, str, str | None]:
         expected = error["ctx"]["expected"]
         return place, f"{name} must be {expected}, not {_short(value)}", _quote("string_type", value)
     if kind == "string_pattern_mismatch":
-        return place, f"{_short(value)} is not a value for {name}", f"it must match {error['ctx']['pattern']}"
+        pattern = f"it must match {error['ctx']['pattern']}"
+        return place, f"{_short(value)} is not a value for {name}", _TAKES.get(_keyed(path), pattern)
     reason = error["msg"].removeprefix("Value error, ")
     return place, f"{name}: {reason}" if name else reason, None
+
+
+def _keyed(path: Sequence[int | str]) -> str:
+    return ".".join(step for step in path if isinstance(step, str))
 
 
 def _quote(kind: str, value: Any) -> str | None:

@@ -6,6 +6,7 @@ What coreos-cloudinit does on every boot, cloud-init does once: the files and un
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,7 +77,7 @@ def render(node: Node) -> Rendered:
         top |= disks.keys(node.storage, losses)
     _units(node, options, files, runs, losses)
     losses += _gone(node)
-    top |= {"write_files": files, "runcmd": runs}
+    top |= {"write_files": files, "runcmd": _script(runs)}
     said = {key: value for key, value in top.items() if value not in (None, [])}
     return Rendered((parts.HEADER + emit(said)).encode(), tuple(losses))
 
@@ -171,6 +172,12 @@ def _starts(unit: Unit, name: str) -> list[list[str]]:
     # etcd is up when its cluster has a quorum: waiting for that would hold up the boot of every node.
     wait = ["--no-block"] if name == _ETCD else []
     return [["systemctl", *wait, unit.command, "--", name]]
+
+
+def _script(runs: list[list[str]]) -> list[str]:
+    """Commands as cloud-init's one script. All are run, as coreos-cloudinit did, and none fails unnoticed."""
+    # The status of the script's last command is what cloud-init reports.
+    return [*(f"{shlex.join(words)} || failed=1" for words in runs), '[ -z "$failed" ]'] if runs else []
 
 
 def _gone(node: Node) -> list[Loss]:

@@ -27,11 +27,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What cloud-init makes of a document. unknown: keys that it passes over without a word."""
+    """What cloud-init makes of a document. unknown: keys that it passes over without a word. script: of its runcmd."""
 
     errors: list[str]
     unknown: list[str]
     files: list[Written]
+    script: str
 
 
 def ask_cloud_init(documents: Mapping[str, bytes], folder: Path) -> dict[str, Said]:

@@ -1,6 +1,6 @@
 """Runs inside cloud-init's own Python: judges documents by its schema and decodes files as its modules do.
 
-``reader.py DOCUMENT...`` prints JSON: document -> {errors, unknown, files}. Many at once, as its start is slow.
+``reader.py DOCUMENT...`` prints JSON: document -> {errors, unknown, files, script}. Many at once, as its start is slow.
 """
 
 import base64
@@ -20,7 +20,12 @@ def judge(path, whole):
         errors = [str(error)]
     with open(path, "rb") as stream:
         said = util.load_yaml(stream.read()) or {}
-    return {"errors": errors, "unknown": sorted(set(said) - keys(whole)), "files": written(said.get("write_files"))}
+    return {
+        "errors": errors,
+        "unknown": sorted(set(said) - keys(whole)),
+        "files": written(said.get("write_files")),
+        "script": util.shellify(said.get("runcmd", [])),
+    }
 
 
 def keys(whole):

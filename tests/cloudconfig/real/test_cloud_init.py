@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from coreops.cloudconfig.targets.cloud_init import render
 from tests.cloudconfig.real.judges import ask_cloud_init
 from tests.cloudconfig.real.programs import cloud_init
@@ -31,6 +33,24 @@ def test_the_command_says_so_too(tmp_path: Path) -> None:
     words = [cloud_init().command, "schema", "--config-file", str(path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, f"Valid cloud-config: {path}\n"), done.stderr
+
+
+@pytest.mark.parametrize("fails", ["", "enable", "start"])
+def test_every_command_is_run_and_none_fails_unnoticed(tmp_path: Path, fails: str) -> None:
+    units = r"{name: a.timer, enable: true, command: start}, {name: 'b\x20c.service', command: start}"
+    (said,) = ask_cloud_init({"": render(node(f"coreos: {{units: [{units}]}}")).data}, tmp_path).values()
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*"\n[ "$1" != "{fails}" ]\n')
+    systemctl.chmod(0o755)
+    script = tmp_path / "runcmd"
+    script.write_text(said.script)
+    done = subprocess.run(
+        ["/bin/sh", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [
+        *("daemon-reload", "enable -- a.timer", "start -- a.timer", r"start -- b\x20c.service")
+    ]
+    assert done.returncode == (1 if fails else 0), done.stderr
 
 
 def test_files_are_what_the_node_says(tmp_path: Path) -> None:

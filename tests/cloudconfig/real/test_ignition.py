@@ -86,7 +86,7 @@ def machine(one: Node, accounts: dict[str, str]) -> dict[str, tuple[Any, ...]]:
             found[f"{folder}/{unit.name}".lstrip("/")] = ("link", "/dev/null")
         elif unit.content:
             put(f"{folder}/{unit.name}", unit.content.encode())
-        for each in () if unit.network and unit.mask else unit.drop_ins:
+        for each in unit.drop_ins:
             put(f"{folder}/{unit.name}.d/{each.name}", each.content.encode())
         if unit.enable:
             enabled.append(unit.name)

@@ -41,7 +41,7 @@ _OWN = "/etc/systemd/system/x.service"
         ("name: a.network, mask: true", None, "/dev/null", []),
         (
             "name: a.link, mask: true, content: x, enable: true, drop_ins: [{name: a.conf, content: y}]",
-            *(None, "/dev/null", ["enable", "content", "drop_ins"]),
+            *(None, "/dev/null", ["enable", "content"]),
         ),
         ("name: a.link, enable: true, content: x", None, None, ["enable"]),
         ("name: x.service, mask: true, content: '['", None, None, ["content"]),

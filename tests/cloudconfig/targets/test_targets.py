@@ -25,7 +25,7 @@ hostname: n1.example.net
 ssh_authorized_keys: ["ssh-ed25519 AAAA a@b"]
 manage_etc_hosts: localhost
 users:
-  - {name: ann, passwd: "$6$a$b", groups: [sudo, docker], shell: /bin/bash, gecos: "Ann: #1", system: true}
+  - {name: ann, passwd: "$6$a$b", groups: [sudo, docker], shell: /bin/bash, gecos: "Ann - #1", system: true}
   - {name: bob, coreos_ssh_import_github: bob, homedir: /home/b, no_create_home: true, primary_group: users}
 write_files:
   - {path: /etc/motd, content: "off\\n", permissions: "0644", owner: "ann:docker"}
@@ -121,11 +121,12 @@ def test_cloud_init_says_everything() -> None:
     assert files(found)["/etc/systemd/network/00-eth.network"] == "[Match]\nName=eth0\n"
     assert "ETCD_INITIAL_CLUSTER_TOKEN='a \"b\" 5%'\n" in files(found)["/etc/default/etcd"]
     assert found["runcmd"] == [
-        ["systemctl", "daemon-reload"],
-        ["systemctl", "enable", "--", "a.service"],
-        ["systemctl", "mask", "--", "b.service"],
-        ["systemctl", "restart", "systemd-networkd.service"],
-        ["systemctl", "--no-block", "start", "--", "etcd.service"],
+        "systemctl daemon-reload || failed=1",
+        "systemctl enable -- a.service || failed=1",
+        "systemctl mask -- b.service || failed=1",
+        "systemctl restart systemd-networkd.service || failed=1",
+        "systemctl --no-block start -- etcd.service || failed=1",
+        '[ -z "$failed" ]',
     ]
     assert found["timezone"] == "Europe/Berlin"
     assert found["ntp"]["servers"] == ["a.example.net", "b.example.net"]

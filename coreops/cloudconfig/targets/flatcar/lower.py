@@ -134,15 +134,6 @@ def _user(user: User, more_keys: list[str], losses: list[Loss]) -> dict[str, Any
     said = {_USER.get(key, key): value for key, value in parts.plain(user).items()}
     said["ssh_authorized_keys"] = _distinct((*more_keys, *user.ssh_authorized_keys))
     said["groups"] = _distinct(user.groups)
-    for key in ("homedir", "shell"):
-        if ":" in (getattr(user, key) or ""):
-            raise InputError(
-                f"users[{user.name}].{key} has a : in it", why="useradd refuses it, and the boot would fail"
-            )
-    if ":" in said.get("gecos", ""):
-        said["gecos"] = said["gecos"].replace(":", " ")
-        why = "useradd takes no : there, and the boot would fail"
-        losses.append(Loss(f"users[{user.name}].gecos", why, repr(said["gecos"])))
     for key in said:
         if key.startswith("coreos_ssh_import"):
             why = "Ignition fetches no keys: write them in ssh_authorized_keys"

@@ -105,9 +105,9 @@ def _parsed(content: str) -> bool:
 def network_files(units: Iterable[Unit]) -> Iterator[tuple[str, str, str]]:
     """Path, content and key of the files that networkd reads."""
     for unit in units:
-        if unit.network and not unit.mask:
+        if unit.network:
             key = f"coreos.units[{unit.name}]"
-            if unit.content:
+            if unit.content and not unit.mask:
                 yield f"{_NETWORK}/{unit.name}", unit.content, key
             for each in unit.drop_ins:
                 yield f"{_NETWORK}/{unit.name}.d/{each.name}", each.content, f"{key}.drop_ins"
@@ -123,8 +123,6 @@ def _unsaid(unit: Unit) -> Iterator[tuple[str, str, str | None]]:
     if unit.mask and unit.content and (unit.network or not _parsed(unit.content)):
         yield "content", "the link that masks it takes its place", None
     if unit.network:
-        if unit.mask and unit.drop_ins:
-            yield "drop_ins", "nothing reads those of a masked one", None
         if unit.enable and not unit.mask:
             yield "enable", "networkd reads every file there is", None
         return
