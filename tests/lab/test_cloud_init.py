@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,7 @@ def born(lab_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         for node in ("n1", "n2", "n3"):
             assert f"{node}: cloud-init has applied its user-data" in said.stderr
         assert "these nodes have cloud-init, and so Python" in said.stderr
+        assert "n1, n2, n3: a lab cannot do all of this user-data: swap: " in said.stderr
         yield made
     finally:
         Lab.down(made.name)
@@ -267,6 +269,18 @@ def test_bad_user_data_is_told_and_the_node_stays_reachable(born: Born, document
     assert "sudo cloud-init schema --system" in said
     assert complaint in born.coreops("lab", "logs", "n3", "--name", born.name).stdout
     assert born.sh("n3", "hostname") == "n3"
+
+
+def test_a_mount_is_told_before_and_an_emergency_when_it_is_there(born: Born) -> None:
+    filesystem = {"device": "/dev/vda7", "format": "ext4", "path": "/var/lib/data"}
+    born.rendered(storage={"filesystems": [filesystem]})
+    assert "this user-data: var-lib-data.mount: " in born.up("--user-data", str(born.render)).stderr
+    born.coreops("lab", "chaos", "n3", "reboot", "--name", born.name)
+    assert "n3: cloud-init could not apply" in born.up(expect=1).stderr
+    started = time.monotonic()
+    said = born.coreops("lab", "chaos", "n3", "reboot", "--name", born.name, expect=1).stderr
+    assert "n3: the node's systemd went into emergency mode" in said
+    assert time.monotonic() - started < 60
 
 
 def test_down_leaves_nothing(born: Born) -> None:

@@ -19,10 +19,8 @@ from coreops.providers.namespace.names import NodeNames
 
 _COMPLAINT = re.compile(r"^[-0-9]+ [:0-9,]+ - \S+\[(?:WARNING|ERROR|CRITICAL)\]: (.*)$", re.MULTILINE)
 _BOOT = "running 'init-local'"
-_HARMLESS = {
-    "Activate mounts: FAIL:swapon -a": "swap is made and in /etc/fstab, but not on: a node has the host's kernel, and"
-    " its swap would be the host's",
-}
+# What ``limits`` has told before.
+_HARMLESS = frozenset({"Activate mounts: FAIL:swapon -a"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,6 @@ class Report:
     instance: str = ""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a namespace node cannot do, in the lab's words."""
-        return tuple(_HARMLESS[each] for each in self.warnings if each in _HARMLESS)
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -82,8 +75,6 @@ def wait(nodes: Sequence[NodeNames], timeout: float, emit: Emit) -> None:
             # What became of the older user-data is old news.
             emit(Notice(f"has other user-data now; it counts from the next boot on: {_reboot(names)}", host=names.node))
             continue
-        for note in found.notes:
-            emit(Notice(note, host=names.node))
         if found.troubles:
             troubles.append((names, found.troubles))
         else:

@@ -27,6 +27,7 @@ from coreops.providers.namespace import (
     image,
     inventory,
     keys,
+    limits,
     network,
     node,
     udev,
@@ -139,6 +140,9 @@ class Lab:
             _check_user_data(names, wanted, documents)
             if strangers := sorted({*documents} - {each.name for each in wanted.nodes}):
                 emit(Notice(f"the lab has no node {', '.join(strangers)}; that user-data is left out"))
+            mine = {each.name: documents[each.name] for each in wanted.nodes if each.name in documents}
+            for text, asking in limits.foresee(mine).items():
+                emit(Notice(f"a lab cannot do all of this user-data: {text}", host=", ".join(asking)))
         require_inotify(nodes - sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock")))
         try:
             built = image.ensure(emit, flavour)

@@ -109,21 +109,29 @@ def wait_ready(names: NodeNames, node: NodePlan, timeout: float) -> None:
     """Wait until the node lets people in over ssh. Raises CoreopsError with the end of its console."""
     started = time.monotonic()
 
-    def failed() -> bool:
+    def trouble() -> str | None:
+        if in_emergency(names):
+            return "the node's systemd went into emergency mode"
         # Grace: the launcher holds its lock before it says anything.
         early = time.monotonic() - started < 10.0 and not run_state(names)
-        return not early and not lock_held(names.lock)
+        return None if early or lock_held(names.lock) else "the node did not come up"
 
-    wait_until(lambda: is_ready(names, node) or failed(), timeout)
+    wait_until(lambda: is_ready(names, node) or trouble() is not None, timeout)
     if is_ready(names, node):
         return
     tail = names.log.read_text(errors="replace").splitlines()[-12:] if names.log.exists() else []
     raise CoreopsError(
-        "the node did not come up" if failed() else f"the node did not answer on ssh within {timeout:g} s",
+        trouble() or f"the node did not answer on ssh within {timeout:g} s",
         where=node.name,
         why="\n".join(tail) or "its launcher wrote nothing",
         next=f"coreops lab logs {node.name} --name {names.lab.lab}; coreops lab down --name {names.lab.lab}",
     )
+
+
+def in_emergency(names: NodeNames) -> bool:
+    """Say whether systemd gave this boot up, as without a mount it needs: it waits for somebody at the console."""
+    pid = cgroup.init_process(names.cgroup)
+    return pid is not None and Path(f"/proc/{pid}/root/run/systemd/units/invocation:emergency.service").is_symlink()
 
 
 def is_ready(names: NodeNames, node: NodePlan) -> bool:
