@@ -83,8 +83,10 @@ def packed(done: Render, pack: Pack, platform: Platform | None) -> Render:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MOST:
-            raise InputError(f"larger than {_MOST} bytes", where=path)
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(_MOST + 1)  # a device has no size and no end
     except OSError as error:
         raise InputError("cannot be read", where=path, why=error.strerror) from None
+    if len(data) > _MOST:
+        raise InputError(f"larger than {_MOST} bytes", where=path)
+    return data

@@ -63,6 +63,7 @@ def test_ignition_and_butane(here: Path, spec: str | None, capsys: pytest.Captur
         (["n1", "-o", "out", "--url", "http://a/"], "--url without a form to pack"),
         (["n1", "-o", "out", "--as", "ipxe", "--initrd", "a"], "--initrd and --append go with a kernel"),
         (["n1", "-o", "out", "--as", "mime", "--part", "none"], "none: cannot be read"),
+        (["n1", "-o", "out", "--as", "mime", "--part", "/dev/zero"], "/dev/zero: larger than 10000000 bytes"),
         (["n1", "n3"], "no host or group is named 'n3'"),
     ],
 )
