@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coreops.modules.regex import expand, translate
@@ -89,10 +89,9 @@ def test_generated_patterns(data: st.DataObject) -> None:
     assert grep(pattern, lines) == python(pattern, lines)
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), max_size=12))
+@given(st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_an_escaped_text_finds_itself(text: str) -> None:
-    assume(text.isprintable())
     assert grep(re.escape(text), [f"x{text}y"]) == [True]
 
 
