@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # its endpoint is HTTP with the same limits, TLS and audit log as serve-config's
     "discovery": SHARED | {"serving"},
     "providers": SHARED | {"shell.quote", "gptprio"},
+    # the inventory keeps, as variables, what was learned of machines
+    "provision": SHARED | {"providers", "inventory.machines"},
     "schedulers": SHARED | {"shell.quote", "engine", "modules"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport"},
     "upgrade": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers"},
@@ -69,6 +71,12 @@ PURE = (
     "discovery.request",
     "engine.program",
     "serving.listen",
+    "providers.command.wire",
+    "providers.planning",
+    "providers.protocol",
+    "provision.share",
+    "provision.summary",
+    "provision.trust",
     "report.tally",
     "report.text",
     "store.members",

@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 COMMANDS: Final[dict[str, str]] = {
+    "provision": "Make the machines of an inventory that are missing.",
+    "plan": "Show how the machines differ from the inventory.",
+    "destroy": "Remove machines that coreops made.",
+    "console": "Show what a machine writes to its console.",
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
     "upgrade": "Take every node to the newest release of its channel, node by node.",
     "rollback": "Take nodes back to the release in their other slot.",

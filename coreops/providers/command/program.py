@@ -27,10 +27,9 @@ _LINGER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """path: absolute. base: the folder it runs in. timeout: seconds for one answer."""
+    """path: absolute; the program runs in its own folder. timeout: seconds for one answer."""
 
     path: Path
-    base: Path
     timeout: float
     emit: Emit = field(default=lambda event: None)
 
@@ -80,7 +79,7 @@ class Program:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=self.base,
+                cwd=self.path.parent,
                 start_new_session=True,
             )
         except OSError as error:

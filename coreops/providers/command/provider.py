@@ -107,7 +107,7 @@ def connect(opening: Opening) -> Command:
             next="correct command_program" if not path.is_file() else f"chmod +x {path}",
         )
     return Command(
-        Program(path, opening.base, _timeout(told.get("command_timeout", TIMEOUT), opening), opening.emit),
+        Program(path, _timeout(told.get("command_timeout", TIMEOUT), opening), opening.emit),
         opening.cluster,
     )
 

@@ -1,0 +1,64 @@
+"""How changes and outcomes of machines look, as lines and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from coreops.cli._fleet import as_json, columns
+from coreops.report.text import clean
+
+if TYPE_CHECKING:
+    from coreops.provision.outcome import Outcome
+    from coreops.provision.share import Survey
+
+
+def print_changes(surveys: Sequence[Survey], *, calls: bool, as_json_: bool) -> None:
+    """Every change, on stdout; with ``calls``, what would be called."""
+    if as_json_:
+        for survey in surveys:
+            for change in survey.changes:
+                more = {"provider": survey.share.provider.name, "cluster": survey.share.cluster}
+                typer.echo(as_json("change", {**_fields(change, "node", "action", "why", "calls"), **more}))
+        return
+    changes = [change for survey in surveys for change in survey.changes]
+    lines = columns([(each.action, each.node, each.why) for each in changes])
+    for change, line in zip(changes, lines, strict=True):
+        typer.echo(line)
+        for call in change.calls if calls else ():
+            typer.echo(f"    {clean(call)}")
+
+
+def print_outcomes(outcomes: Sequence[Outcome], *, as_json_: bool) -> int:
+    """How each machine ended, on stdout, the failures on stderr too; returns the exit code."""
+    if as_json_:
+        for each in outcomes:
+            typer.echo(as_json("machine", dict(_told(each))))
+    else:
+        for line in columns([_row(each) for each in outcomes]):
+            typer.echo(line)
+    for each in outcomes:
+        if each.error is not None:
+            shown = str(each.error) if each.error.where else f"{each.node}: {each.error}"
+            typer.echo(clean(f"coreops: {shown}"), err=True)
+    return int(any(each.state == "failed" for each in outcomes))
+
+
+def _row(each: Outcome) -> tuple[str, ...]:
+    machine = each.machine
+    addresses = " ".join(machine.addresses.values()) if machine else ""
+    return each.state, each.node, machine.id if machine else "-", addresses
+
+
+def _told(each: Outcome) -> Iterator[tuple[str, Any]]:
+    yield from (("node", each.node), ("state", each.state))
+    if each.machine is not None:
+        yield from _fields(each.machine, "id", "addresses").items()
+    if each.error is not None:
+        yield "error", {k: v for k, v in _fields(each.error, "what", "where", "why", "next").items() if v is not None}
+
+
+def _fields(thing: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in names}

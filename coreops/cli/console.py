@@ -1,0 +1,50 @@
+"""``coreops console NODE``: what a machine writes to its console. Flags and wiring only."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from typing import Annotated
+
+import typer
+
+from coreops.cli import _options as options
+
+
+def console(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A host of the inventory.")],
+    inventory: options.Inventory = None,
+) -> int:
+    """Show what a machine that coreops made writes to its console, as far as its provider can tell.
+
+    A terminal gets text without control sequences; a pipe gets every byte.
+    """
+    from coreops.cli import _provision as shared
+    from coreops.cli.inventory import load
+    from coreops.errors import CoreopsError, InputError, did_you_mean
+    from coreops.provision.survey import survey
+    from coreops.report.text import clean
+
+    loaded = load(inventory).as_written()
+    known = shared.nodes(loaded)
+    if node not in known:
+        raise InputError(f"no host is named {node!r}", where=loaded.base, next=did_you_mean(node, known))
+    mine = {name: each for name, each in known.items() if each.share == known[node].share}
+    (share,) = shared.shares(loaded, mine, (node,), None, shared.progress)
+    (found,) = survey([share], [node])
+    machine = found.machine(node)
+    if machine is None:
+        raise CoreopsError(
+            "there is no such machine",
+            where=node,
+            why=f"the provider {share.provider.name} lists none with its mark in cluster {share.cluster}",
+            next="coreops plan shows which there are",
+        )
+    text = codecs.getincrementaldecoder("utf-8")("backslashreplace") if sys.stdout.isatty() else None
+    for chunk in share.provider.console(machine):
+        if text is None:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        else:
+            typer.echo(clean(text.decode(chunk)), nl=False)
+    return 0

@@ -1,0 +1,41 @@
+"""``coreops plan INVENTORY``: how the machines differ from the inventory. Flags and wiring only."""
+
+from __future__ import annotations
+
+import typer
+
+from coreops.cli import _options as options
+from coreops.cli import _provision as shared
+
+
+def plan(
+    inventory: shared.Source,
+    limit: options.Limit = None,
+    target: shared.Target = None,
+    platform: shared.Platform = None,
+    allow_loss: shared.AllowLoss = False,
+    allow_secrets: shared.AllowSecrets = False,
+    as_json: options.Json = False,
+) -> int:
+    """Show how the machines differ from the inventory: missing, stopped, of another type, no longer wanted.
+
+    Changes nothing. `provision` makes what is missing; what differs or is no longer wanted is yours to decide:
+
+        coreops plan inventories/prod
+
+        coreops destroy inventories/prod --limit n2 && coreops provision inventories/prod
+
+        coreops destroy inventories/prod --removed
+    """
+    from coreops.cli._outcomes import print_changes
+    from coreops.provision.summary import summary
+    from coreops.provision.survey import survey
+
+    loaded = shared.load(inventory)
+    names = shared.choose(loaded, limit)
+    rendering = shared.Rendering(target, platform, allow_loss, allow_secrets)
+    shares = shared.shares(loaded, shared.nodes(loaded), names, rendering, shared.progress)
+    surveys = survey(shares, None if limit is None else names)
+    print_changes(surveys, calls=False, as_json_=as_json)
+    typer.echo(summary(surveys), err=True)
+    return 0

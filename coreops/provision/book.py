@@ -1,0 +1,108 @@
+"""What was learned of machines, beside the inventory: ``.coreops/machines.json`` and ``known_hosts``.
+
+Written anew after each machine, by renaming, so that whoever reads sees all of it, and a killed run loses nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from coreops.errors import RefusedError
+from coreops.inventory.machines import FILE, FORMAT, load_machines
+from coreops.providers.protocol import Machine
+from coreops.provision import trust
+
+KNOWN_HOSTS = "known_hosts"
+LOCK = FILE.with_name("provision.lock")
+
+
+class Book:
+    """Several threads may write; of other processes the lock keeps out those that write."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._machines: dict[str, Mapping[str, Any]] = dict(load_machines(base))
+        self._writing = Lock()
+
+    def keys(self, machine: Machine) -> tuple[str, ...]:
+        """The host keys of this very machine, if they are known."""
+        known = self._machines.get(machine.node, {})
+        return tuple(known.get("host_keys", ())) if known.get("id") == machine.id else ()
+
+    def learn(self, provider: str, cluster: str, machine: Machine, keys: Sequence[str], names: Sequence[str]) -> None:
+        """Keep what is known of a machine. names: what it is reached by, besides its addresses. Raises CoreopsError."""
+        reached = tuple(dict.fromkeys((*names, *machine.addresses.values())))
+        lines = trust.lines(reached, keys, machine.node)
+        learned = {
+            "provider": provider,
+            "cluster": cluster,
+            "id": machine.id,
+            "addresses": dict(machine.addresses),
+            "host_keys": list(keys),
+            "known_hosts": list(lines),
+        }
+        with self._writing:
+            old = self._machines.get(machine.node, {})
+            if old == learned:
+                return
+            self._trust(old.get("known_hosts", ()), lines)
+            self._machines[machine.node] = learned
+            self._write()
+
+    def forget(self, machine: Machine) -> None:
+        """Forget a machine that is gone."""
+        with self._writing:
+            if self._machines.get(machine.node, {}).get("id") == machine.id:
+                self._trust(self._machines.pop(machine.node).get("known_hosts", ()), ())
+                self._write()
+
+    def _write(self) -> None:
+        told = {"format": FORMAT, "machines": dict(sorted(self._machines.items()))}
+        _replace(self._base / FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+    def _trust(self, old: Sequence[str], new: Sequence[str]) -> None:
+        """Before the machines are written: a run killed in between has its lines found, and kept as its own."""
+        if not old and not new:
+            return
+        path = self._base / KNOWN_HOSTS
+        with path.open("a+", encoding="utf-8", errors="surrogateescape") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)  # against who records a new key
+            stream.seek(0)
+            text = stream.read()
+            changed = trust.rewritten(text, old, new)
+            if changed != text:
+                _replace(path, changed)
+
+
+@contextmanager
+def opened(base: Path) -> Iterator[Book]:
+    """The book of an inventory's folder, for one process at a time. Raises RefusedError, InputError."""
+    path = base / LOCK
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                "another coreops makes or removes machines of this inventory",
+                where=base,
+                next="wait until it is done",
+            ) from None
+        yield Book(base)
+
+
+def _replace(path: Path, text: str) -> None:
+    path = path.resolve()
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with aside.open("w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(path)

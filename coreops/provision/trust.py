@@ -1,0 +1,47 @@
+"""Host keys as lines of known_hosts. Pure.
+
+Only lines that coreops wrote itself are ever taken out again: what an operator put there is the operator's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from coreops.errors import CoreopsError
+
+_TYPE: Final = re.compile(r"[a-z][a-z0-9@.-]{3,63}")
+
+
+def lines(names: Sequence[str], keys: Sequence[str], node: str) -> tuple[str, ...]:
+    """Return a line a key for the names a machine is reached by. Raises CoreopsError for what is no host key."""
+    return tuple(f"{','.join(names)} {_checked(key, node)}" for key in keys) if names else ()
+
+
+def _checked(key: str, node: str) -> str:
+    """The key without its comment. Its type must be the one that its own bytes begin with."""
+    kind, _, rest = key.strip().partition(" ")
+    text = rest.split(" ")[0]
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        blob = b""
+    if _TYPE.fullmatch(kind) and blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+        return f"{kind} {text}"
+    raise CoreopsError(
+        "the provider gave something that is not a host key",
+        where=node,
+        why=repr(key[:100]),
+        next="compare the machine's host key by other means, then record it with --accept-new",
+    )
+
+
+def rewritten(text: str, old: Collection[str], new: Sequence[str]) -> str:
+    """Return the text of a known_hosts file without the lines ``old``, and with ``new``."""
+    there = text.removesuffix("\n").split("\n") if text else []
+    kept = [line for line in there if line not in old or line in new]
+    added = [line for line in new if line not in kept]
+    return "".join(f"{line}\n" for line in (*kept, *added))
