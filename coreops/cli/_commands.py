@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "exec": "Run one command on the hosts that match a pattern.",
     "render": "Write what every node is told at birth, for its platform.",
     "serve-config": "Serve rendered user-data to booting machines, to each its own.",
+    "discovery": "Let etcd members that boot alone find each other.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
     "lab": "Boot, look at, break and remove local labs of real nodes.",
     "modules": "List the modules that tasks can use, or show one.",

@@ -1,0 +1,235 @@
+"""``coreops discovery``: where etcd members that boot alone find each other. Flags, wiring and printing only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from coreops.discovery.registry import Token
+
+LISTEN = "127.0.0.1:8087"
+URL = f"http://{LISTEN}"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Let etcd members that boot alone find each other, as with discovery.etcd.io; for etcd 3.5 and older.",
+    epilog="\b\nExamples:\n  coreops discovery serve --listen 192.0.2.1:8087\n"
+    "  coreops discovery new prod --size 3 --url http://192.0.2.1:8087",
+)
+
+LedgerOption = Annotated[Path, typer.Option("--ledger", metavar="FILE", help="Where tokens and members are kept.")]
+LEDGER = Path("discovery.db")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  coreops discovery serve --listen 192.0.2.1:8087\n"
+    "  coreops discovery serve --listen 192.0.2.1:8443 --cert web.pem --key web.key --audit-log audit.log"
+)
+def serve(
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="ADDR:PORT", help="Where to listen; :PORT is every address.")
+    ] = LISTEN,
+    ledger: LedgerOption = LEDGER,
+    cert: Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="TLS: the certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="TLS: its key, PEM.")] = None,
+    audit_log: Annotated[
+        Path | None, typer.Option("--audit-log", metavar="FILE", help="Add a JSON object a request to this file.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="How machines reach this server. [default: as asked]")
+    ] = None,
+) -> None:
+    """Serve discovery until Ctrl-C: GET /new?size=N makes a token, etcd's --discovery URL/TOKEN does the rest.
+
+    A member that is one too many is refused, and named here. SIGHUP reads the certificate again and reopens the audit
+    log.
+    """
+    from coreops.discovery.ledger import Ledger
+    from coreops.discovery.service import Discovery
+    from coreops.errors import InputError, counted
+    from coreops.serving import tls
+    from coreops.serving.audit import Audit
+    from coreops.serving.listen import base_url
+    from coreops.serving.listen import listen as parse
+    from coreops.serving.run import run
+    from coreops.serving.server import Limits, Server
+
+    where = parse(listen)
+    if (cert is None) != (key is None):
+        raise InputError("--cert and --key go together", next="give both")
+    base = base_url(url) if url else None
+    context = tls.context(cert, key) if cert and key else None
+    if cert and (soon := tls.warning(cert)):
+        _say(f"warning: {soon}")
+    if context is None and not where.local:
+        _say(f"warning: plain HTTP on {where}: whoever is on the way can register a member; --cert and --key end that")
+    with Ledger(ledger) as kept:
+        audit = Audit(audit_log) if audit_log else None
+        service = Discovery(kept, _say, audit=audit, url=base)
+        # A member waits on a connection of its own until all are there.
+        server = Server(where, service, Limits(most=1024), tls=context)
+
+        def reload(everything: bool) -> None:
+            if audit is not None:
+                audit.reopen()
+            if context is not None and cert and key:
+                tls.use(context, cert, key)
+            _say("read again")
+
+        typer.echo(server.url)
+        sys.stdout.flush()
+        _say(f"serving {counted(len(kept.all()), 'token')} of {ledger}; Ctrl-C ends it")
+        run(server, reload, _say, stopping=service.stop)
+        if audit is not None:
+            audit.close()
+
+
+@app.command(
+    epilog="\b\nExamples:\n  coreops discovery new prod --size 3 --url http://192.0.2.1:8087\n"
+    "  coreops discovery new prod --size 3 --replaces 1f2e3d4c"
+)
+def new(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER", help="What the cluster is called.")],
+    size: Annotated[int, typer.Option("--size", help="How many members begin it: 1, 3, 5, 7 or 9.")] = 3,
+    even: Annotated[bool, typer.Option("--even", help="An even number of members is wanted in spite of all.")] = False,
+    replaces: Annotated[
+        str | None,
+        typer.Option("--replaces", metavar="TOKEN", help="The token that the cluster had, once the cluster is gone."),
+    ] = None,
+    ledger: LedgerOption = LEDGER,
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="How machines reach the server.")] = URL,
+) -> None:
+    """Make a token for a cluster that is to be, and print the URL for etcd's --discovery. It may be done while serving.
+
+    A cluster gets one token. Members that join later need none; a cluster that is gone gets another with --replaces.
+    """
+    from coreops.discovery.ledger import Ledger
+    from coreops.discovery.registry import find, name_fault, size_fault
+    from coreops.errors import InputError
+    from coreops.serving.listen import base_url
+
+    if (fault := name_fault(cluster)) is not None:
+        raise InputError(f"a cluster cannot be called {cluster!r}", why=fault)
+    if (fault := size_fault(size, even=even)) is not None:
+        more = None if size_fault(size, even=True) else f"--size {size - 1} or {size + 1}; --even makes it all the same"
+        raise InputError(f"--size cannot be {size}", why=fault, next=more)
+    base = base_url(url)
+    with Ledger(ledger) as kept:
+        old = None
+        if replaces is not None:
+            old = find(kept.all(), replaces)
+            if old is None or old.cluster != cluster or old.replaced:
+                raise InputError(
+                    f"{cluster} does not have the token {replaces}", next=f"coreops discovery show {cluster}"
+                )
+            _gone(old)
+        made = kept.new(size, base, cluster, old.token if old else "")
+    typer.echo(made.url)
+
+
+@app.command(epilog="\b\nExamples:\n  coreops discovery show prod\n  coreops discovery show 1f2e3d4c --json")
+def show(
+    word: Annotated[str, typer.Argument(metavar="CLUSTER|TOKEN", help="A cluster, a token, its URL, its short name.")],
+    ledger: LedgerOption = LEDGER,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Show a token: its URL, who registered, and who was refused."""
+    from coreops.discovery.ledger import Ledger
+    from coreops.discovery.registry import find
+    from coreops.errors import InputError, did_you_mean
+    from coreops.report.text import clean
+
+    with Ledger(ledger, make=False) as kept:
+        tokens = kept.all()
+    token = find(tokens, word)
+    if token is None:
+        known = [each.cluster for each in tokens if each.cluster]
+        raise InputError(f"no cluster or token {word!r}", where=ledger, next=did_you_mean(word, known))
+    if as_json:
+        typer.echo(json.dumps(_object(token) | {"url": token.url}))
+        return
+    typer.echo(clean(token.url))
+    typer.echo(_line(token))
+    for member in token.members:
+        typer.echo(clean(f"  {member.name}  {' '.join(member.urls)}  from {member.peer}, {_time(member.at)}"))
+    for refusal in token.refusals:
+        times = "" if refusal.times == 1 else f", {refusal.times} times"
+        name = refusal.name or refusal.id
+        typer.echo(clean(f"  refused {name}{times}, last from {refusal.peer}, {_time(refusal.at)}: {refusal.why}"))
+
+
+@app.command("list", epilog="\b\nExamples:\n  coreops discovery list\n  coreops discovery list --json")
+def list_(
+    ledger: LedgerOption = LEDGER,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a token on stdout.")] = False,
+) -> None:
+    """List the tokens, the oldest first."""
+    from coreops.discovery.ledger import Ledger
+
+    with Ledger(ledger, make=False) as kept:
+        for token in kept.all():
+            typer.echo(json.dumps(_object(token)) if as_json else _line(token))
+
+
+def _gone(token: Token) -> None:
+    """Raise RefusedError when a cluster lives."""
+    from coreops.discovery.alive import answering
+    from coreops.errors import RefusedError
+    from coreops.report.text import name_list
+
+    if found := answering(token):
+        raise RefusedError(
+            f"{token.name} lives: its token is not replaced",
+            why=f"something listens at {name_list(found, 3)}",
+            next="a member that joins later needs no token; stop all members first if the cluster is to begin anew",
+        )
+
+
+def _line(token: Token) -> str:
+    state = f"replaced on {_time(token.replaced)}" if token.replaced else "complete" if token.full else "waiting"
+    refused = f", {len(token.refusals)} refused" if token.refusals else ""
+    return (
+        f"{token.id}  {token.cluster or '-'}  {len(token.members)} of {token.size}  {state}{refused}"
+        f"  made on {_time(token.at)}"
+    )
+
+
+def _object(token: Token) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": token.id, "cluster": token.cluster, "size": token.size, "made": _time(token.at)}
+    if token.replaced:
+        found["replaced"] = _time(token.replaced)
+    found["complete"] = token.full
+    found["members"] = [
+        {"name": each.name, "id": each.id, "urls": each.urls, "peer": each.peer, "at": _time(each.at)}
+        for each in token.members
+    ]
+    found["refused"] = [
+        {
+            "name": each.name,
+            "id": each.id,
+            "why": each.why,
+            "peer": each.peer,
+            "at": _time(each.at),
+            "times": each.times,
+        }
+        for each in token.refusals
+    ]
+    return found
+
+
+def _time(at: float) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _say(text: str) -> None:
+    from coreops.report.text import clean
+
+    typer.echo(clean(text), err=True)

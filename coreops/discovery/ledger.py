@@ -1,0 +1,208 @@
+"""Tokens and who registered, in a database that outlives the server, also by ``kill -9``. Knows no HTTP.
+
+A token is made once and never taken back; several programs may use a ledger at a time. Tokens are in it as they are:
+the file is for its owner only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from coreops.discovery.registry import Member, Refusal, Refused, Token, judge
+from coreops.errors import CoreopsError, InputError, RefusedError, counted
+
+WAIT: Final = 10.0
+MOST_TOKENS: Final = 100_000
+MOST_REFUSALS: Final = 32
+"""So many surplus members of a token are remembered; who asks may be anybody."""
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS count (n INTEGER NOT NULL);
+INSERT INTO count SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM count);
+CREATE TABLE IF NOT EXISTS tokens (
+  token TEXT PRIMARY KEY, size INTEGER NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL,
+  cluster TEXT NOT NULL, base TEXT NOT NULL, replaced REAL NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX IF NOT EXISTS one_a_cluster ON tokens (cluster) WHERE cluster != '' AND replaced = 0;
+CREATE TABLE IF NOT EXISTS members (
+  token TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL,
+  peer TEXT NOT NULL, PRIMARY KEY (token, id));
+CREATE TABLE IF NOT EXISTS refusals (
+  token TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
+  peer TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (token, id));
+"""
+
+
+class Ledger:
+    """A ledger's file. ``with Ledger(path) as ledger``; may be used by many threads. Raises InputError.
+
+    make: whether a file that is not there is made.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, make: bool = True) -> None:
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        if not make and not path.exists():
+            raise InputError("there is no ledger", where=path, next="coreops discovery new makes one; or --ledger FILE")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.chmod(path, 0o600)
+            self._base = sqlite3.connect(path, WAIT, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error) from error
+        try:
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=FULL")
+            with self._changing() as base:
+                for statement in _TABLES.split(";\n"):
+                    base.execute(statement)
+        except (sqlite3.Error, CoreopsError) as error:
+            self._base.close()
+            raise _unusable(path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._base.close()
+
+    def new(self, size: int, base: str, cluster: str = "", replaces: str = "") -> Token:
+        """Make a token. base: the server's URL. replaces: the token that a cluster had.
+
+        Raises RefusedError where a cluster has another one.
+        """
+        with self._changing() as db:
+            if db.execute("SELECT count(*) FROM tokens").fetchone()[0] >= MOST_TOKENS:
+                raise RefusedError(f"there are {MOST_TOKENS} tokens, which is too many to be right", where=self.path)
+            row = db.execute(
+                "SELECT token FROM tokens WHERE cluster = ? AND cluster != '' AND replaced = 0", (cluster,)
+            ).fetchone()
+            if row and row[0] != replaces:
+                raise _has_one(_token(db, row[0]))
+            now = self._clock()
+            if row:
+                db.execute("UPDATE tokens SET replaced = ? WHERE token = ?", (now, replaces))
+            token = Token(secrets.token_hex(16), size, _count(db), now, cluster, base)
+            db.execute(
+                "INSERT INTO tokens (token, size, n, at, cluster, base) VALUES (?, ?, ?, ?, ?, ?)",
+                (token.token, size, token.index, now, cluster, base),
+            )
+        return token
+
+    def get(self, token: str) -> tuple[Token | None, int]:
+        """A token with all that belongs to it, and the index that this is as of."""
+        with self._reading() as base:
+            row = base.execute("SELECT token FROM tokens WHERE token = ?", (token,)).fetchone()
+            return (_token(base, token) if row else None), _index(base)
+
+    def register(self, token: str, id: str, value: str, peer: str) -> tuple[Token, Member | Refused, bool]:
+        """Let a member register under a token that exists; True: it is new. What was refused is remembered."""
+        with self._changing() as base:
+            before = _token(base, token)
+            found = judge(before, id, value, peer)
+            now = self._clock()
+            if isinstance(found, Member):
+                return before, found, False
+            if isinstance(found, Refused):
+                _remember(base, token, Refusal(id, value.partition("=")[0][:80], found.why, now, peer, 1))
+                return before, found, False
+            member = Member(id, value, _count(base), now, peer)
+            base.execute("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?)", (token, id, value, member.index, now, peer))
+            return _token(base, token), member, True
+
+    def all(self) -> tuple[Token, ...]:
+        """Every token, the oldest first."""
+        with self._reading() as base:
+            rows = base.execute("SELECT token FROM tokens ORDER BY n").fetchall()
+            return tuple(_token(base, row[0]) for row in rows)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._transaction("BEGIN") as base:
+            yield base
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """On the disk when the block has ended, or nothing of it."""
+        with self._transaction("BEGIN IMMEDIATE") as base:
+            yield base
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._base.execute(begin)
+                try:
+                    yield self._base
+                except BaseException:
+                    self._base.execute("ROLLBACK")
+                    raise
+                self._base.execute("COMMIT")
+            except (sqlite3.Error, OSError) as error:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                raise CoreopsError("the ledger cannot be read or written", where=self.path, why=str(error)) from error
+
+
+def _count(base: sqlite3.Connection) -> int:
+    base.execute("UPDATE count SET n = n + 1")
+    return _index(base)
+
+
+def _index(base: sqlite3.Connection) -> int:
+    return int(base.execute("SELECT n FROM count").fetchone()[0])
+
+
+def _token(base: sqlite3.Connection, token: str) -> Token:
+    row = base.execute(
+        "SELECT token, size, n, at, cluster, base, replaced FROM tokens WHERE token = ?", (token,)
+    ).fetchone()
+    members = base.execute("SELECT id, value, n, at, peer FROM members WHERE token = ? ORDER BY n", (token,))
+    refused = "SELECT id, name, why, at, peer, times FROM refusals WHERE token = ? ORDER BY at"
+    refusals = base.execute(refused, (token,))
+    return replace(
+        Token(*row),
+        members=tuple(Member(*each) for each in members),
+        refusals=tuple(Refusal(*each) for each in refusals),
+    )
+
+
+def _remember(base: sqlite3.Connection, token: str, one: Refusal) -> None:
+    base.execute(
+        "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT (token, id) DO UPDATE SET"
+        " name = excluded.name, why = excluded.why, at = excluded.at, peer = excluded.peer, times = times + 1",
+        (token, one.id, one.name, one.why, one.at, one.peer),
+    )
+    base.execute(
+        "DELETE FROM refusals WHERE token = ? AND id NOT IN"
+        " (SELECT id FROM refusals WHERE token = ? ORDER BY at DESC LIMIT ?)",
+        (token, token, MOST_REFUSALS),
+    )
+
+
+def _has_one(token: Token) -> RefusedError:
+    return RefusedError(
+        f"the cluster {token.cluster} has a token",
+        why=f"{len(token.members)} of {counted(token.size, 'member')} have registered under it: "
+        "another token would begin a second cluster",
+        next=f"coreops discovery show {token.cluster} prints the one it has; "
+        f"once the cluster is gone for good: --replaces {token.id}",
+    )
+
+
+def _unusable(path: Path, error: Exception) -> InputError:
+    why = (error.why if isinstance(error, CoreopsError) else getattr(error, "strerror", None)) or str(error)
+    return InputError("the ledger cannot be used", where=path, why=why, next="pass --ledger FILE")
