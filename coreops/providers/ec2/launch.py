@@ -59,8 +59,9 @@ class Launch:
         return _if_alive(instance)
 
     def _by_token(self, token: str) -> Instance | None:
-        answer = self._client.describe_instances(Filters=[{"Name": "client-token", "Values": [token]}])
-        return next((each for one in answer["Reservations"] for each in one["Instances"]), None)
+        answer = self._client.describe_instances(**request.marked(self._wanted))
+        found = (each for one in answer["Reservations"] for each in one["Instances"])
+        return next((each for each in found if each.get("ClientToken") == token), None)
 
     def running(self, machine: str) -> Instance:
         """Wait until it runs; start it when it is stopped. Raises CoreopsError when EC2 ends it instead."""

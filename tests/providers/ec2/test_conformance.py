@@ -7,18 +7,20 @@ from dataclasses import replace
 import pytest
 
 from coreops.providers.ec2 import Ec2
+from coreops.providers.ec2.clients import Clients
 from coreops.providers.protocol import Machine, Wanted
 from tests.providers.conformance import CLUSTER, ProviderConformance
 from tests.providers.ec2.cloud import Cloud, instances
-from tests.providers.ec2.nodes import QUICK, wanted
+from tests.providers.ec2.nodes import AMI, QUICK, wanted
 
 
 class Rig:
     """moto, and our way to it."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, clients: Clients) -> None:
         self.cloud = cloud
-        self.provider = Ec2(["eu-west-1"], patience=QUICK)
+        self.clients = clients
+        self.provider = Ec2(["eu-west-1"], clients=clients, patience=QUICK)
 
     def wanted(self, node: str, cluster: str = CLUSTER) -> Wanted:
         return wanted(node, cluster)
@@ -30,11 +32,9 @@ class Rig:
         return {name for name, each in instances("eu-west-1").items() if each.state != "terminated"}
 
     def stranger(self) -> str:
-        import boto3
-
-        client = boto3.client("ec2", region_name="eu-west-1")
+        client = self.clients.of("ec2", "eu-west-1")
         tags = [{"Key": "Name", "Value": "n1"}, {"Key": "coreops:cluster", "Value": CLUSTER}]
-        asked = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.small"}
+        asked = {"ImageId": AMI, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.small"}
         made = client.run_instances(**asked, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])
         return str(made["Instances"][0]["InstanceId"])
 
@@ -52,8 +52,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig(cloud: Cloud) -> Rig:
-    return Rig(cloud)
+def rig(cloud: Cloud, clients: Clients) -> Rig:
+    return Rig(cloud, clients)
 
 
 class TestEc2(ProviderConformance):
