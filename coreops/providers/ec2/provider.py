@@ -45,6 +45,12 @@ class Ec2:
         self._ended: set[str] = set()
         self._lock = threading.Lock()
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where it looks."""
+        with self._lock:
+            return tuple(sorted(self._regions))
+
     def plan(self, wanted: Sequence[Wanted], found: Sequence[Machine]) -> tuple[Change, ...]:
         return plan(wanted, found)
 
@@ -74,8 +80,7 @@ class Ec2:
 
     def observe(self, cluster: str) -> tuple[Machine, ...]:
         """Every region has to answer: a machine that is not seen would be made once more."""
-        with self._lock:
-            regions = sorted(self._regions)
+        regions = self.regions
         if not regions:
             return ()
         with ThreadPoolExecutor(min(len(regions), _REGIONS_AT_ONCE)) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any
@@ -86,7 +87,7 @@ class Settings(_Strict):
     def _is_whole(self) -> Settings:
         if (self.ami is None) == (self.ami_parameter is None):
             raise ValueError("say ec2_ami or ec2_ami_parameter, one of them")
-        if self.zone is not None and not self.zone.startswith(self.region):
+        if self.zone is not None and not re.fullmatch(f"{re.escape(self.region)}(-[a-z].*|[a-z])", self.zone):
             raise ValueError(f"zone {self.zone} is not in region {self.region}")
         if not self.security_groups and not self.ssh_from:
             raise ValueError("say ec2_ssh_from (networks that may use SSH), or ec2_security_groups of your own")
