@@ -56,6 +56,11 @@ def text(status: int, said: str) -> Response:
     return Response(status, said.encode(), headers=(("Cache-Control", "no-store"),))
 
 
+def taken(token: str, member: str, index: int) -> Response:
+    """The member has registered; etcd's client takes it for its own id, twice."""
+    return error(EXISTS, _key(token, member), index)
+
+
 def unknown(token: str, member: str, index: int) -> Response:
     """There is no such token, or no such member."""
     return error(NOT_FOUND, _key(token, member) if member else _key(token), index)

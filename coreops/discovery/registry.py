@@ -15,6 +15,7 @@ LONGEST: Final = 2048
 
 NOT_FOUND, NO_MORE, EXISTS, INVALID = 100, 103, 105, 209
 """etcd's numbers for what is wrong; its client tells some of them apart."""
+REPLACED: Final = "this token was replaced, and is of no use any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def judge(token: Token, id: str, value: str, peer: str) -> Member | Refused | No
     While members are missing no cluster can have formed, so one that starts over is taken back; after that its id is
     a duplicate, as etcd has it.
     """
+    if token.replaced:
+        return Refused(NOT_FOUND, REPLACED)
     same = next((each for each in token.members if each.id == id), None)
     if same is not None:
         return same if same.value == value and not token.full else Refused(EXISTS, "this member is registered")

@@ -10,7 +10,18 @@ from typing import Final
 
 from coreops.discovery import answer
 from coreops.discovery.ledger import Ledger
-from coreops.discovery.registry import NOT_FOUND, Member, Refused, Token, event, identify, shown, size_fault
+from coreops.discovery.registry import (
+    EXISTS,
+    NOT_FOUND,
+    REPLACED,
+    Member,
+    Refused,
+    Token,
+    event,
+    identify,
+    shown,
+    size_fault,
+)
 from coreops.discovery.request import Ask, Malformed, parse, path
 from coreops.errors import CoreopsError, RefusedError
 from coreops.serving.audit import Audit, Entry
@@ -97,8 +108,7 @@ class Discovery:
             return self._about(answer.unknown(ask.token, "", index), entry, "unknown token")
         entry = replace(entry, selector=token.cluster)
         if token.replaced:
-            why = "this token was replaced, and is of no use any more"
-            return self._about(answer.error(NOT_FOUND, why, index), entry, "replaced token")
+            return self._about(answer.error(NOT_FOUND, REPLACED, index), entry, "replaced token")
         if ask.page == "size":
             return self._about(answer.size(token, index), entry, "size")
         if request.method == "PUT":
@@ -133,7 +143,9 @@ class Discovery:
         _, index = self._ledger.get(ask.token)
         if isinstance(found, Refused):
             self._tell(f"{token.name}: REFUSED {name} ({ask.member}) from {peer}: {found.why}")
-            return self._about(answer.error(found.code, found.why, index), entry, f"refused: {found.why}")
+            taken = found.code == EXISTS
+            said = answer.taken(ask.token, ask.member, index) if taken else answer.error(found.code, found.why, index)
+            return self._about(said, entry, f"refused: {found.why}")
         if new:
             with self._change:
                 self._changes += 1

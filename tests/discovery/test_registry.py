@@ -66,6 +66,12 @@ def test_a_cluster_that_is_complete_changes_no_more() -> None:
     assert wiped.code == EXISTS
 
 
+def test_a_replaced_token_takes_nobody() -> None:
+    found = judge(replace(token(3), replaced=1.0), "1", "n1=http://192.0.2.1:2380", "192.0.2.1")
+    assert isinstance(found, Refused)
+    assert "replaced" in found.why
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [
