@@ -31,4 +31,4 @@ def connect(opening: Opening) -> Ec2:
                     next="set ec2_region, such as eu-west-1, for the host or its group",
                 )
             regions.add(region)
-    return Ec2(regions)
+    return Ec2(regions, emit=opening.emit)

@@ -1,4 +1,4 @@
-"""From a request to a machine that runs, once per node whatever is lost on the way."""
+"""From a request to a machine that EC2 shows, once per node whatever is lost on the way."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Launch:
         self._patience = patience
 
     def launched(self, settings: Settings, image: str, groups: tuple[str, ...], known: Iterable[Instance]) -> Instance:
-        """Ask for the machine by the first token that is not spent, and wait until it runs. known: its dead ones."""
+        """Ask for the machine by the first token that is not spent, and wait for it. known: its dead ones."""
         spent = {each.get("ClientToken") for each in known}
         for generation in range(GENERATIONS):
             if request.token(self._wanted, generation) in spent:
                 continue
             asked = request.run_instances(self._wanted, settings, image, groups, generation)
             if (machine := self._asked(asked)) is not None:
-                return self.running(machine)
+                return self.shown(machine)
         raise CoreopsError(
             f"EC2 remembers {GENERATIONS} machines of this node that have ended",
             where=self._wanted.node,
@@ -63,31 +63,31 @@ class Launch:
         found = (each for one in answer["Reservations"] for each in one["Instances"])
         return next((each for each in found if each.get("ClientToken") == token), None)
 
-    def running(self, machine: str) -> Instance:
-        """Wait until it runs; start it when it is stopped. Raises CoreopsError when EC2 ends it instead."""
-        started = False
+    def shown(self, machine: str) -> Instance:
+        """Wait until EC2 shows it, and start it when it is stopped. Raises CoreopsError when EC2 has ended it.
+
+        Not until it runs: one look at the whole cluster tells that of all its machines.
+        """
 
         def ask() -> Instance | None:
-            nonlocal started
-            instance = self._shown(machine)
-            state = instance["State"]["Name"] if instance else ""
-            if state == "stopped" and not started:
+            instance = self._describe(machine)
+            state = instance["State"]["Name"] if instance else "stopping"
+            if state == "stopped":
                 self._client.start_instances(InstanceIds=[machine])
-                started = True
-            elif instance and state in ("shutting-down", "terminated"):
+            elif instance and state not in machines.LIVE:
                 raise ended(self._wanted.node, machines.died(instance))
-            return instance if state == "running" else None
+            return None if state in ("stopping", "stopped") else instance
 
-        instance = self._patience.until(self._patience.run, ask)
+        instance = self._patience.until(self._patience.appear, ask)
         if instance is None:
             raise CoreopsError(
-                f"{machine} does not run after {self._patience.run:.0f} seconds",
+                f"EC2 neither shows nor starts {machine} within {self._patience.appear:.0f} seconds",
                 where=self._wanted.node,
-                next="run it again to go on waiting; it is not made twice",
+                next="run it again to go on; it is not made twice",
             )
         return instance
 
-    def _shown(self, machine: str) -> Instance | None:
+    def _describe(self, machine: str) -> Instance | None:
         from botocore.exceptions import ClientError
 
         try:

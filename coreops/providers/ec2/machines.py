@@ -20,6 +20,9 @@ LIVE: Mapping[str, MachineState] = {
 _ADDRESSES = {"private_ipv4": "PrivateIpAddress", "public_ipv4": "PublicIpAddress", "public_ipv6": "Ipv6Address"}
 
 
+_WANTED = "Client.UserInitiated"
+
+
 def tags_of(instance: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
 
@@ -57,6 +60,14 @@ def machines(instances: Iterable[Mapping[str, Any]], region: str, cluster: str) 
     """The machines of a cluster, by node, then by id."""
     found = [machine(each, region) for each in instances if is_ours(each) and each["State"]["Name"] in LIVE]
     return sorted((one for one in found if one.facts["cluster"] == cluster), key=lambda one: (one.node, one.id))
+
+
+def lost(instances: Iterable[Mapping[str, Any]], cluster: str) -> list[tuple[str, str, str]]:
+    """Node, id and reason of machines that ended without being told to, where no other took the place."""
+    ours = [(tags_of(each)[NODE], each) for each in instances if is_ours(each) and tags_of(each)[CLUSTER] == cluster]
+    alive = {node for node, each in ours if each["State"]["Name"] in LIVE}
+    ends = [(node, each["InstanceId"], died(each)) for node, each in ours if each["State"]["Name"] not in LIVE]
+    return [(node, id, why) for node, id, why in ends if node not in alive and why and not why.startswith(_WANTED)]
 
 
 def died(instance: Mapping[str, Any]) -> str:

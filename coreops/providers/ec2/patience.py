@@ -12,12 +12,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. appear: until a machine that EC2 knows of is shown. run: until it runs. end: until it has ended.
-    pause: between two questions.
+    """Seconds. appear: until a machine that EC2 knows of is shown, or starts once it has stopped. end: until
+    machines have ended and their security group can go. pause: between two questions.
     """
 
-    appear: float = 60.0
-    run: float = 600.0
+    appear: float = 120.0
     end: float = 600.0
     pause: float = 3.0
     sleep: Callable[[float], None] = time.sleep

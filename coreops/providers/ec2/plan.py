@@ -72,7 +72,14 @@ def creating(wanted: Wanted, settings: Settings) -> list[str]:
     asked = request.run_instances(wanted, settings, image, groups, 0)
     asked["UserData"] = f"{{{len(wanted.user_data)} bytes, sha256 {digest(wanted.user_data)}...}}"
     lines.append(_call(region, "RunInstances", asked))
-    lines.append(_call(region, "DescribeInstances", {"InstanceIds": ["{instance}"]}, "until it runs"))
+    lines.append(
+        _call(
+            region,
+            "DescribeInstances",
+            {"InstanceIds": ["{instance}"]},
+            "until it is shown, then of the cluster until it runs",
+        )
+    )
     return lines
 
 

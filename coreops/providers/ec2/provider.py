@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from coreops.errors import CoreopsError, RefusedError
+from coreops.events import Emit, Notice
 from coreops.providers.ec2 import machines, request
 from coreops.providers.ec2.clients import Clients
 from coreops.providers.ec2.failures import code, not_ours, told
@@ -34,15 +35,22 @@ class Ec2:
     name = "ec2"
 
     def __init__(
-        self, regions: Iterable[str] = (), *, clients: Clients | None = None, patience: Patience | None = None
+        self,
+        regions: Iterable[str] = (),
+        *,
+        clients: Clients | None = None,
+        patience: Patience | None = None,
+        emit: Emit = lambda event: None,
     ) -> None:
-        """regions: where to look for machines; a region that one is created in is added."""
+        """regions: where to look for machines; a region that one is created in is added. emit: takes notices."""
         self._regions = set(regions)
         self._clients = clients or Clients()
         self._patience = patience or Patience()
         self._images = Images(self._clients)
         self._groups = Groups(self._clients, self._patience)
+        self._emit = emit
         self._ended: set[str] = set()
+        self._mourned: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -55,7 +63,7 @@ class Ec2:
         return plan(wanted, found)
 
     def create(self, wanted: Wanted) -> Machine:
-        """Return the node's machine when it runs. Raises CoreopsError."""
+        """Return the node's machine once EC2 shows it; it may be pending still. Raises CoreopsError."""
         settings = read(wanted)
         with self._lock:
             self._regions.add(settings.region)
@@ -72,7 +80,7 @@ class Ec2:
                     next="end all but one of them in EC2",
                 )
             if found:
-                instance = launch.running(found[0].id)
+                instance = launch.shown(found[0].id)
             else:
                 image, groups = self._images.of(settings, wanted.node), self._groups.of(wanted, settings)
                 instance = launch.launched(settings, image, groups, known)
@@ -90,7 +98,17 @@ class Ec2:
     def _observe(self, cluster: str, region: str) -> list[Machine]:
         client = self._clients.of("ec2", region)
         with told("looking for machines", cluster, region):
-            return machines.machines(_each(client, request.of_cluster(cluster)), region, cluster)
+            known = list(_each(client, request.of_cluster(cluster)))
+        self._mourn(machines.lost(known, cluster))
+        return machines.machines(known, region, cluster)
+
+    def _mourn(self, lost: Iterable[tuple[str, str, str]]) -> None:
+        """Say once what EC2 ended by itself: spot machines that were taken back, disks that could not be made."""
+        with self._lock:
+            new = [each for each in lost if each[1] not in self._mourned]
+            self._mourned.update(machine for _, machine, _ in new)
+        for node, machine, why in new:
+            self._emit(Notice(f"{machine} has ended: {why}", node))
 
     def host_keys(self, machine: Machine) -> tuple[str, ...]:
         """What cloud-init printed. EC2 shows a console minutes late, and its latest state only of some types."""

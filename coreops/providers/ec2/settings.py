@@ -60,7 +60,7 @@ class Settings(_Strict):
     """How one node becomes an instance. docs/ec2.md describes every field.
 
     ami: an id, or a map from region, or from channel to region, to an id. regions: where to look for machines of the
-    cluster besides the regions of its nodes.
+    cluster besides the regions of its nodes. target, platform: of the user-data, which others read.
     """
 
     region: Annotated[str, Field(pattern=f"^{REGION}$")]
@@ -81,6 +81,8 @@ class Settings(_Strict):
     spot_max_price: Name | None = None
     ebs: tuple[Disk, ...] = ()
     tags: dict[Name, str] = {}
+    target: Name | None = None
+    platform: Name | None = None
     metadata_hops: int = Field(1, ge=1, le=64)
 
     @model_validator(mode="after")

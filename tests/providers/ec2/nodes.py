@@ -12,7 +12,7 @@ AMI = "ami-12c6146b"
 SETTINGS = {"ec2_region": "eu-west-1", "ec2_type": "t3.small", "ec2_ami": AMI, "ec2_ssh_from": ["192.0.2.0/24"]}
 WHERE = Position("hosts.yml", 3, 5)
 USER_DATA = b"#cloud-config\nhostname: 'a node'\n"
-QUICK = Patience(appear=2.0, run=5.0, end=5.0, pause=0.01)
+QUICK = Patience(appear=2.0, end=5.0, pause=0.01)
 
 
 def wanted(node: str = "n1", cluster: str = "prod", user_data: bytes = USER_DATA, **settings: Any) -> Wanted:

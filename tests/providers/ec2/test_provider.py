@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from coreops.errors import CoreopsError, InputError, RefusedError
+from coreops.events import Event, Notice
 from coreops.providers.ec2 import Ec2
 from coreops.providers.ec2.clients import Clients
+from coreops.providers.ec2.launch import Launch
 from coreops.providers.ec2.request import group_name, token
 from coreops.providers.protocol import mark
 from tests.providers.ec2.cloud import Cloud, instances
@@ -271,6 +273,38 @@ def test_two_machines_of_one_node_are_left_to_the_operator(ec2: Ec2, clients: Cl
     assert "2 machines carry its mark" in change.why
     with pytest.raises(RefusedError, match="two machines"):
         ec2.create(wanted())
+
+
+def end(machine: str, code: str) -> None:
+    """As EC2 ends a machine by itself."""
+    instance = instances("eu-west-1")[machine]
+    instance.terminate()
+    instance.state_reason.code, instance.state_reason.message = code, f"{code}: for the test"
+
+
+def test_a_spot_machine_that_was_taken_back_is_told_and_made_anew(clients: Clients) -> None:
+    heard: list[Event] = []
+    ec2 = Ec2(clients=clients, patience=QUICK, emit=heard.append)
+    made = ec2.create(wanted(spot=True))
+    end(made.id, "Server.SpotInstanceTermination")
+    assert ec2.observe("prod") == ec2.observe("prod") == ()
+    (notice,) = heard
+    assert isinstance(notice, Notice)
+    assert notice.host == "n1"
+    assert f"{made.id} has ended: Server.SpotInstanceTermination" in notice.text
+    assert ec2.create(wanted(spot=True)).id != made.id
+    ec2.destroy(ec2.observe("prod")[0])
+    assert ec2.observe("prod") == ()
+    assert len(heard) == 1, "what was asked for is not told"
+
+
+def test_a_machine_that_ec2_ends_at_once_is_told_with_its_reason(ec2: Ec2, clients: Clients, cloud: Cloud) -> None:
+    made = ec2.create(wanted())
+    end(made.id, "Client.VolumeLimitExceeded")
+    with pytest.raises(CoreopsError, match="EC2 ended the machine") as caught:
+        Launch(clients.of("ec2", "eu-west-1"), wanted(), QUICK).shown(made.id)
+    assert (caught.value.why or "").startswith("Client.VolumeLimitExceeded")
+    assert "Service Quotas" in (caught.value.next or "")
 
 
 def test_host_keys_come_from_the_console(ec2: Ec2, cloud: Cloud) -> None:
