@@ -1,7 +1,13 @@
-"""Conformance suites are shared by tests of several folders: pytest must know of them before anybody imports them."""
+"""What all tests share: which files are conformance suites, and how much Hypothesis tries where a test does not say."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# pytest must know of conformance suites, which tests of several folders share, before anybody imports them.
 pytest.register_assert_rewrite("tests.upgrade.slots.conformance", "tests.providers.conformance")
+
+# A machine that is busy with other things is no reason to fail.
+settings.register_profile("coreops", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("coreops")
