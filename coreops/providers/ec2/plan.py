@@ -80,6 +80,7 @@ def creating(wanted: Wanted, settings: Settings) -> list[str]:
             "until it is shown, then of the cluster until it runs",
         )
     )
+    lines.append(_call(region, "GetConsoleOutput", {"InstanceId": "{instance}"}, "until its host keys are there"))
     return lines
 
 
