@@ -280,6 +280,7 @@ for number in range(200):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "after"),
     [

@@ -45,12 +45,14 @@ def test_without_faults_a_good_release_reaches_every_node():
     assert complete > len(endings) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_every_fault_alone(name):
     broken = first_broken(range(12), profile=Profile((name,), (1,)))
     assert broken is None, f"scripts/simulate --seed {broken.seed} --fault {name!r} --trace: {broken.broken}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_every_fault_makes_a_difference(name):
     """An injector that changes nothing would prove nothing."""
