@@ -33,8 +33,9 @@ class Launch:
             if request.token(self._wanted, generation) in spent:
                 continue
             asked = request.run_instances(self._wanted, settings, image, groups, generation)
-            if (machine := self._asked(asked)) is not None:
-                return self.shown(machine)
+            machine = self._asked(asked)
+            if machine is not None and (instance := self._seen(machine)) is not None:
+                return instance
         raise CoreopsError(
             f"EC2 remembers {GENERATIONS} machines of this node that have ended",
             where=self._wanted.node,
@@ -64,10 +65,18 @@ class Launch:
         return next((each for each in found if each.get("ClientToken") == token), None)
 
     def shown(self, machine: str) -> Instance:
-        """Wait until EC2 shows it, and start it when it is stopped. Raises CoreopsError when EC2 has ended it.
+        """Wait until EC2 shows it, and start it when it is stopped. Raises CoreopsError when it has ended.
 
         Not until it runs: one look at the whole cluster tells that of all its machines.
         """
+        instance = self._seen(machine)
+        if instance is None:
+            raise CoreopsError(f"somebody ended {machine} just now", where=self._wanted.node, next="run it again")
+        return instance
+
+    def _seen(self, machine: str) -> Instance | None:
+        """As ``shown``, but None when it was ended on demand."""
+        gone: list[Instance] = []
 
         def ask() -> Instance | None:
             instance = self._describe(machine)
@@ -75,10 +84,15 @@ class Launch:
             if state == "stopped":
                 self._client.start_instances(InstanceIds=[machine])
             elif instance and state not in machines.LIVE:
-                raise ended(self._wanted.node, machines.died(instance))
+                if not machines.on_demand(instance):
+                    raise ended(self._wanted.node, machines.died(instance))
+                gone.append(instance)
+                return instance
             return None if state in ("stopping", "stopped") else instance
 
         instance = self._patience.until(self._patience.appear, ask)
+        if gone:
+            return None
         if instance is None:
             raise CoreopsError(
                 f"EC2 neither shows nor starts {machine} within {self._patience.appear:.0f} seconds",

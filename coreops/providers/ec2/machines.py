@@ -20,9 +20,6 @@ LIVE: Mapping[str, MachineState] = {
 _ADDRESSES = {"private_ipv4": "PrivateIpAddress", "public_ipv4": "PublicIpAddress", "public_ipv6": "Ipv6Address"}
 
 
-_WANTED = "Client.UserInitiated"
-
-
 def tags_of(instance: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
 
@@ -66,8 +63,13 @@ def lost(instances: Iterable[Mapping[str, Any]], cluster: str) -> list[tuple[str
     """Node, id and reason of machines that ended without being told to, where no other took the place."""
     ours = [(tags_of(each)[NODE], each) for each in instances if is_ours(each) and tags_of(each)[CLUSTER] == cluster]
     alive = {node for node, each in ours if each["State"]["Name"] in LIVE}
-    ends = [(node, each["InstanceId"], died(each)) for node, each in ours if each["State"]["Name"] not in LIVE]
-    return [(node, id, why) for node, id, why in ends if node not in alive and why and not why.startswith(_WANTED)]
+    ends = [(node, each) for node, each in ours if node not in alive and died(each) and not on_demand(each)]
+    return [(node, each["InstanceId"], died(each)) for node, each in ends]
+
+
+def on_demand(instance: Mapping[str, Any]) -> bool:
+    """Whether somebody asked EC2 to end or stop it."""
+    return died(instance).startswith("Client.UserInitiated")
 
 
 def died(instance: Mapping[str, Any]) -> str:

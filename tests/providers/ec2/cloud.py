@@ -26,6 +26,7 @@ _XML = [("Content-Type", "text/xml")]
 class Faults:
     """What goes wrong next. refuse: code and message of RunInstances. hidden: how many times new ones are not shown.
     lose: how many RunInstances are done without an answer. throttle: how many calls are told to come back later.
+    stale_tokens: a token answers as it did first, though its machine has ended.
     """
 
     refuse: tuple[str, str] | None = None
@@ -34,6 +35,7 @@ class Faults:
     throttle: int = 0
     consoles: dict[str, str] = field(default_factory=dict)
     latest_only: bool = False
+    stale_tokens: bool = False
 
 
 class Cloud:
@@ -90,7 +92,7 @@ class Cloud:
         key = region, form["ClientToken"][0]
         if key in self._tokens:
             before, answer = self._tokens[key]
-            if self._state(region, answer) == "terminated":
+            if self._state(region, answer) == "terminated" and not self.faults.stale_tokens:
                 return error(
                     "IdempotentInstanceTerminated",
                     "The request to launch an instance uses the same client token as a previous request for which the "

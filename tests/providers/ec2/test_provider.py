@@ -307,6 +307,15 @@ def test_a_machine_that_ec2_ends_at_once_is_told_with_its_reason(ec2: Ec2, clien
     assert "Service Quotas" in (caught.value.next or "")
 
 
+def test_a_token_that_answers_with_an_ended_machine_is_spent(ec2: Ec2, cloud: Cloud) -> None:
+    first = ec2.create(wanted())
+    cloud.faults.stale_tokens = True
+    ec2.destroy(first)
+    cloud.faults.hidden = 1
+    second = ec2.create(wanted())
+    assert live() == [second.id] != [first.id]
+
+
 def test_host_keys_come_from_the_console(ec2: Ec2, cloud: Cloud) -> None:
     made = ec2.create(wanted())
     assert ec2.host_keys(made) == ()
