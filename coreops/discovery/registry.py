@@ -104,7 +104,8 @@ def size_fault(size: int, *, even: bool = False) -> str | None:
     if not 1 <= size <= MOST:
         return f"a cluster has 1 to {MOST} members, not {size}"
     if size % 2 == 0 and not even:
-        return f"{size} members survive the loss of {(size - 1) // 2}, as {size - 1} do, and one more can fail"
+        do = "do" if size > 2 else "does"
+        return f"{size} members survive the loss of {(size - 1) // 2}, as {size - 1} {do}, and one more can fail"
     return None
 
 

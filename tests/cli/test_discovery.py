@@ -167,6 +167,7 @@ def test_what_was_registered_survives_kill_9(serve: Callable[..., Served], capsy
     assert Path("audit.log").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_over_tls_to_a_real_etcd(
     serve: Callable[..., Served], tmp_path: Path, shipped_etcd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

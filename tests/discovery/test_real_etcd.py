@@ -16,6 +16,7 @@ import pytest
 from tests.discovery.endpoint import QUERY, Etcds, ask, endpoint, wait_for
 from tests.store.local_etcd import free_ports
 
+pytestmark = pytest.mark.slow
 NAMES = ("n1", "n2", "n3")
 
 

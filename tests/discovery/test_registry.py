@@ -44,7 +44,7 @@ def test_sizes_that_nothing_allows(size: int) -> None:
 
 def test_even_sizes_say_why() -> None:
     assert size_fault(4) == "4 members survive the loss of 1, as 3 do, and one more can fail"
-    assert size_fault(2) == "2 members survive the loss of 0, as 1 do, and one more can fail"
+    assert size_fault(2) == "2 members survive the loss of 0, as 1 does, and one more can fail"
     assert size_fault(4, even=True) is None
 
 
