@@ -1,6 +1,7 @@
 """What was learned of machines, beside the inventory: ``.coreops/machines.json`` and ``known_hosts``.
 
-Written anew after each machine, by renaming, so that whoever reads sees all of it, and a killed run loses nothing.
+Written anew by renaming, while machines are being made, so that whoever reads sees all of it. What a killed run did not
+get to write, the next one learns again: providers find machines by their marks.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from coreops.providers.protocol import Machine
 from coreops.provision import trust
 
 KNOWN_HOSTS = "known_hosts"
+_SHARE = 20.0
+"""Between two writes passes this many times what the last one took."""
 LOCK = FILE.with_name("provision.lock")
 
 
@@ -30,6 +34,10 @@ class Book:
         self._base = base
         self._machines: dict[str, Mapping[str, Any]] = dict(load_machines(base))
         self._writing = Lock()
+        self._changed = False
+        self._gone: dict[str, None] = {}
+        self._new: dict[str, None] = {}
+        self._next_write = 0.0
 
     def keys(self, machine: Machine) -> tuple[str, ...]:
         """The host keys of this very machine, if they are known."""
@@ -50,35 +58,55 @@ class Book:
         }
         with self._writing:
             old = self._machines.get(machine.node, {})
-            if old == learned:
-                return
-            self._trust(old.get("known_hosts", ()), lines)
-            self._machines[machine.node] = learned
-            self._write()
+            if old != learned:
+                self._machines[machine.node] = learned
+                self._change(old.get("known_hosts", ()), lines)
 
     def forget(self, machine: Machine) -> None:
         """Forget a machine that is gone."""
         with self._writing:
             if self._machines.get(machine.node, {}).get("id") == machine.id:
-                self._trust(self._machines.pop(machine.node).get("known_hosts", ()), ())
+                self._change(self._machines.pop(machine.node).get("known_hosts", ()), ())
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        with self._writing:
+            if self._changed:
                 self._write()
 
+    def _change(self, old: Sequence[str], new: Sequence[str]) -> None:
+        for line in old:
+            self._new.pop(line, None)
+            self._gone[line] = None
+        for line in new:
+            self._gone.pop(line, None)
+            self._new[line] = None
+        self._changed = True
+        if time.monotonic() >= self._next_write:
+            self._write()
+
     def _write(self) -> None:
+        """known_hosts comes first: a run killed in between has its lines found, and kept as its own."""
+        began = time.monotonic()
+        self._trust()
         told = {"format": FORMAT, "machines": dict(sorted(self._machines.items()))}
         _replace(self._base / FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        self._changed = False
+        # a thousand machines: writing all of them after each would take longer than making them
+        self._next_write = time.monotonic() + _SHARE * (time.monotonic() - began)
 
-    def _trust(self, old: Sequence[str], new: Sequence[str]) -> None:
-        """Before the machines are written: a run killed in between has its lines found, and kept as its own."""
-        if not old and not new:
+    def _trust(self) -> None:
+        if not self._gone and not self._new:
             return
         path = self._base / KNOWN_HOSTS
         with path.open("a+", encoding="utf-8", errors="surrogateescape") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)  # against who records a new key
             stream.seek(0)
             text = stream.read()
-            changed = trust.rewritten(text, old, new)
+            changed = trust.rewritten(text, self._gone, self._new)
             if changed != text:
                 _replace(path, changed)
+        self._gone, self._new = {}, {}
 
 
 @contextmanager
@@ -95,7 +123,11 @@ def opened(base: Path) -> Iterator[Book]:
                 where=base,
                 next="wait until it is done",
             ) from None
-        yield Book(base)
+        book = Book(base)
+        try:
+            yield book
+        finally:
+            book.flush()
 
 
 def _replace(path: Path, text: str) -> None:

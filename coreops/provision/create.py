@@ -38,11 +38,14 @@ class Creation:
     def run(self, surveys: Sequence[Survey]) -> tuple[Outcome, ...]:
         """Return how each wanted machine ended up, in the inventory's order."""
         work = [(survey, change) for survey in surveys for change in survey.changes if change.action != "remove"]
-        made = at_once(lambda item: self._make(*item), work, self.forks)
-        done: list[Outcome] = []
-        for survey in surveys:
-            mine = [outcome for outcome, (of, _) in zip(made, work, strict=True) if of is survey]
-            done += self._settled(survey, mine)
+        try:
+            made = at_once(lambda item: self._make(*item), work, self.forks)
+            done: list[Outcome] = []
+            for survey in surveys:
+                mine = [outcome for outcome, (of, _) in zip(made, work, strict=True) if of is survey]
+                done += self._settled(survey, mine)
+        finally:
+            self.book.flush()
         return tuple(done)
 
     def _make(self, survey: Survey, change: Change) -> Outcome:

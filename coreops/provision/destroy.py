@@ -56,6 +56,7 @@ def destroy(
         else:
             book.forget(machine)
             done.append(outcome)
+    book.flush()
     return tuple(done)
 
 

@@ -39,9 +39,10 @@ def _checked(key: str, node: str) -> str:
     )
 
 
-def rewritten(text: str, old: Collection[str], new: Sequence[str]) -> str:
+def rewritten(text: str, old: Collection[str], new: Collection[str]) -> str:
     """Return the text of a known_hosts file without the lines ``old``, and with ``new``."""
     there = text.removesuffix("\n").split("\n") if text else []
     kept = [line for line in there if line not in old or line in new]
-    added = [line for line in new if line not in kept]
+    known = set(kept)
+    added = [line for line in new if line not in known]
     return "".join(f"{line}\n" for line in (*kept, *added))
