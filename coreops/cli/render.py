@@ -138,13 +138,15 @@ def render(
 
 
 def _warn(done: Render, platform: Platform) -> None:
-    """Say on stderr what is lost, and who reads what should be secret."""
+    """Say on stderr what is lost, what had to be compressed, and who reads what should be secret."""
     from coreops.cloudconfig import secrets
     from coreops.report.text import clean
 
     for each in done.nodes:
         for loss in each.losses:
             typer.echo(clean(f"{each.node}: {loss}"), err=True)
+        if each.zipped:
+            typer.echo(clean(f"{each.node}: compressed; as it is, it would be too large for {platform.name}"), err=True)
     found = {each.node: each.secrets for each in done.nodes}
     for line in (secrets.warning(found, platform), secrets.hashes(found)):
         if line:

@@ -154,19 +154,20 @@ def _one(host: Host, reader: Reader, wanted: Wanted) -> NodeFile:
         raise InputError(error.what, where=error.where or f"host {host.name}", why=error.why, next=error.next) from None
     if not wanted.allow_loss:
         refuse(done.losses, wanted.target, f"host {host.name}")
-    size = fit(done.data, platform)
+    size = fit(done.data, platform, wanted.target)
     if size.over:
-        raise _too_large(size, host.name, node, platform)
+        raise _too_large(size, host.name, node, wanted)
     suffix = SUFFIXES[wanted.target]
     return NodeFile(host.name, host.role, size.data, size.zipped, done.losses, suffix, node.hostname, secrets)
 
 
-def _too_large(size: Fit, host: str, node: Node, platform: Platform) -> InputError:
+def _too_large(size: Fit, host: str, node: Node, wanted: Wanted) -> InputError:
+    platform = wanted.platform
     contents = [(each.path, each.content) for each in node.write_files]
     contents += [(unit.name, unit.content) for unit in node.coreos.units if unit.content]
     biggest = sorted(contents, key=lambda each: -len(each[1]))[:_BIGGEST]
     shown = ", ".join(f"{name} ({len(content.encode())})" for name, content in biggest)
-    how = "compressed" if size.zipped else "as it is" if "gzip" not in platform.encodings else "even compressed"
+    how = "compressed" if size.zipped else "as it is"
     return InputError(
         f"{size.over} {size.unit} too many for {platform.name}: {size.size}, and it takes {size.most}",
         where=f"host {host}",

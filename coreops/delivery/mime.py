@@ -51,7 +51,7 @@ def pack(request: Request) -> tuple[PackedFile, ...]:
     data = message([(part, _type(part, request.target)) for part in parts])
     if platform is None:
         return (request.file(".mime", data),)
-    size = fit(data, platform)
+    size = fit(data, platform, request.target)
     if size.over:
         raise InputError(
             f"{size.over} {size.unit} too many for {platform.name}, which takes {size.most}",

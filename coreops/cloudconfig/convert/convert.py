@@ -159,9 +159,8 @@ def _secrets(tree: Marked, platform: Platform) -> Iterator[Note]:
 def _fits(data: bytes, target: str, platform: Platform | None, file: str, notes: list[Note]) -> None:
     if platform is None:
         return
-    size = fit(data, platform)
-    unzips = target in ("coreos", "cloud-init")
-    if size.over or (size.zipped and not unzips):
+    size = fit(data, platform, target)
+    if size.over:
         raise InputError(
             f"the result has {len(data)} bytes, and {platform.name} takes {size.most} {size.unit}",
             where=file,

@@ -36,7 +36,7 @@ _TAKES = {
     "users.primary_group": _GROUP,
     "users.groups": _GROUP,
     "write_files.owner": "write USER or USER:GROUP",
-    "write_files.permissions": "three or four octal digits, such as \"0644\"",
+    "write_files.permissions": 'three or four octal digits, such as "0644"',
     "coreos.units.name": "a name of a unit with its type, such as hello.service",
     "coreos.units.drop_ins.name": "a file name that ends in .conf",
 }

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from coreops.cloudconfig.model.base import Line, Part
 
-
 # useradd refuses what /etc/passwd and /etc/group cannot hold, and there the boot ends.
 Path = Annotated[Line, Field(pattern="^/[^:]*$")]
 Group = Annotated[Line, Field(pattern=r"^[^\s:,/-][^\s:,/]*$")]

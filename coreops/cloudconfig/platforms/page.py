@@ -12,6 +12,7 @@ _HEAD = """\
 Where a machine gets its user-data from, how much of it, and what coreos-cloudinit fills in there. The page is made from
 the records that `coreops validate --platform` and `coreops render --platform` use. Paths without a project are files of
 coreos-cloudinit. `yes`: every machine has a value; `maybe`: one may have none, and an empty text would take its place.
+`gzip` is unpacked by coreos-cloudinit and cloud-init; Ignition takes its config as it is (contents in it may be gzip).
 `multipart` is read by Flatcar's coreos-cloudinit since 2023 (flatcar/coreos-cloudinit#21), by Container Linux's never.
 """
 

@@ -10,12 +10,16 @@ from coreops.errors import InputError, did_you_mean
 _GZIP: Final[tuple[Encoding, ...]] = ("gzip",)
 # Multipart is what Flatcar's reads where Flatcar runs (flatcar/coreos-cloudinit#21, in its images since mid-2023).
 _FLATCAR: Final[tuple[Encoding, ...]] = ("gzip", "multipart")
+# Who hands over text has no place for what is compressed.
+_TEXT: Final[tuple[Encoding, ...]] = ("multipart",)
 _FLATCAR_API: Final[tuple[Encoding, ...]] = ("gzip", "base64", "multipart")
 _EC2 = "datasource/metadata/ec2/metadata.go"
 _DRIVE = "datasource/configdrive/configdrive.go"
 _GUEST = "datasource/vmware/vmware.go"
 _DIGITALOCEAN = "datasource/metadata/digitalocean/metadata.go"
 _CMDLINE = "datasource/proc_cmdline/proc_cmdline.go"
+_EC2_DOCS = "EC2 User Guide"
+_NOVA = Limit("OpenStack Compute API: user_data, at most 65535 bytes of base64", encoded=65535)
 _IMDS = Fact("2009-04-04, without a token (IMDSv1)", _EC2)
 _ENVIRONMENT = "COREOS_{} in /etc/environment, where the image wrote it"
 
@@ -79,25 +83,26 @@ _ALL: Final = (
         name="ec2",
         readers=Fact(
             f"{_SERVICE} (ec2:DescribeInstanceAttribute)",
-            "EC2 User Guide: instance metadata is not protected by authentication or cryptography",
+            f"{_EC2_DOCS}, ec2-instance-metadata.html: not protected by authentication or cryptography",
         ),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data", _EC2),
-        limit=Limit(
-            "EC2 User Guide: user data is limited to 16 KB, in raw form, before it is base64-encoded", raw=16384
-        ),
+        limit=Limit(f"{_EC2_DOCS}, instancedata-add-user-data.html: 16 KB, in raw form, before base64", raw=16384),
         encodings=_FLATCAR_API,
         substitutions=_EC2_ADDRESSES,
         metadata=_IMDS,
         quirks=(
             Fact("an instance that requires IMDSv2 tokens gives coreos-cloudinit nothing", _EC2),
-            Fact("169.254.169.123 tells the time, without a way to the internet", "EC2 User Guide: Time Sync Service"),
+            Fact(
+                "169.254.169.123 tells the time, with smeared leap seconds, without a way to the internet",
+                f"{_EC2_DOCS}, configure-ec2-ntp.html",
+            ),
         ),
     ),
     Platform(
         name="openstack",
         readers=Fact(_SERVICE, f"{_EC2}, {_DRIVE}"),
         user_data=Fact("the EC2-compatible metadata service, or " + _CONFIG_DRIVE, f"{_EC2}, {_DRIVE}"),
-        limit=Limit("OpenStack Compute API: user_data, at most 65535 bytes of base64", encoded=65535),
+        limit=_NOVA,
         encodings=_FLATCAR_API,
         substitutions={
             "private_ipv4": Substitution("meta-data/local-ipv4; nothing from a config drive", _EC2, sure=False),
@@ -110,13 +115,14 @@ _ALL: Final = (
         name="gce",
         readers=Fact(
             "every process on the machine that reaches metadata.google.internal, and who may view the instance",
-            "Compute Engine docs: metadata",
+            "Compute Engine docs, About VM metadata: no authorization is needed on the machine",
         ),
         user_data=Fact(
             "http://metadata.google.internal/computeMetadata/v1/instance/attributes/user-data",
             "datasource/metadata/gce/metadata.go",
         ),
-        encodings=_FLATCAR,
+        limit=Limit("Compute Engine API, Metadata.items[].value: at most 262144 bytes", raw=262144),
+        encodings=_TEXT,
         substitutions={
             "private_ipv4": Substitution("network-interfaces/0/ip", "datasource/metadata/gce/metadata.go"),
             "public_ipv4": Substitution(
@@ -126,17 +132,23 @@ _ALL: Final = (
         metadata=Fact("computeMetadata/v1, header Metadata-Flavor: Google", "datasource/metadata/gce/metadata.go"),
         quirks=(
             Fact("no SSH keys come from the metadata; the host name is fully qualified", "datasource/metadata/gce"),
-            Fact("metadata.google.internal tells the time, with smeared leap seconds", "Compute Engine docs: NTP"),
+            Fact(
+                "a value is text: nothing compressed can be handed over", "Compute Engine API, Metadata.items[].value"
+            ),
+            Fact(
+                "metadata.google.internal tells the time, with smeared leap seconds; others must not be asked besides",
+                "Compute Engine docs, Configure NTP on a VM",
+            ),
         ),
     ),
     Platform(
         name="azure",
         readers=Fact(
             "root on the machine, and who may read the deployments of its resource group",
-            "Azure: custom data and cloud-init; Azure API: CustomData is not for secrets",
+            "Azure Compute API, OSProfile.customData: a file on the machine, and not for secrets",
         ),
         user_data=Fact("/var/lib/waagent/CustomData", "datasource/waagent/waagent.go"),
-        limit=Limit("Azure API: OSProfile.CustomData, at most 65535 bytes before base64", raw=65535),
+        limit=Limit("Azure Compute API, OSProfile.customData: at most 65535 bytes before base64", raw=65535),
         encodings=_FLATCAR_API,
         substitutions={
             "private_ipv4": Substitution("the instance's address in SharedConfig.xml", "datasource/waagent/waagent.go"),
@@ -145,7 +157,7 @@ _ALL: Final = (
             ),
         },
         quirks=(
-            Fact("custom data cannot change after the machine was made", "Azure: custom data and cloud-init"),
+            Fact("custom data cannot change after the machine was made", "Azure Compute API, OSProfile.customData"),
             Fact("the network stalls for longer than etcd's default limits allow", "coreos/fleet#1289"),
         ),
     ),
@@ -153,7 +165,8 @@ _ALL: Final = (
         name="digitalocean",
         readers=Fact(_SERVICE, _DIGITALOCEAN),
         user_data=Fact("http://169.254.169.254/metadata/v1/user-data", _DIGITALOCEAN),
-        encodings=_FLATCAR,
+        limit=Limit("DigitalOcean API, droplet_create user_data: plain text of at most 64 KiB", raw=65536),
+        encodings=_TEXT,
         substitutions={
             "public_ipv4": Substitution("interfaces.public[0].ipv4", _DIGITALOCEAN),
             "public_ipv6": Substitution("interfaces.public[0].ipv6", _DIGITALOCEAN, sure=False),
@@ -162,6 +175,7 @@ _ALL: Final = (
         },
         metadata=Fact("/metadata/v1.json", _DIGITALOCEAN),
         quirks=(
+            Fact("user-data cannot change after the droplet was made", "DigitalOcean docs: How to Provide User Data"),
             Fact("private networking is an option of the droplet; without it $private_ipv4 is empty", _DIGITALOCEAN),
         ),
     ),
@@ -169,6 +183,7 @@ _ALL: Final = (
         name="rackspace",
         readers=_DRIVE_READERS,
         user_data=Fact(_CONFIG_DRIVE, _DRIVE),
+        limit=_NOVA,
         encodings=_GZIP,
         substitutions={
             "private_ipv4": Substitution(
@@ -190,6 +205,7 @@ _ALL: Final = (
         name="brightbox",
         readers=Fact(_SERVICE, _EC2),
         user_data=Fact("http://169.254.169.254/2009-04-04/user-data (EC2-compatible)", _EC2),
+        limit=Limit("terraform-provider-brightbox: user_data, at most 16384 bytes of base64", encoded=16384),
         encodings=_FLATCAR_API,
         substitutions=_EC2_ADDRESSES,
         metadata=_IMDS,
@@ -251,8 +267,17 @@ _ALL: Final = (
     Platform(
         name="lab",
         readers=Fact("root on the machine, and who may read the folder of the lab", "docs/labs.md"),
-        user_data=Fact("coreops writes the files itself; no service hands out user-data", "docs/labs.md"),
-        quirks=(Fact("addresses are known before the node is booted and filled in by coreops", "docs/labs.md"),),
+        user_data=Fact(
+            "a NoCloud seed, a folder that the lab hands to cloud-init: for that target only", "docs/labs.md"
+        ),
+        quirks=(
+            Fact("addresses are known before the node is booted and filled in by coreops", "docs/labs.md"),
+            Fact(
+                "packages cannot be installed: node_etcd, Debian's package for cloud-init, is for other platforms",
+                "docs/labs.md",
+            ),
+            Fact("swap, mounts of devices and time servers are written down and not used", "docs/labs.md"),
+        ),
     ),
 )
 PLATFORMS: Final[dict[str, Platform]] = {platform.name: platform for platform in _ALL}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from typing import Final
 
 from coreops.cloudconfig.platforms.platform import Limit, Platform
+
+_UNPACKED: Final = ("coreos", "cloud-init")
+"""Targets whose readers unpack gzip; Ignition takes its config as it is."""
+_NOT_HANDED_OVER: Final = "butane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,13 @@ class Fit:
     unit: str = "bytes"
 
 
-def fit(data: bytes, platform: Platform) -> Fit:
+def fit(data: bytes, platform: Platform, target: str) -> Fit:
     """Return user-data as it can be handed to the platform: unchanged while that fits, else gzip where it is taken."""
     limit = platform.limit
-    if limit is None:
+    if limit is None or target == _NOT_HANDED_OVER:
         return Fit(data, size=len(data))
     plain = _measure(data, limit)
-    if not plain.over or "gzip" not in platform.encodings:
+    if not plain.over or "gzip" not in platform.encodings or target not in _UNPACKED:
         return plain
     # No time in the header: the same user-data is the same bytes.
     small = _measure(gzip.compress(data, mtime=0), limit, zipped=True)

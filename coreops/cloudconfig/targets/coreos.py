@@ -11,10 +11,10 @@ from coreops.cloudconfig.model.node import Node
 from coreops.cloudconfig.model.storage import Storage
 from coreops.cloudconfig.model.unit import Unit
 from coreops.cloudconfig.targets import environment, mounts, parts
+from coreops.cloudconfig.targets.flatcar import etcd_member
 
 _OWN = ("coreos", "write_files", "environment", "etc_hosts", "time", "swap", "storage")
 _SECTIONS = ("etcd", "etcd2", "fleet", "flannel", "locksmith", "update", "oem")
-_MEMBER = "etcd-member.service"
 _ZONE = """[Unit]
 Description=Set the time zone
 
@@ -49,18 +49,19 @@ def render(node: Node) -> Rendered:
         top.pop("manage_etc_hosts", None)
     if files:
         top["write_files"] = files
-    if coreos := _coreos(node):
+    if coreos := _coreos(node, losses):
         top["coreos"] = coreos
     losses += _storage(node.storage)
     return Rendered((parts.HEADER + emit(top)).encode(), tuple(losses))
 
 
-def _coreos(node: Node) -> dict[str, Any]:
+def _coreos(node: Node, losses: list[Loss]) -> dict[str, Any]:
     said = parts.plain(node.coreos)
     found = {key: said[key] for key in _SECTIONS if said.get(key)}
     units = node.coreos.units
     if member := node.coreos.etcd_member:
-        units = parts.with_drop_in(units, _MEMBER, environment.drop_in(environment.variables(member, "ETCD_")))
+        options = etcd_member.inside(environment.texts(member), "etcd_member", units, losses)
+        units = parts.with_drop_in(units, etcd_member.UNIT, environment.drop_in(options))
     if docker := node.coreos.docker:
         units = parts.with_drop_in(units, "docker.service", parts.docker_drop_in(docker))
     if node.time:

@@ -14,8 +14,12 @@ _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./$-]*")
 
 def variables(part: Part, prefix: str, special: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables that a service reads its options from: ``ETCD_DATA_DIR``. special: names that differ."""
-    given = {key: value for key, value in part.written().items() if value is not None}
-    return {(special or {}).get(key, f"{prefix}{key.upper()}"): text(value) for key, value in given.items()}
+    return {(special or {}).get(key, f"{prefix}{key.upper()}"): value for key, value in texts(part).items()}
+
+
+def texts(part: Part) -> dict[str, str]:
+    """The options that have a value, as text."""
+    return {key: text(value) for key, value in part.written().items() if value is not None}
 
 
 def text(value: Any) -> str:

@@ -14,7 +14,7 @@ def size(document: Document) -> Iterator[Finding]:
     platform = document.platform
     if platform is None or platform.limit is None:
         return
-    fits = fit(document.data, platform)
+    fits = fit(document.data, platform, document.target.name)
     if fits.over:
         form = "compressed it has" if fits.zipped else "it has"
         yield Finding(

@@ -28,7 +28,12 @@ from tests.cloudconfig.support import node
         ("write_files: [{path: /a}, {path: /a}]", "node.yml:1:34", "the path /a is there twice", ""),
         ("write_files: {path: /a}", "node.yml:1:14", "write_files must be a list, not a mapping", ""),
         ("users: [{name: Ann!}]", "node.yml:1:16", "'Ann!' is not a value for users[0].name", "small letters"),
-        ("users: [{name: a, gecos: 'Ann: boss'}]", "node.yml:1:26", "not a value for users[0].gecos", "leave out the :"),
+        (
+            "users: [{name: a, gecos: 'Ann: boss'}]",
+            "node.yml:1:26",
+            "not a value for users[0].gecos",
+            "leave out the :",
+        ),
         ("users: [{name: a, homedir: '/a:b'}]", "node.yml:1:28", "not a value for users[0].homedir", "without :"),
         ("users: [{name: a, shell: '/bin/sh:'}]", "node.yml:1:26", "not a value for users[0].shell", "without :"),
         ('users: [{name: a, shell: "/bin/sh\\n"}]', "node.yml:1:26", "it must be one line", ""),

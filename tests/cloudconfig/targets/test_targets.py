@@ -102,6 +102,19 @@ def test_coreos_keeps_its_own_keys_as_they_are() -> None:
     assert found["units"][0]["runtime"] is True
 
 
+def test_coreos_tells_etcd_paths_as_its_container_sees_them() -> None:
+    tls = "cert_file: /etc/etcd/a.pem, trusted_ca_file: /etc/etcd/ca.pem, wal_dir: /mnt/wal"
+    done = coreos(node(f"coreos: {{etcd_member: {{{tls}}}}}"))
+    (unit,) = said(done.data)["coreos"]["units"]
+    assert unit["drop_ins"][0]["content"].splitlines() == [
+        "[Service]",
+        'Environment="ETCD_CERT_FILE=/etc/ssl/certs/a.pem"',
+        'Environment="ETCD_TRUSTED_CA_FILE=/etc/ssl/certs/ca.pem"',
+        'Environment="ETCD_SSL_DIR=/etc/etcd"',
+    ]
+    assert [loss.key for loss in done.losses] == ["coreos.etcd_member.wal_dir"]
+
+
 def test_cloud_init_says_everything() -> None:
     done = cloud_init(node(EVERYTHING))
     assert not done.losses

@@ -53,6 +53,7 @@ STRICTER_THAN_IGNITION = {
     "read-deep.ign",
     "read-only.ign",
     "size-too-big@ec2.ign",
+    "size@ec2.ign",
     "too-new.ign",
     "unknown-keys.ign",
 }

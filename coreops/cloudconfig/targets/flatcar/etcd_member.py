@@ -1,4 +1,4 @@
-"""etcd on Flatcar: ``etcd-member.service`` runs etcd 3 in a container, and reads its options from ``ETCD_*``.
+"""etcd on Flatcar and Container Linux: ``etcd-member.service`` runs etcd 3 in a container, which reads ``ETCD_*``.
 
 The wrapper (flatcar/scripts, app-admin/etcd-wrapper) hands its whole environment to the container, so a drop-in with
 ``Environment=`` is enough and leaves ExecStart to the image. The container sees of the machine ``ETCD_DATA_DIR`` as
@@ -31,7 +31,7 @@ _REMOVED = {
 }
 _DATA = "/var/lib/etcd"
 _CERTIFICATES = "/etc/ssl/certs"
-_SEEN = ("/run/", "/usr/share/ca-certificates/")
+_SHARED = ("/run/", "/usr/share/ca-certificates/")
 
 
 def renamed(units: Iterable[Unit], losses: list[Loss]) -> tuple[Unit, ...]:
@@ -65,7 +65,7 @@ def variables(coreos: CoreOS, units: Iterable[Unit], losses: list[Loss]) -> dict
         return {}
     if section == "etcd2":
         losses.append(Loss("coreos.etcd2", "Flatcar runs etcd 3, whose API is v3", f"options of {UNIT}"))
-    given = {key: environment.text(getattr(part, key)) for key in parts.given(part)}
+    given = environment.texts(part)
     for key in [key for key in given if key in _REMOVED or (key, given[key]) == ("discovery_fallback", "proxy")]:
         losses.append(Loss(f"coreos.{section}.{key}", _REMOVED.get(key, _REMOVED["proxy"])))
         del given[key]
@@ -77,9 +77,7 @@ def variables(coreos: CoreOS, units: Iterable[Unit], losses: list[Loss]) -> dict
             why = "etcd 3 has no such option"
             losses.append(Loss(f"coreos.{section}.{old}", why, f"{new}, which trusts the same CA"))
             given.setdefault(new, given.pop(old))
-    if not _replaced(units):
-        given = _inside(given, section, losses)
-    return {f"ETCD_{key.upper()}": value for key, value in given.items()}
+    return inside(given, section, units, losses)
 
 
 def _replaced(units: Iterable[Unit]) -> bool:
@@ -90,8 +88,13 @@ def _replaced(units: Iterable[Unit]) -> bool:
     return any(text and ("ExecStart=" in text or "ETCD_SSL_DIR" in text) for text in texts)
 
 
-def _inside(given: dict[str, str], section: str, losses: list[Loss]) -> dict[str, str]:
-    """The options with paths as the container sees them."""
+def inside(given: dict[str, str], section: str, units: Iterable[Unit], losses: list[Loss]) -> dict[str, str]:
+    """The variables of options, with paths as the container sees them, if no unit says itself how etcd is run."""
+    seen = given if _replaced(units) else _seen(given, section, losses)
+    return {f"ETCD_{key.upper()}": value for key, value in seen.items()}
+
+
+def _seen(given: dict[str, str], section: str, losses: list[Loss]) -> dict[str, str]:
     data = given.get("data_dir", _DATA).rstrip("/")
     found = dict(given)
     if "wal_dir" in given:
@@ -106,7 +109,7 @@ def _inside(given: dict[str, str], section: str, losses: list[Loss]) -> dict[str
     for key, path in list(files.items()):
         if (below := _below(path, data)) is not None:
             found[key] = f"{_DATA}/{below}"
-        if below is not None or path.startswith(_SEEN):
+        if below is not None or path.startswith(_SHARED):
             del files[key]
     if files and any(_below(path, _CERTIFICATES) is None for path in files.values()):
         folder = posixpath.commonpath([posixpath.dirname(path) for path in files.values()])
