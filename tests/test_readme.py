@@ -129,7 +129,7 @@ def tour() -> Iterator[tuple[str, str]]:
 @pytest.mark.lab
 def test_the_tour_runs_as_written(tmp_path: Path) -> None:
     """Every coreops line of README.md in order, on a lab of its own; every line that is shown is really said."""
-    name = "lab-readme"
+    name = f"r{os.getpid()}"
     files = dict(YAML.findall((ROOT / "README.md").read_text()))
     assert files
     steps = list(tour())
