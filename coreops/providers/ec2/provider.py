@@ -27,6 +27,8 @@ from coreops.providers.protocol import Change, Machine, Power, Wanted
 
 _OPERATION = {"on": "start_instances", "off": "stop_instances", "reset": "reboot_instances"}
 _REGIONS_AT_ONCE = 16
+_ROTATED = 60_000
+"""From this length on a console may have lost its beginning: EC2 shows the last 64 KB."""
 
 
 class Ec2:
@@ -51,6 +53,7 @@ class Ec2:
         self._emit = emit
         self._ended: set[str] = set()
         self._mourned: set[str] = set()
+        self._slow: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -111,19 +114,33 @@ class Ec2:
             self._emit(Notice(f"{machine} has ended: {why}", node))
 
     def host_keys(self, machine: Machine) -> tuple[str, ...]:
-        """What cloud-init printed. EC2 shows a console minutes late, and its latest state only of some types."""
-        client = self._client(machine)
-        with told("reading its console", machine.node, machine.facts["region"]):
-            return host_keys(_console(client, machine.id), machine.node) or host_keys(
-                _console(client, machine.id, latest=True), machine.node
-            )
+        """What cloud-init printed. Called often while a machine boots: one request, two when EC2 holds back."""
+        with told("reading its console", machine.node, machine.facts.get("region", "")):
+            text = self._console(machine)
+            found = host_keys(text, machine.node)
+            if not found and len(text) > _ROTATED:
+                found = host_keys(_console(self._client(machine), machine.id, latest=False), machine.node)
+        return found
 
     def console(self, machine: Machine) -> Iterator[bytes]:
         """What is there now, at most 64 KB; EC2 has no more."""
-        client = self._client(machine)
-        with told("reading its console", machine.node, machine.facts["region"]):
-            text = _console(client, machine.id, latest=True) or _console(client, machine.id)
+        with told("reading its console", machine.node, machine.facts.get("region", "")):
+            text = self._console(machine)
         yield text.encode()
+
+    def _console(self, machine: Machine) -> str:
+        """As late as EC2 shows it: of some types only what it saw some minutes after the last boot or stop."""
+        from botocore.exceptions import ClientError
+
+        client, kind = self._client(machine), machine.facts.get("type", "")
+        if kind not in self._slow:
+            try:
+                return _console(client, machine.id, latest=True)
+            except ClientError as error:
+                if code(error) != "UnsupportedOperation":
+                    raise
+                self._slow.add(kind)
+        return _console(client, machine.id, latest=False)
 
     def power(self, machine: Machine, power: Power) -> None:
         client = self._client(machine)
@@ -182,12 +199,5 @@ def _instance(client: Any, machine: str) -> dict[str, Any] | None:
         return None
 
 
-def _console(client: Any, machine: str, *, latest: bool = False) -> str:
-    from botocore.exceptions import ClientError
-
-    try:
-        return str(client.get_console_output(InstanceId=machine, Latest=latest).get("Output", ""))
-    except ClientError as error:
-        if latest and code(error) in ("UnsupportedOperation", "InvalidParameterCombination"):
-            return ""
-        raise
+def _console(client: Any, machine: str, *, latest: bool) -> str:
+    return str(client.get_console_output(InstanceId=machine, Latest=latest).get("Output", ""))

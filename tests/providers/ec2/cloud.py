@@ -26,6 +26,7 @@ _XML = [("Content-Type", "text/xml")]
 class Faults:
     """What goes wrong next. refuse: code and message of RunInstances. hidden: how many times new ones are not shown.
     lose: how many RunInstances are done without an answer. throttle: how many calls are told to come back later.
+    consoles: by machine, as it is now; first_consoles: as EC2 kept it after the boot. slow_console: of an old type.
     stale_tokens: a token answers as it did first, though its machine has ended.
     """
 
@@ -34,7 +35,8 @@ class Faults:
     lose: int = 0
     throttle: int = 0
     consoles: dict[str, str] = field(default_factory=dict)
-    latest_only: bool = False
+    first_consoles: dict[str, str] = field(default_factory=dict)
+    slow_console: bool = False
     stale_tokens: bool = False
 
 
@@ -116,7 +118,12 @@ class Cloud:
         return str(instances(region)[machine].state)
 
     def _console(self, machine: str, latest: bool) -> Answer:
-        shown = self.faults.consoles.get(machine, "") if latest or not self.faults.latest_only else ""
+        if latest and self.faults.slow_console:
+            return error(
+                "UnsupportedOperation", "This instance type does not support retrieving the latest console logs"
+            )
+        consoles = self.faults.consoles if latest or self.faults.slow_console else self.faults.first_consoles
+        shown = consoles.get(machine, "")
         text = base64.b64encode(shown.encode()).decode()
         body = f"<GetConsoleOutputResponse><instanceId>{machine}</instanceId><output>{text}</output>"
         return "200 OK", _XML, f"{body}</GetConsoleOutputResponse>".encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -321,9 +322,26 @@ def test_host_keys_come_from_the_console(ec2: Ec2, cloud: Cloud) -> None:
     assert ec2.host_keys(made) == ()
     cloud.faults.consoles[made.id] = "booting: ü\n" + printed([ED25519])
     assert ec2.host_keys(made) == (ED25519,)
-    cloud.faults.latest_only = True
-    assert ec2.host_keys(made) == (ED25519,)
     assert b"booting: \xc3\xbc" in b"".join(ec2.console(made))
+    cloud.faults.slow_console = True
+    assert ec2.host_keys(made) == (ED25519,)
+    cloud.calls.clear()
+    assert ec2.host_keys(made) == (ED25519,)
+    assert cloud.calls == ["GetConsoleOutput"], "what a type cannot do is asked for once"
+
+
+def test_a_console_that_lost_its_beginning_is_not_all_there_is(ec2: Ec2, cloud: Cloud) -> None:
+    made = ec2.create(wanted())
+    cloud.faults.consoles[made.id] = "later\n" * 11_000
+    cloud.faults.first_consoles[made.id] = printed([ED25519])
+    assert ec2.host_keys(made) == (ED25519,)
+
+
+def test_without_boto3_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(InputError, match="needs boto3") as caught:
+        Ec2(["eu-west-1"]).observe("prod")
+    assert caught.value.next == "pip install 'coreops[ec2]'"
 
 
 def test_without_credentials_nothing_is_touched(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
