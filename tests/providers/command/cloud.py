@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 CLOUD = Path("cloud")
@@ -57,6 +58,11 @@ def create(asked: dict) -> object:
         "facts": {**{k: str(v) for k, v in asked["settings"].items()}, "user_data": asked["user_data_digest"]},
         "told": base64.b64decode(asked["user_data"]).decode(),
     }
+    if fault("hold"):
+        (CLOUD / "begun").touch()
+        deadline = time.monotonic() + 20
+        while not (CLOUD / "go").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
     place.write_text(json.dumps(machine))
     print(f"made {machine['id']}", file=sys.stderr)
     if use_up("lose"):
