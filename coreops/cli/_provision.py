@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
     from coreops.events import Emit, Event
 
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-
-Source = Annotated[Path, typer.Argument(envvar="COREOPS_INVENTORY", help="Inventory file or folder.")]
-Target = Annotated[
-    str | None,
-    typer.Option("--target", "-t", metavar="TARGET", help="Of user-data, where NAME_target is not set."),
-]
-Platform = Annotated[
-    str | None,
-    typer.Option("--platform", "-p", help="Of user-data, where NAME_platform is not set."),
-]
-AllowLoss = Annotated[bool, typer.Option("--allow-loss", help="Go on without keys that the target cannot express.")]
-AllowSecrets = Annotated[bool, typer.Option("--allow-secrets", help="Go on with secrets in user-data.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +159,16 @@ def choose(inventory: Inventory, limit: str | None) -> tuple[str, ...]:
 def load(source: Path) -> Inventory:
     """The inventory as it is written."""
     return load_inventory(source).as_written()
+
+
+def warn(inventory: Inventory, shares: tuple[Share, ...]) -> None:
+    """Say on stderr which machines nobody looks at any more."""
+    from coreops.inventory.machines import load_machines
+    from coreops.provision.survey import unasked
+    from coreops.report.text import clean
+
+    for line in unasked(load_machines(inventory.base), shares):
+        typer.echo(clean(f"warning: {line}"), err=True)
 
 
 def progress(event: Event) -> None:

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from coreops.cli import _options as options
-from coreops.cli import _provision as shared
+from coreops.cli import _provision_options as own
 
 
 def destroy(
-    inventory: shared.Source,
+    inventory: own.Source,
     limit: options.Limit = None,
     removed: Annotated[bool, typer.Option("--removed", help="Only machines that the inventory no longer has.")] = False,
     yes: Annotated[
         int | None, typer.Option("--yes", min=0, metavar="COUNT", help="Do not ask, if it is exactly this many.")
     ] = None,
     wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds until all must be gone.")] = 300.0,
-    forks: Annotated[int, typer.Option("--forks", "-f", min=1, max=100, help="Machines at a time.")] = 10,
+    forks: own.Forks = 10,
     as_json: options.Json = False,
 ) -> int:
     """Remove machines that carry coreops's mark for this cluster, with all that is on them. Lists them, and asks.
@@ -30,6 +30,7 @@ def destroy(
 
         coreops destroy inventories/lab --yes 3
     """
+    from coreops.cli import _provision as shared
     from coreops.cli._fleet import columns
     from coreops.cli._outcomes import print_outcomes
     from coreops.errors import InputError
@@ -43,13 +44,14 @@ def destroy(
     loaded = shared.load(inventory)
     names = shared.choose(loaded, limit)
     shares = shared.shares(loaded, shared.nodes(loaded), loaded.match("all"), None, shared.progress)
+    shared.warn(loaded, shares)
     with book.opened(loaded.base) as kept:
         surveys = survey(shares, None if limit is None else names)
         doomed = [
             Doomed(each.share, machine)
             for each in surveys
             for machine in each.found
-            if not removed or machine.node not in loaded.hosts
+            if not removed or each.is_stray(machine.node)
         ]
         if not doomed:
             typer.echo("no machine carries the mark of this cluster" if not removed else "none", err=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import typer
 
 from coreops.cli import _options as options
-from coreops.cli import _provision as shared
+from coreops.cli import _provision_options as own
 
 
 def plan(
-    inventory: shared.Source,
+    inventory: own.Source,
     limit: options.Limit = None,
-    target: shared.Target = None,
-    platform: shared.Platform = None,
-    allow_loss: shared.AllowLoss = False,
-    allow_secrets: shared.AllowSecrets = False,
+    target: own.Target = None,
+    platform: own.Platform = None,
+    allow_loss: own.AllowLoss = False,
+    allow_secrets: own.AllowSecrets = False,
     as_json: options.Json = False,
 ) -> int:
     """Show how the machines differ from the inventory: missing, stopped, of another type, no longer wanted.
@@ -27,6 +27,7 @@ def plan(
 
         coreops destroy inventories/prod --removed
     """
+    from coreops.cli import _provision as shared
     from coreops.cli._outcomes import print_changes
     from coreops.provision.summary import summary
     from coreops.provision.survey import survey
@@ -35,6 +36,7 @@ def plan(
     names = shared.choose(loaded, limit)
     rendering = shared.Rendering(target, platform, allow_loss, allow_secrets)
     shares = shared.shares(loaded, shared.nodes(loaded), names, rendering, shared.progress)
+    shared.warn(loaded, shares)
     surveys = survey(shares, None if limit is None else names)
     print_changes(surveys, calls=False, as_json_=as_json)
     typer.echo(summary(surveys), err=True)

@@ -7,24 +7,23 @@ from typing import Annotated
 import typer
 
 from coreops.cli import _options as options
-from coreops.cli import _provision as shared
+from coreops.cli import _provision_options as own
 
 Wait = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds until all must run and be known by their host keys.")
 ]
-Forks = Annotated[int, typer.Option("--forks", "-f", min=1, max=100, help="Machines at a time.")]
 
 
 def provision(
-    inventory: shared.Source,
+    inventory: own.Source,
     check: options.Check = False,
     limit: options.Limit = None,
-    target: shared.Target = None,
-    platform: shared.Platform = None,
-    allow_loss: shared.AllowLoss = False,
-    allow_secrets: shared.AllowSecrets = False,
+    target: own.Target = None,
+    platform: own.Platform = None,
+    allow_loss: own.AllowLoss = False,
+    allow_secrets: own.AllowSecrets = False,
     wait: Wait = 300.0,
-    forks: Forks = 10,
+    forks: own.Forks = 10,
     as_json: options.Json = False,
 ) -> int:
     """Make the machines of an inventory that are missing, and wait until they can be trusted.
@@ -37,6 +36,7 @@ def provision(
 
         coreops provision inventories/prod && coreops bootstrap inventories/prod
     """
+    from coreops.cli import _provision as shared
     from coreops.cli._outcomes import print_changes, print_outcomes
     from coreops.provision import book
     from coreops.provision.create import Creation
@@ -47,6 +47,7 @@ def provision(
     names = shared.choose(loaded, limit)
     rendering = shared.Rendering(target, platform, allow_loss, allow_secrets)
     shares = shared.shares(loaded, shared.nodes(loaded), names, rendering, shared.progress)
+    shared.warn(loaded, shares)
     only = None if limit is None else names
     if check:
         surveys = survey(shares, only)

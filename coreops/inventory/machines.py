@@ -31,7 +31,7 @@ def load_machines(folder: Path) -> Mapping[str, Mapping[str, Any]]:
         found = json.loads(read_text(path))
         if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']!r}; this coreops knows {FORMAT}")
-        return {node: dict(each) | {"addresses": dict(each["addresses"])} for node, each in found["machines"].items()}
+        return {node: {**each, **_checked(each)} for node, each in found["machines"].items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             "cannot be understood",
@@ -39,6 +39,13 @@ def load_machines(folder: Path) -> Mapping[str, Mapping[str, Any]]:
             why=f"{type(error).__name__}: {error}",
             next="move it away: `coreops provision` finds the machines by their marks and writes it anew",
         ) from None
+
+
+def _checked(machine: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What every machine has. Raises KeyError, TypeError, ValueError."""
+    return {name: str(machine[name]) for name in ("provider", "cluster", "id")} | {
+        "addresses": dict(machine["addresses"])
+    }
 
 
 def read_machines(folder: Path) -> Mapping[str, Settings]:

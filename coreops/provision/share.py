@@ -15,6 +15,10 @@ class Share:
     cluster: str
     wanted: tuple[Wanted, ...]
 
+    @property
+    def nodes(self) -> frozenset[str]:
+        return frozenset(each.node for each in self.wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -29,3 +33,7 @@ class Survey:
 
     def machine(self, node: str) -> Machine | None:
         return next((each for each in self.found if each.node == node), None)
+
+    def is_stray(self, node: str) -> bool:
+        """Say whether nobody wants this provider to have made the node."""
+        return any(change.node == node and change.action == "remove" for change in self.changes)

@@ -201,3 +201,18 @@ def test_flags_that_make_no_sense(here: Path) -> None:
     assert dispatch(["provision", "inv", "--limit", "n1:!n1"]) == 2
     assert dispatch(["provision", "nowhere"]) == 2
     assert dispatch(["provision", "inv", "--forks", "0"]) == 2
+
+
+def test_a_host_that_is_no_longer_made_leaves_its_machine_to_be_removed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["provision", "inv"]) == 0
+    change(here, "    n1:\n", "    n1: {provider: static}\n")
+    capsys.readouterr()
+    assert dispatch(["plan", "inv", "--limit", "n1"]) == 0
+    assert sorted(rows(capsys.readouterr().out)) == [["keep", "n1"], ["remove", "n1"]]
+    assert dispatch(["destroy", "inv", "--removed", "--yes", "1"]) == 0
+    assert machines(here).keys() == {"n2", "n3"}
+    change(here, "cluster: prod", "cluster: other")
+    assert dispatch(["plan", "inv"]) == 0
+    assert "warning: n2: command made i-" in capsys.readouterr().err

@@ -22,7 +22,8 @@ def write(folder: Path, hosts: str, machines: object) -> Path:
 
 
 def known(**addresses: dict[str, str]) -> object:
-    return {"format": 1, "machines": {node: {"addresses": each} for node, each in addresses.items()}}
+    made = {"provider": "command", "cluster": "c", "id": "i-1"}
+    return {"format": 1, "machines": {node: {**made, "addresses": each} for node, each in addresses.items()}}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,19 @@ def test_what_is_written_wins_and_has_its_origin(tmp_path: Path) -> None:
     assert inventory.as_written().vars("n1") == {"private_ipv4": "10.9.9.9"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"format": 2}', '{"format": 1}', '{"format":1,"machines":[1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"format": 2}',
+        '{"format": 1}',
+        '{"format":1,"machines":[1]}',
+        '{"format":1,"machines":{"a":{}}}',
+    ],
+)
 def test_a_broken_file_is_one_error(tmp_path: Path, text: str) -> None:
     write(tmp_path, "{n1: {}}", {})
     (tmp_path / FILE).write_text(text)
