@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,14 +13,18 @@ Encoding = Literal["b64", "base64", "gz", "gzip", "gz+b64", "gz+base64", "gzip+b
 
 
 def _path(path: str) -> str:
-    parts = path.split("/")
+    """The path without // and /./, so that one file has one path."""
     if not path.startswith("/") or path.endswith("/"):
         raise ValueError("the path must be absolute and name a file")
-    if ".." in parts:
+    if ".." in path.split("/"):
         raise ValueError("the path must not contain ..")
-    if parts[1] == "usr":
+    # Two slashes at the front would stay two.
+    plain = posixpath.normpath(f"/{path.lstrip('/')}")
+    if plain == "/":
+        raise ValueError("the path must name a file")
+    if f"{plain}/".startswith("/usr/"):
         raise ValueError("/usr is read-only on the node: use /etc or /opt")
-    return path
+    return plain
 
 
 Path = Annotated[Line, AfterValidator(_path)]

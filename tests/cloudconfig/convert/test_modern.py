@@ -22,7 +22,8 @@ def test_etcd2_becomes_etcd_member() -> None:
     document = plain(done)
     assert [unit["name"] for unit in document["coreos"]["units"]] == ["etcd-member.service"]
     assert document["coreos"]["units"][0]["command"] == "start"
-    for line in ("ETCD_NAME=n", "ETCD_TRUSTED_CA_FILE=/etc/ssl/certs/ca", "ETCD_LOG_LEVEL=debug", "ETCD_SNAPSHOT_COUNT=5"):
+    ca = "ETCD_TRUSTED_CA_FILE=/etc/ssl/certs/ca"
+    for line in ("ETCD_NAME=n", ca, "ETCD_LOG_LEVEL=debug", "ETCD_SNAPSHOT_COUNT=5"):
         assert f'Environment="{line}"' in flags(document)
     assert has(done, "lost: coreos.etcd2 (user-data:3:3)", "not carried over", "written as")
     assert has(done, "lost: coreos.etcd2.log_package_levels (user-data:3:", "not written")

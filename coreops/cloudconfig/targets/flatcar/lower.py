@@ -99,7 +99,7 @@ def _units(node: Node, files: list[dict[str, Any]], losses: list[Loss]) -> tuple
 
 
 def _file(said: dict[str, Any], spec: Spec, losses: list[Loss]) -> File | None:
-    path = _simple(said["path"])
+    path = said["path"]
     if path.startswith(_VOLATILE):
         why = f"/{path.split('/')[1]} is empty at every boot, and Ignition writes once, before the first"
         losses.append(Loss(f"write_files[{path}]", f"{why}: write it with a unit"))
@@ -164,9 +164,3 @@ def _each_path_once(paths: list[tuple[str, str]], found: Iterable[UnitFile]) -> 
             if above in known:
                 raise InputError(f"{path} lies below {known[above]}, {above}", next="move one of them")
             above = posixpath.dirname(above)
-
-
-def _simple(path: str) -> str:
-    """The path without // and /./, which Ignition refuses."""
-    # Two slashes at the front would stay two.
-    return posixpath.normpath(f"/{path.lstrip('/')}")
