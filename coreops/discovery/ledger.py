@@ -123,6 +123,14 @@ class Ledger:
             base.execute("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?)", (token, id, value, member.index, now, peer))
             return _token(base, token), member, True
 
+    def foreign(self) -> int:
+        """A number that changes when another program has changed the ledger."""
+        with self._lock:
+            try:
+                return int(self._base.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise _failed(self.path, error) from error
+
     def all(self) -> tuple[Token, ...]:
         """Every token, the oldest first."""
         with self._reading() as base:
@@ -154,7 +162,7 @@ class Ledger:
             except (sqlite3.Error, OSError) as error:
                 if self._base.in_transaction:
                     self._base.execute("ROLLBACK")
-                raise CoreopsError("the ledger cannot be read or written", where=self.path, why=str(error)) from error
+                raise _failed(self.path, error) from error
 
 
 def _count(base: sqlite3.Connection) -> int:
@@ -206,3 +214,7 @@ def _has_one(token: Token) -> RefusedError:
 def _unusable(path: Path, error: Exception) -> InputError:
     why = (error.why if isinstance(error, CoreopsError) else getattr(error, "strerror", None)) or str(error)
     return InputError("the ledger cannot be used", where=path, why=why, next="pass --ledger FILE")
+
+
+def _failed(path: Path, error: Exception) -> CoreopsError:
+    return CoreopsError("the ledger cannot be read or written", where=path, why=str(error))

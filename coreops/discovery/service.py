@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -57,7 +58,7 @@ class Discovery:
         self._url = url
         self._patience = patience
         self._change = threading.Condition()
-        self._changes = 0
+        self._changes: Counter[str] = Counter()
         self._stopping = False
 
     def stop(self) -> None:
@@ -148,7 +149,7 @@ class Discovery:
             return self._about(said, entry, f"refused: {found.why}")
         if new:
             with self._change:
-                self._changes += 1
+                self._changes[ask.token] += 1
                 self._change.notify_all()
         self._tell(self._arrival(token, found, peer, new))
         action = "create" if ask.new_only else "set"
@@ -166,17 +167,27 @@ class Discovery:
         deadline = time.monotonic() + self._patience
         while True:
             with self._change:
-                changes = self._changes
+                seen = self._changes[ask.token]
+            foreign = self._ledger.foreign()
             token, index = self._ledger.get(ask.token)
             found = event(token, ask.member or None, since) if token is not None else None
             if token is not None and found is not None:
                 entry = replace(entry, node=found.name)
                 return self._about(answer.member(token, found, index, "create"), entry, "told")
-            left = deadline - time.monotonic()
-            if self._stopping or left <= 0 or request.gone():
+            if not self._pause(ask.token, seen, foreign, deadline, request.gone):
                 return self._about(answer.nothing(index), entry, "nothing new")
+
+    def _pause(self, token: str, seen: int, foreign: int, deadline: float, gone: Callable[[], bool]) -> bool:
+        """Wait until somebody may have registered under a token, here or in another program; False: wait no more."""
+        while True:
+            left = deadline - time.monotonic()
+            if self._stopping or left <= 0 or gone():
+                return False
             with self._change:
-                self._change.wait_for(lambda seen=changes: self._stopping or self._changes != seen, min(LOOK, left))  # type: ignore[misc]
+                if self._change.wait_for(lambda: self._stopping or self._changes[token] != seen, min(LOOK, left)):
+                    return not self._stopping
+            if self._ledger.foreign() != foreign:
+                return True
 
     @staticmethod
     def _about(response: Response, entry: Entry, outcome: str) -> Response:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import threading
@@ -22,10 +23,18 @@ from coreops.discovery.service import Discovery
 from coreops.serving.audit import Audit
 from coreops.serving.listen import Listen
 from coreops.serving.server import Limits, Server
-from tests.store.local_etcd import free_ports
 
 QUERY = "quorum=false&recursive=false&sorted=false"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+ANYWHERE = Listen("127.0.0.1", 0)
+
+
+def addresses() -> Iterator[str]:
+    """Loopback addresses that nobody else has, so that ports on them are free, and stay so until they are used."""
+    middle = secrets.token_bytes(2)
+    return (f"127.{64 + middle[0] % 128}.{middle[1]}.{last}" for last in range(1, 255))
 
 
 @dataclass
@@ -81,12 +90,12 @@ def ask(url: str, method: str, path: str, value: str | None = None, seconds: flo
 
 
 @contextmanager
-def endpoint(folder: Path, patience: float = 20, port: int = 0) -> Iterator[Endpoint]:
+def endpoint(folder: Path, patience: float = 20, listen: Listen = ANYWHERE) -> Iterator[Endpoint]:
     told: list[str] = []
     audit = Audit(folder / "audit.log")
     with Ledger(folder / "discovery.db") as ledger:
         service = Discovery(ledger, told.append, audit=audit, patience=patience)
-        server = Server(Listen("127.0.0.1", port), service, Limits(most=1024))
+        server = Server(listen, service, Limits(most=1024))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
@@ -107,17 +116,18 @@ class Etcds:
         self.binary = binary
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.ports: dict[str, tuple[int, int]] = {}
+        self.free = addresses()
+        self.hosts: dict[str, str] = {}
 
     def start(self, name: str, discovery: str, *more: str) -> None:
-        client, peer = self.ports.setdefault(name, tuple(free_ports(2)))  # type: ignore[arg-type]
+        if name not in self.hosts:
+            self.hosts[name] = next(self.free)
+        client, peer = self.url(name), f"http://{self.hosts[name]}:2380"
         argv = [
             str(self.binary), "--name", name, "--data-dir", str(self.folder / name),
-            "--listen-client-urls", f"http://127.0.0.1:{client}",
-            "--advertise-client-urls", f"http://127.0.0.1:{client}",
-            "--listen-peer-urls", f"http://127.0.0.1:{peer}",
-            "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
-            *(("--discovery", discovery) if discovery else ("--initial-cluster", f"{name}=http://127.0.0.1:{peer}")),
+            "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            *(("--discovery", discovery) if discovery else ("--initial-cluster", f"{name}={peer}")),
             *more,
         ]  # fmt: skip
         env = {word: value for word, value in os.environ.items() if not word.startswith("ETCD_")}
@@ -125,7 +135,7 @@ class Etcds:
             self.processes[name] = subprocess.Popen(argv, stdout=log, stderr=log, env=env)
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.ports[name][0]}"
+        return f"http://{self.hosts[name]}:2379"
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")

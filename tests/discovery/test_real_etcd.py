@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.discovery.endpoint import QUERY, Etcds, ask, endpoint, wait_for
-from tests.store.local_etcd import free_ports
+from coreops.serving.listen import Listen
+from tests.discovery.endpoint import QUERY, Etcds, addresses, ask, endpoint, wait_for
 
 pytestmark = pytest.mark.slow
 NAMES = ("n1", "n2", "n3")
@@ -53,16 +53,17 @@ def test_three_form_a_cluster_and_the_fourth_is_refused(etcd: Path, tmp_path: Pa
 
 
 def test_members_outlive_an_endpoint_that_dies(shipped_etcd: Path, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    where = Listen(next(addresses()), 8087)
     with etcds(shipped_etcd, tmp_path) as nodes:
-        with endpoint(tmp_path, port=port) as one:
+        with endpoint(tmp_path, listen=where) as one:
             url = one.ledger.new(3, one.url, "prod").url
             nodes.start("n1", url)
             nodes.start("n2", url)
             wait_for(lambda: len(one.ledger.all()[0].members) == 2)
-        with endpoint(tmp_path, port=port):
+        with endpoint(tmp_path, listen=where) as one:
             nodes.kill("n2")  # and one that starts over while it waits is no duplicate
             nodes.start("n2", url)
+            wait_for(lambda: any("n2 registered before, and starts over" in line for line in one.told))
             nodes.start("n3", url)
             wait_for(lambda: all(nodes.healthy(name) for name in NAMES), 60)
 
@@ -81,14 +82,14 @@ def debians(etcd: Path, folder: Path) -> Iterator[str]:
         pytest.skip("no etcd-discovery on this system: apt-get install etcd-discovery")
     if os.geteuid() != 0:
         pytest.skip("etcd-discovery reads one fixed file; only root can lay another over it")
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
     with etcds(etcd, folder) as nodes:
+        listen = f"{next(nodes.free)}:8087"
+        url = f"http://{listen}"
         nodes.start("registry", "", "--enable-v2")
         wait_for(lambda: nodes.healthy("registry"))
         own = folder / "etcd-discovery.conf"
         own.write_text(
-            f"[server]\nprefix_url={url}\nweb_service_address=127.0.0.1:{port}\n"
+            f"[server]\nprefix_url={url}\nweb_service_address={listen}\n"
             f"[etcd]\nendpoint_location={nodes.url('registry')}\n"
         )
         script = 'mount --bind "$1" "$2" && exec "$3"'

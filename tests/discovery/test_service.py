@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from coreops.discovery.ledger import Ledger
 from tests.discovery.endpoint import QUERY, Endpoint, endpoint, wait_for
 
 
@@ -113,6 +114,15 @@ def test_a_wait_ends_with_nothing_and_is_asked_again(tmp_path: Path) -> None:
         token = made(one)
         found = one.ask("GET", f"{token}?wait=true&waitIndex=99&recursive=true")
         assert (found.status, found.body) == (200, b"")
+
+
+def test_who_waits_hears_what_another_server_of_the_ledger_was_told(tmp_path: Path) -> None:
+    with endpoint(tmp_path) as one, Ledger(one.ledger.path) as other, ThreadPoolExecutor(1) as pool:
+        token = made(one)
+        waiting = pool.submit(one.ask, "GET", f"{token}?wait=true")
+        wait_for(lambda: any(not each.asking for each in list(one.server.slots._places)))
+        other.register(token.strip("/"), "a1", "n1=http://127.0.0.1:2001", "127.0.0.1")
+        assert waiting.result(10).json["node"]["value"] == "n1=http://127.0.0.1:2001"
 
 
 def test_who_waits_and_leaves_is_let_go(tmp_path: Path) -> None:
