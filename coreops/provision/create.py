@@ -21,6 +21,7 @@ from coreops.provision.share import Survey
 FORKS: Final = 10
 WAIT: Final = 300.0
 _DONE: Final[dict[Action, State]] = {"create": "created", "start": "started"}
+_FASTEST: Final = 0.2
 _SLOWEST: Final = 5.0
 Reached = Callable[[str], tuple[str, ...]]
 
@@ -36,14 +37,15 @@ class Creation:
     wait: float = WAIT
 
     def run(self, surveys: Sequence[Survey]) -> tuple[Outcome, ...]:
-        """Return how each wanted machine ended up, in the inventory's order."""
+        """Return how each wanted machine ended up, a provider's after another's."""
         work = [(survey, change) for survey in surveys for change in survey.changes if change.action != "remove"]
         try:
             made = at_once(lambda item: self._make(*item), work, self.forks)
             done: list[Outcome] = []
+            deadline = time.monotonic() + self.wait
             for survey in surveys:
                 mine = [outcome for outcome, (of, _) in zip(made, work, strict=True) if of is survey]
-                done += self._settled(survey, mine)
+                done += self._settled(survey, mine, deadline)
         finally:
             self.book.flush()
         return tuple(done)
@@ -63,11 +65,11 @@ class Creation:
         self.emit(Notice(f"{machine.id} is {machine.state}", change.node))
         return Outcome(change.node, _DONE[change.action], machine)
 
-    def _settled(self, survey: Survey, outcomes: list[Outcome]) -> list[Outcome]:
+    def _settled(self, survey: Survey, outcomes: list[Outcome], deadline: float) -> list[Outcome]:
         """Wait until the machines run and their host keys are known; who does not get there has failed."""
         waiting = {each.node: each for each in outcomes if each.machine is not None}
         ready: dict[str, Outcome] = {}
-        deadline, pause = time.monotonic() + self.wait, 0.2
+        pause = _FASTEST
         while waiting:
             try:
                 found = {machine.node: machine for machine in survey.share.provider.observe(survey.share.cluster)}

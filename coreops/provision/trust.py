@@ -15,9 +15,14 @@ from coreops.errors import CoreopsError
 
 _TYPE: Final = re.compile(r"[a-z][a-z0-9@.-]{3,63}")
 
+_NAME: Final = re.compile(r"[\w.:%-]+")
+"""Nothing that known_hosts would take for a pattern, a list or another line."""
+
 
 def lines(names: Sequence[str], keys: Sequence[str], node: str) -> tuple[str, ...]:
-    """Return a line a key for the names a machine is reached by. Raises CoreopsError for what is no host key."""
+    """Return a line a key, for the names a machine is reached by. Raises CoreopsError for what is no name or key."""
+    if bad := [name for name in names if not _NAME.fullmatch(name)]:
+        raise CoreopsError("a machine cannot be reached by this name", where=node, why=repr(bad[0][:100]))
     return tuple(f"{','.join(names)} {_checked(key, node)}" for key in keys) if names else ()
 
 

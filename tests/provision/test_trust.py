@@ -26,6 +26,12 @@ def test_what_is_no_key_is_an_error(bad: str) -> None:
         trust.lines(["n1"], [bad], "n1")
 
 
+@pytest.mark.parametrize("bad", ["", "*", "192.0.2.1,*", "a b", "a\nb", "!a", "|1|x", "@revoked"])
+def test_what_is_no_name_is_an_error(bad: str) -> None:
+    with pytest.raises(CoreopsError, match="cannot be reached"):
+        trust.lines(["n1", bad], [key("a")], "n1")
+
+
 @given(st.text())
 def test_no_key_makes_more_than_one_line(text: str) -> None:
     try:
