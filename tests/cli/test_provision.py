@@ -114,11 +114,8 @@ def test_host_keys_that_are_not_known_are_a_failure(here: Path, capsys: pytest.C
 
 
 def test_user_data_does_not_change_when_addresses_become_known(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change(
-        here,
-        "  hosts:",
-        "    node_etcd: true\n    node_etcd_token: t\n  children: {store: {hosts: {n1: {}}}}\n  hosts:",
-    )
+    content = "{{ private_ipv4 | default('none') }}"
+    change(here, "  hosts:", f'    node: {{write_files: [{{path: /etc/address, content: "{content}"}}]}}\n  hosts:')
     assert dispatch(["provision", "inv"]) == 0
     capsys.readouterr()
     assert dispatch(["plan", "inv"]) == 0
