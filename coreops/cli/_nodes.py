@@ -35,8 +35,25 @@ def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
         role = ("single" if len(members) == 1 else "member") if name in addresses else "worker"
         if wanted := variables.get("node_role"):
             role = str(render(wanted.value, wanted.position))
+        if name in addresses:
+            _check_etcd(name, addresses[name], variables, render)
         found.append(Host(name, role, variables, render, OMIT, _secrets(variables, render)))
     return found
+
+
+def _check_etcd(
+    name: str, address: str, variables: Mapping[str, Variable], render: Callable[[Any, Position], Any]
+) -> None:
+    """etcd that starts at birth has to know its address: it listens on none that it would have to look up."""
+    wanted = variables.get("node_etcd")
+    # What is written as an address and is none, the reader tells with its place.
+    if wanted and "private_ipv4" not in variables and not _is_ip(address) and render(wanted.value, wanted.position):
+        raise InputError(
+            f"host {name} has no address for its etcd",
+            where=wanted.position,
+            why=f"etcd listens on addresses, and {address!r} is a name",
+            next="give the host private_ipv4 in the inventory, or leave etcd to coreops bootstrap",
+        )
 
 
 def _secrets(variables: Mapping[str, Variable], render: Callable[[Any, Position], Any]) -> dict[str, str]:

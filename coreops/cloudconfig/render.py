@@ -153,7 +153,7 @@ def _one(host: Host, reader: Reader, wanted: Wanted) -> NodeFile:
     except InputError as error:
         raise InputError(error.what, where=error.where or f"host {host.name}", why=error.why, next=error.next) from None
     if not wanted.allow_loss:
-        refuse(done.losses, wanted.target, f"host {host.name}")
+        refuse(done.losses, wanted.target, host.name, marked)
     size = fit(done.data, platform, wanted.target)
     if size.over:
         raise _too_large(size, host.name, node, wanted)

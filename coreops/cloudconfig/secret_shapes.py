@@ -36,7 +36,7 @@ _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#'\"]*:([^\s/@'\"]
 _NAMES: Final = r"pass(?:word|wd|phrase)?|secret|token|(?:api|private|secret|access)[_-]?key"
 # NAME=value and `name: value`, on a line of a file or in a unit's Environment=.
 _SET: Final = re.compile(
-    rf"""(?im)(?:^|[\s"'{{,])([A-Za-z0-9_.-]{{0,80}}(?:{_NAMES}))["']?(?:=|:[ \t]+|[ \t]+=[ \t]*)["']?([^\s"',}}]+)"""
+    rf"""(?im)(?:^|[\s"'{{,=])([A-Za-z0-9_.-]{{0,80}}(?:{_NAMES}))["']?(?:=|:[ \t]+|[ \t]+=[ \t]*)["']?([^\s"',}}]+)"""
 )
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:password|passwd|passphrase|(?:^|[_.-])(?:{_NAMES}))$")
 _PUBLIC_NAMES: Final = re.compile(r"(?i)(?:initial[_-]?cluster|discovery|auth|bearer[_-]?type)[_-]?token$")

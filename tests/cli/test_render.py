@@ -108,7 +108,8 @@ def test_a_folder_and_the_same_bytes_again(here: Path, capsys: pytest.CaptureFix
         ("node_ssh_keys", "node_ssh_kezs", ["'node_ssh_keys' is not defined", "/member.yml:6:22", "on host n1"]),
         ("permissions", "permision", ["unknown key write_files[0].permision", "hosts.yml:9:69", "'permissions'"]),
         ('"0600"', "0600", ["must be text, not 384", "hosts.yml:9:82", "quote it"]),
-        ("private_ipv4: 192.0.2.1}", "x: 1}", ["nobody knows $private_ipv4", "hosts.yml:9:38"]),
+        ("private_ipv4: 192.0.2.1}", "ansible_host: 192.0.2.1}", ["nobody knows $private_ipv4", "hosts.yml:9:38"]),
+        ("private_ipv4: 192.0.2.1}", "x: 1}", ["n1 has no address for its etcd", "hosts.yml:4:5", "'n1' is a name"]),
         ("private_ipv4: 192.0.2.1}", "private_ipv4: a}", ["private_ipv4 is not an address", "hosts.yml:13:14"]),
         ("node_etcd: true", "node_role: membr", ["there is no role 'membr'", "did you mean 'member'?"]),
         ("node:\n", "node: 7\n    other:\n", ["node must be a mapping", "hosts.yml:7:5"]),
@@ -128,7 +129,7 @@ def test_losses_are_refused_or_told(here: Path, capsys: pytest.CaptureFixture[st
     change(here, "    node:\n", "    node:\n      coreos: {locksmith: {window_start: '04:00', window_length: 1h}}\n")
     assert render("w1") == 0
     assert render("w1", "-t", "cloud-init") == 2
-    assert "lost: coreos.locksmith.window_start -- " in capsys.readouterr().err
+    assert "lost: coreos.locksmith.window_start (hosts.yml:8:28) -- " in capsys.readouterr().err
     assert render("w1", "-t", "cloud-init", "--allow-loss") == 0
     shown = capsys.readouterr()
     assert "w1: lost: coreos.locksmith.window_start -- " in shown.err

@@ -108,6 +108,7 @@ def test_what_is_none(content: str) -> None:
         ("coreos: {fleet: {etcd-password: /x}}", "coreos.fleet.etcd_password"),
         ("coreos: {etcd_member: {discovery_password: a}}", "coreos.etcd_member.discovery_password"),
         ("coreos: {units: [{name: a.service, content: 'Environment=\"A_PASSWORD=b\"'}]}", "coreos.units[a.service]"),
+        ("coreos: {units: [{name: a.service, content: 'Environment=A_PASSWORD=b'}]}", "coreos.units[a.service]"),
         (
             "coreos: {units: [{name: a.service, drop_ins: [{name: b.conf, content: 'PASSWORD=b'}]}]}",
             "coreos.units[a.service].drop_ins[b.conf]",

@@ -64,8 +64,11 @@ def _problem(marked: Marked, error: Any) -> tuple[Position, str, str | None]:
     name = dotted(path)
     kind, value = error["type"], error["input"]
     if _SECRET in name:
-        what = f"{name} must be a hash as crypt(5) makes it, or text for a service" if value is not None else name
-        return marked.at(path), f"{what} (the value is not shown)", "make a hash with: openssl passwd -6"
+        hashed = path[-1] == "passwd"
+        what = (
+            f"{name} must be {'a hash as crypt(5) makes it' if hashed else 'text on one line'} (the value is not shown)"
+        )
+        return marked.at(path), what, "make a hash with: openssl passwd -6" if hashed else None
     if kind == "extra_forbidden":
         known = _keys(tuple(step for step in path[:-1] if isinstance(step, str)))
         near = did_you_mean(str(path[-1]), known)
