@@ -59,7 +59,8 @@ def test_members_outlive_an_endpoint_that_dies(shipped_etcd: Path, tmp_path: Pat
             url = one.ledger.new(3, one.url, "prod").url
             nodes.start("n1", url)
             nodes.start("n2", url)
-            wait_for(lambda: len(one.ledger.all()[0].members) == 2)
+            # Before that, in the middle of registering, an etcd that loses the endpoint gives up.
+            wait_for(lambda: all("waiting for more" in nodes.log(name) for name in ("n1", "n2")))
         with endpoint(tmp_path, listen=where) as one:
             nodes.kill("n2")  # and one that starts over while it waits is no duplicate
             nodes.start("n2", url)
