@@ -144,7 +144,10 @@ _COREOS = _mapping(
     }
 )
 _USER = _mapping(
-    _all("text", "name passwd gecos homedir primary_group shell"),
+    _all("text", "name passwd primary_group"),
+    dict.fromkeys(
+        ("gecos", "homedir", "shell"), Key("text", r"[^:\n]*", "useradd refuses : and line breaks, and fails")
+    ),
     _all("bool", "no_create_home no_user_group system no_log_init"),
     {"ssh_authorized_keys": _TEXTS, "groups": _TEXTS},
     _all("text", "coreos_ssh_import_github coreos_ssh_import_url", _FETCH),
