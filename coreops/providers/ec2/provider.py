@@ -27,6 +27,9 @@ from coreops.providers.protocol import Change, Machine, Power, Wanted
 
 _OPERATION = {"on": "start_instances", "off": "stop_instances", "reset": "reboot_instances"}
 _REGIONS_AT_ONCE = 16
+_PAGE = 1000
+_FEW = 20
+"""A page when it only matters whether there is any."""
 _ROTATED = 60_000
 """From this length on a console may have lost its beginning: EC2 shows the last 64 KB."""
 
@@ -160,7 +163,7 @@ class Ec2:
                 self._ended.add(machine.id)
                 ended = set(self._ended)
         with told("it has ended; removing the cluster's security group", machine.node, region):
-            others = (each for each in _each(client, request.alive(cluster)) if machines.is_ours(each))
+            others = (each for each in _each(client, request.alive(cluster), _FEW) if machines.is_ours(each))
             if all(each["InstanceId"] in ended for each in others):
                 self._groups.remove(cluster, region)
 
@@ -182,9 +185,10 @@ class Ec2:
         return instance
 
 
-def _each(client: Any, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Page by page, as far as somebody looks."""
-    for page in client.get_paginator("describe_instances").paginate(**asked):
+def _each(client: Any, asked: Mapping[str, Any], size: int | None = None) -> Iterator[dict[str, Any]]:
+    """Page by page, as far as somebody looks. EC2 allows no pages where ids are asked for."""
+    config = {} if "InstanceIds" in asked else {"PageSize": size or _PAGE}
+    for page in client.get_paginator("describe_instances").paginate(**asked, PaginationConfig=config):
         yield from (each for reservation in page["Reservations"] for each in reservation["Instances"])
 
 

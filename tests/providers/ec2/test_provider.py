@@ -12,7 +12,7 @@ import pytest
 
 from coreops.errors import CoreopsError, InputError, RefusedError
 from coreops.events import Event, Notice
-from coreops.providers.ec2 import Ec2
+from coreops.providers.ec2 import Ec2, provider
 from coreops.providers.ec2.clients import Clients
 from coreops.providers.ec2.launch import Launch
 from coreops.providers.ec2.request import group_name, token
@@ -218,13 +218,23 @@ def test_a_region_without_a_default_vpc_needs_a_subnet(ec2: Ec2, clients: Client
     assert caught.value.next == "set ec2_subnet"
 
 
-def test_machines_are_found_over_regions_and_pages(ec2: Ec2, clients: Clients) -> None:
+def test_machines_are_found_over_regions(ec2: Ec2, clients: Clients) -> None:
     regions = ("eu-west-1", "us-east-1", "ap-southeast-2")
     for number, region in enumerate(regions):
         ec2.create(wanted(f"n{number}", region=region))
     found = Ec2(regions, clients=clients).observe("prod")
     assert [(each.node, each.facts["region"]) for each in found] == [(f"n{n}", r) for n, r in enumerate(regions)]
     assert Ec2(["eu-north-1"], clients=clients).observe("prod") == ()
+
+
+def test_machines_are_found_over_pages(ec2: Ec2, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        last = ec2.create(wanted(f"n{number}"))
+    monkeypatch.setattr(provider, "_PAGE", 5)
+    monkeypatch.setattr(provider, "_FEW", 5)
+    assert len(ec2.observe("prod")) == 7
+    ec2.destroy(last)
+    assert len(live()) == 6
 
 
 def test_a_cluster_named_like_a_pattern_finds_only_itself(ec2: Ec2) -> None:
