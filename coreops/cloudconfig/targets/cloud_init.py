@@ -17,6 +17,7 @@ from coreops.cloudconfig.model.node import Node
 from coreops.cloudconfig.model.unit import Unit
 from coreops.cloudconfig.model.user import User
 from coreops.cloudconfig.targets import disks, environment, mounts, parts
+from coreops.cloudconfig.targets.flatcar.etcd_member import RENAMED
 
 _ETCD = "etcd.service"
 _ETCD_NAMES = ("etcd2.service", "etcd-member.service")
@@ -34,7 +35,6 @@ _SAME_USER = (
     "ssh_authorized_keys",
 )
 _ADMINS = frozenset({"sudo", "wheel"})
-_RENAMED = {"ca_file": "trusted_ca_file", "peer_ca_file": "peer_trusted_ca_file"}
 _GONE = {
     "etcd": "etcd 0.4 cannot be run any more",
     "fleet": "fleet ended in 2018 and no distribution has it",
@@ -116,10 +116,10 @@ def _etcd(node: Node, losses: list[Loss]) -> dict[str, str]:
         return environment.variables(coreos.etcd_member, "ETCD_")
     if not coreos.etcd2:
         return {}
-    for old, new in _RENAMED.items():
+    for old, new in RENAMED.items():
         if getattr(coreos.etcd2, old) is not None:
             losses.append(Loss(f"coreos.etcd2.{old}", "etcd 3 has no such option", f"{new}, which trusts the same CA"))
-    return environment.variables(coreos.etcd2, "ETCD_", {old: f"ETCD_{new.upper()}" for old, new in _RENAMED.items()})
+    return environment.variables(coreos.etcd2, "ETCD_", {old: f"ETCD_{new.upper()}" for old, new in RENAMED.items()})
 
 
 def _units(

@@ -19,7 +19,8 @@ from coreops.cloudconfig.targets import environment, parts
 UNIT: Final = "etcd-member.service"
 _OLD: Final = "etcd2.service"
 _ENDED = {"etcd.service": "etcd 0.4", "fleet.service": "fleet", "fleet.socket": "fleet"}
-_RENAMED = {"ca_file": "trusted_ca_file", "peer_ca_file": "peer_trusted_ca_file"}
+RENAMED: Final = {"ca_file": "trusted_ca_file", "peer_ca_file": "peer_trusted_ca_file"}
+"""Options of etcd2 that etcd 3 has under another name."""
 _REMOVED = {
     **dict.fromkeys(
         ("proxy", "proxy_dial_timeout", "proxy_failure_wait", "proxy_read_timeout", "proxy_refresh_interval"),
@@ -72,7 +73,7 @@ def variables(coreos: CoreOS, units: Iterable[Unit], losses: list[Loss]) -> dict
     if given.get("enable_v2") == "true":
         why = "images with etcd 3.6 have no v2 API"
         losses.append(Loss(f"coreos.{section}.enable_v2", why, "ETCD_ENABLE_V2, which older images obey"))
-    for old, new in _RENAMED.items():
+    for old, new in RENAMED.items():
         if old in given:
             why = "etcd 3 has no such option"
             losses.append(Loss(f"coreos.{section}.{old}", why, f"{new}, which trusts the same CA"))
