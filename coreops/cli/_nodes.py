@@ -25,7 +25,7 @@ def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
 
     members = inventory.members(STORE) if STORE in inventory.groups else ()
     addresses = {name: _address(inventory, name) for name in members}
-    shared = _cluster(addresses)
+    shared = _cluster(addresses) | {"cluster_hosts": _cluster_hosts(inventory, addresses)}
     found = []
     for name in names:
         own = shared | ({"cluster_address": _bracketed(addresses[name])} if name in addresses else {})
@@ -68,15 +68,23 @@ def _secrets(variables: Mapping[str, Variable], render: Callable[[Any, Position]
 def _cluster(addresses: Mapping[str, str]) -> dict[str, Any]:
     """What every template may ask about the store."""
     urls = {name: f"http://{_bracketed(address)}" for name, address in addresses.items()}
-    by_address: dict[str, list[str]] = {}
-    for name, address in addresses.items():
-        if _is_ip(address) and name != address:
-            by_address.setdefault(address, []).append(name)
     return {
         "cluster_initial": ",".join(f"{name}={url}:2380" for name, url in urls.items()),
         "cluster_endpoints": ",".join(f"{url}:2379" for url in urls.values()),
-        "cluster_hosts": by_address,
     }
+
+
+def _cluster_hosts(inventory: Inventory, addresses: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of the store's members by address: what a host calls itself, and the inventory's where it differs."""
+    found: dict[str, list[str]] = {}
+    for name, address in addresses.items():
+        own = inventory.settings(name).get("node_hostname")
+        called = str(host_renderer(inventory, name)(own.value, own.position)) if own else name
+        # A name with _ is none of a host; where it is the only one, that is told as a mistake.
+        names = [called, *([name] if name != called and "_" not in name else [])]
+        if _is_ip(address):
+            found.setdefault(address, []).extend(each for each in names if each != address)
+    return {address: names for address, names in found.items() if names}
 
 
 def _address(inventory: Inventory, name: str) -> str:

@@ -125,6 +125,18 @@ def test_a_mistake_has_its_place(
     assert not Path("out").exists()
 
 
+def test_a_host_that_calls_itself_otherwise(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(here, "n2: {", "n_2: {node_hostname: two, ")
+    assert render("w1") == 0
+    assert "192.0.2.2 two\n" in capsys.readouterr().out
+    change(here, "n3: {", "n3: {node_hostname: three, ")
+    assert render("n_2") == 0
+    shown = capsys.readouterr().out
+    assert "hostname: two\n" in shown
+    assert "192.0.2.3 three n3\n" in shown
+    assert "n_2=http://192.0.2.2:2380" in shown
+
+
 def test_losses_are_refused_or_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(here, "    node:\n", "    node:\n      coreos: {locksmith: {window_start: '04:00', window_length: 1h}}\n")
     assert render("w1") == 0
