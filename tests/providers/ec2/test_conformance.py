@@ -13,6 +13,8 @@ from tests.providers.conformance import CLUSTER, ProviderConformance
 from tests.providers.ec2.cloud import Cloud, instances
 from tests.providers.ec2.nodes import AMI, QUICK, wanted
 
+pytestmark = pytest.mark.slow
+
 
 class Rig:
     """moto, and our way to it."""

@@ -21,6 +21,8 @@ from tests.providers.ec2.cloud import Cloud, instances
 from tests.providers.ec2.nodes import AMI, QUICK, USER_DATA, wanted
 from tests.providers.ec2.test_host_keys import ED25519, printed
 
+pytestmark = pytest.mark.slow
+
 SSM = "/coreops/ami"
 
 
