@@ -69,16 +69,22 @@ def _node(inventory: Inventory, host: str) -> Node:
 
     where = settings["provider"].position if "provider" in settings else inventory.hosts[host].position
     record = registry.find(value("provider", registry.STATIC), where)
-    cluster = value("cluster", inventory.base.name)
-    if not isinstance(cluster, str) or not _CLUSTER.fullmatch(cluster):
-        raise InputError(
-            f"{cluster!r} cannot be the name of a cluster",
-            where=settings["cluster"].position if "cluster" in settings else inventory.base,
-            why=None if "cluster" in settings else "it is the folder's name, as no `cluster` is set",
-            next="set `cluster` to a word of at most 63 letters, digits and . _ -",
-        )
+    cluster = value("cluster", "")
+    if record.name != registry.STATIC:
+        _check_cluster(cluster, settings["cluster"].position if "cluster" in settings else where)
     own = {name: value(name, None) for name in settings if name.startswith(f"{record.name}_")}
     return Node(host, record, cluster, own, where)
+
+
+def _check_cluster(cluster: object, where: Position) -> None:
+    """It must be said: by a name that is guessed, two inventories could share machines, and one destroy the other's."""
+    if not isinstance(cluster, str) or not _CLUSTER.fullmatch(cluster):
+        raise InputError(
+            f"{cluster!r} cannot be the name of a cluster" if cluster else "no `cluster` is set",
+            where=where,
+            why="the cluster's name is part of the mark by which its machines are known",
+            next="set `cluster`, in group_vars/all for example, to a word of at most 63 letters, digits and . _ -",
+        )
 
 
 def shares(

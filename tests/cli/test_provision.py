@@ -177,6 +177,7 @@ def test_console(here: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
         ("provider: command", "provider: comand", "inv/hosts.yml:4:5: there is no provider 'comand'"),
         ("cluster: prod", "cluster: 'a b'", "inv/hosts.yml:3:5: 'a b' cannot be the name of a cluster"),
         ("cluster: prod", "cluster: 7", "7 cannot be the name of a cluster"),
+        ("cluster: prod", "zone: a", "no `cluster` is set"),
         ("../cloud.py", "../none.py", "inv/hosts.yml:4:5: the provider's program is not there"),
         ("size: small", "size: '{{ nope }}'", "inv/hosts.yml:6:5"),
         ("size: small", "platform: ec3", "ec3"),
