@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +13,8 @@ pytest.register_assert_rewrite("tests.upgrade.slots.conformance", "tests.provide
 # A machine that is busy with other things is no reason to fail.
 settings.register_profile("coreops", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("coreops")
+
+# nohup, and a shell that starts us in the background, leave these ignored, also for the programs that tests start.
+for each, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, handler)
