@@ -18,6 +18,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     _have_streams()
     _want_no_plugins()
+    _want_no_kms()
 
     from coreops.cli._dispatch import dispatch
 
@@ -67,3 +68,14 @@ def _want_no_plugins() -> None:
     loader: Any = ModuleType("pydantic.plugin._loader")
     loader.get_plugins = lambda: ()
     sys.modules.setdefault(loader.__name__, loader)
+
+
+def _want_no_kms() -> None:
+    """Keep TUF's signers from importing boto3, where it is installed for EC2: a channel is signed with files of keys."""
+    import sys
+    from types import ModuleType
+    from typing import Any
+
+    signer: Any = ModuleType("securesystemslib.signer._aws_signer")
+    signer.AWSSigner = type("AWSSigner", (), {"SCHEME": "awskms"})
+    sys.modules.setdefault(signer.__name__, signer)

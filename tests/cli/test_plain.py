@@ -90,3 +90,14 @@ def test_pydantic_looks_for_no_plugins() -> None:
     loaded = done.stdout.rsplit("loaded", 1)[1].split()
     assert "pydantic.main" in loaded
     assert "importlib.metadata" not in loaded
+
+
+def test_channels_load_no_boto3() -> None:
+    code = (
+        "import atexit, sys; from coreops.cli import main; sys.argv = ['coreops', 'channel', 'verify', '/nowhere']\n"
+        "atexit.register(lambda: print('loaded', *sys.modules)); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = done.stdout.rsplit("loaded", 1)[1].split()
+    assert "tuf.api.metadata" in loaded
+    assert "boto3" not in loaded

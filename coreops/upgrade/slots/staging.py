@@ -1,6 +1,6 @@
 """Which part of an image travels when. Pure: lengths and offsets; the node's scripts do the writing.
 
-The image goes in parts of some dozens of megabytes, each a step of its own: a lost connection costs one part, a killed
+The image goes in parts, each a step of its own: a lost connection costs one part, a killed
 controller the frames of one note. Frames that are on the node already are not sent again.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from coreops.errors import InputError
 from coreops.upgrade.release import Release
 
-PART = 128 << 20
+PART = 256 << 20
 """How much of the image file one step carries at most. Between two steps lies a round trip."""
 
-NOTE = 16 << 20
+NOTE = 64 << 20
 """How much of the slot's content at most lies between two notes of what is safely written."""
 
 
