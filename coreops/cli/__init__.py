@@ -71,7 +71,7 @@ def _want_no_plugins() -> None:
 
 
 def _want_no_kms() -> None:
-    """Keep TUF's signers from importing boto3, where it is installed for EC2: a channel is signed with files of keys."""
+    """Keep TUF's signers from importing boto3 where EC2 has it installed: channels are signed with keys in files."""
     import sys
     from types import ModuleType
     from typing import Any

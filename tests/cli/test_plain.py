@@ -93,11 +93,6 @@ def test_pydantic_looks_for_no_plugins() -> None:
 
 
 def test_channels_load_no_boto3() -> None:
-    code = (
-        "import atexit, sys; from coreops.cli import main; sys.argv = ['coreops', 'channel', 'verify', '/nowhere']\n"
-        "atexit.register(lambda: print('loaded', *sys.modules)); main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    loaded = done.stdout.rsplit("loaded", 1)[1].split()
-    assert "tuf.api.metadata" in loaded
-    assert "boto3" not in loaded
+    code = "import sys; from coreops import cli; cli._want_no_kms(); import tuf.api.metadata; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "boto3" not in done.stdout.split()
