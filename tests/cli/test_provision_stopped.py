@@ -16,6 +16,8 @@ import pytest
 from coreops.cli._dispatch import dispatch
 from tests.cli.test_provision import faults, here, machines
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["here"]
 
 

@@ -12,6 +12,8 @@ from coreops.delivery.fw_cfg import option
 from coreops.delivery.package import package
 from tests.delivery.programs import Firmware, ask_cloud_init
 
+pytestmark = pytest.mark.slow
+
 IGNITION = b'{"ignition": {"version": "3.3.0"}}\n'
 
 

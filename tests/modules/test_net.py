@@ -21,6 +21,8 @@ from coreops.modules import registry
 from coreops.modules.arguments import parse
 from tests.modules.harness import HERE, Node, steps_of
 
+pytestmark = pytest.mark.slow
+
 BODY = b"content of the file\n"
 
 

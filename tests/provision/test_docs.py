@@ -16,6 +16,8 @@ from coreops.providers.command import connect
 from coreops.providers.protocol import Wanted
 from coreops.providers.registry import Opening
 
+pytestmark = pytest.mark.slow
+
 TEXT = (Path(__file__).parents[2] / "docs/writing-a-provider.md").read_text()
 FILES = dict(re.findall(r"`([^`\n]+/[^`\n]+)`:\n\n```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
 CONSOLE = "".join(re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))

@@ -16,6 +16,8 @@ from coreops.transport import Transport
 from tests.support.sshd import Sshd, keypair
 from tests.transport.conformance import read_until, wait_for
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("name", ["paramiko", "openssh"])
 Factory = Callable[[str], Transport]
 

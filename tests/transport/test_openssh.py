@@ -10,6 +10,8 @@ from coreops.transport import Connection
 from tests.support.sshd import Sshd
 from tests.transport.conformance_ssh import OverSsh
 
+pytestmark = pytest.mark.slow
+
 
 class TestOpenssh(OverSsh):
     name = "openssh"

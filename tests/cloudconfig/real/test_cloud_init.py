@@ -12,6 +12,8 @@ from tests.cloudconfig.real.judges import ask_cloud_init
 from tests.cloudconfig.real.programs import cloud_init
 from tests.cloudconfig.support import FULL, HOSTILE, PLAIN, PLATFORMS, ROLES, node, rendered
 
+pytestmark = pytest.mark.slow
+
 ALL = (None, *PLATFORMS)
 
 

@@ -13,6 +13,8 @@ import pytest
 from coreops.delivery.serving.server import Limits
 from tests.delivery.serving.machine import MAC, received, running, site, wait_for
 
+pytestmark = pytest.mark.slow
+
 N1 = MAC.format(1)
 BODIES = {"n1": b"#cloud-config\nhostname: n1\n", "n2": b"#cloud-config\nhostname: n2\n"}
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from coreops.providers.ec2 import Ec2
@@ -15,6 +16,8 @@ from coreops.providers.ec2.settings import PREFIX, Settings, read
 from coreops.providers.protocol import Wanted
 from tests.providers.ec2.cloud import Cloud
 from tests.providers.ec2.nodes import AMI, QUICK, WHERE, wanted
+
+pytestmark = pytest.mark.slow
 
 PAGE = (Path(__file__).parents[3] / "docs" / "ec2.md").read_text()
 
