@@ -18,6 +18,7 @@ pytestmark = pytest.mark.lab
 INVENTORY = """\
 all:
   vars:
+    cluster: born
     provider: command
     command_program: ../cloud.py
     ansible_user: core

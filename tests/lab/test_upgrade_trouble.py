@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
@@ -76,6 +77,15 @@ class Turn:
             return self.cluster.runs_from(self.node) == self.slot and self.cluster.is_on(self.node)
 
         eventually(up, 60, f"{self.node} boots {self.slot}")
+
+    def answers(self) -> None:
+        """Return when its sshd takes connections."""
+
+        def open_door() -> bool:
+            with socket.socket() as sock:
+                return sock.connect_ex((self.cluster.lab.node(self.node).address, 22)) == 0
+
+        eventually(open_door, 60, f"sshd of {self.node} listens")
 
     def done(self) -> None:
         after = self.cluster.look()[self.node]
@@ -202,6 +212,7 @@ def test_a_host_key_that_changes_with_the_reboot_stops_it_until_it_is_mended(clu
     assert last_lines(said)[turn.node].startswith("lost")
     assert "host key" in said
     turn.came_up()
+    turn.answers()
     cluster.inside(turn.node, "/etc/ssh/ssh_host_ed25519_key").write_bytes(known)
     assert last_lines(cluster.coreops("resume", "--yes"))[turn.node].startswith("done")
     turn.done()

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from coreops.errors import InputError
 from coreops.upgrade.release import Release
 
-PART = 256 << 20
+PART = 128 << 20
 """How much of the image file one step carries at most. Between two steps lies a round trip."""
 
-NOTE = 64 << 20
+NOTE = 16 << 20
 """How much of the slot's content at most lies between two notes of what is safely written."""
 
 
