@@ -6,22 +6,18 @@ the file is for its owner only.
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from coreops.discovery.registry import Member, Refusal, Refused, Token, judge
-from coreops.errors import CoreopsError, InputError, RefusedError, counted
+from coreops.errors import InputError, RefusedError, counted
+from coreops.serving.base import Base
 
-WAIT: Final = 10.0
 MOST_TOKENS: Final = 100_000
 MOST_REFUSALS: Final = 32
 """So many surplus members of a token are remembered; who asks may be anybody."""
@@ -41,43 +37,22 @@ CREATE TABLE IF NOT EXISTS refusals (
 """
 
 
-class Ledger:
+class Ledger(Base):
     """A ledger's file. ``with Ledger(path) as ledger``; may be used by many threads. Raises InputError.
 
     make: whether a file that is not there is made.
     """
 
+    unusable = "the ledger cannot be used"
+    advice = "pass --ledger FILE"
+    failed = "the ledger cannot be read or written"
+
     def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, make: bool = True) -> None:
-        self.path = path
-        self._clock = clock
-        self._lock = threading.Lock()
         if not make and not path.exists():
             raise InputError("there is no ledger", where=path, next="coreops discovery new makes one; or --ledger FILE")
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            os.chmod(path, 0o600)
-            self._base = sqlite3.connect(path, WAIT, check_same_thread=False, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(path, error) from error
-        try:
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=FULL")
-            with self._changing() as base:
-                for statement in _TABLES.split(";\n"):
-                    base.execute(statement)
-        except (sqlite3.Error, CoreopsError) as error:
-            self._base.close()
-            raise _unusable(path, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._base.close()
+        self.path = path
+        self._clock = clock
+        super().__init__(path, _TABLES.split(";\n"), path)
 
     def new(self, size: int, base: str, cluster: str = "", replaces: str = "") -> Token:
         """Make a token. base: the server's URL. replaces: the token that a cluster had.
@@ -129,40 +104,13 @@ class Ledger:
             try:
                 return int(self._base.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.Error as error:
-                raise _failed(self.path, error) from error
+                raise self._failed(error) from error
 
     def all(self) -> tuple[Token, ...]:
         """Every token, the oldest first."""
         with self._reading() as base:
             rows = base.execute("SELECT token FROM tokens ORDER BY n").fetchall()
             return tuple(_token(base, row[0]) for row in rows)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._transaction("BEGIN") as base:
-            yield base
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """On the disk when the block has ended, or nothing of it."""
-        with self._transaction("BEGIN IMMEDIATE") as base:
-            yield base
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._base.execute(begin)
-                try:
-                    yield self._base
-                except BaseException:
-                    self._base.execute("ROLLBACK")
-                    raise
-                self._base.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-                raise _failed(self.path, error) from error
 
 
 def _count(base: sqlite3.Connection) -> int:
@@ -209,12 +157,3 @@ def _has_one(token: Token) -> RefusedError:
         next=f"coreops discovery show {token.cluster} prints the one it has; "
         f"once the cluster is gone for good: --replaces {token.id}",
     )
-
-
-def _unusable(path: Path, error: Exception) -> InputError:
-    why = (error.why if isinstance(error, CoreopsError) else getattr(error, "strerror", None)) or str(error)
-    return InputError("the ledger cannot be used", where=path, why=why, next="pass --ledger FILE")
-
-
-def _failed(path: Path, error: Exception) -> CoreopsError:
-    return CoreopsError("the ledger cannot be read or written", where=path, why=str(error))

@@ -10,21 +10,17 @@ import fcntl
 import hashlib
 import os
 import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from coreops.errors import CoreopsError, InputError
+from coreops.serving.base import Base
 from coreops.serving.wire import Ending
 
 FILE: Final = "tickets.db"
-WAIT = 10.0
 _SERVER: Final = "server-"
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS tickets (
@@ -64,42 +60,28 @@ class Denied:
     busy: bool
 
 
-class Tickets:
+class Tickets(Base):
     """The tickets in a folder. ``with Tickets(folder) as tickets``; may be used by many threads. Raises InputError."""
+
+    unusable = "the state of what was served cannot be kept"
+    advice = "pass --state DIR"
+    failed = "the state of what was served cannot be read or written"
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._clock = clock
-        self._lock = threading.Lock()
         self._flying: set[str] = set()
         self._server = secrets.token_hex(8)
         self._alive: int | None = None
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            os.chmod(folder / FILE, 0o600)
-            self._base = sqlite3.connect(folder / FILE, WAIT, check_same_thread=False, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(folder, error) from error
-        try:
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=FULL")
-            self._base.execute(_TABLE)
-        except sqlite3.Error as error:
-            self._base.close()
-            raise _unusable(folder, error) from error
-
-    def __enter__(self) -> Self:
-        return self
+        super().__init__(folder / FILE, [_TABLE], folder)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._lock:
-            self._base.close()
-            if self._alive is not None:
-                os.close(self._alive)
-                (self._folder / f"{_SERVER}{self._server}").unlink(missing_ok=True)
+        super().__exit__(kind, error, trace)
+        if self._alive is not None:
+            os.close(self._alive)
+            (self._folder / f"{_SERVER}{self._server}").unlink(missing_ok=True)
 
     def issue(self, node: str) -> str:
         """Return a new token for a node, whose ticket is open again; the old token is worth nothing."""
@@ -187,31 +169,6 @@ class Tickets:
             self._alive = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._alive, fcntl.LOCK_EX)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._base
-            except sqlite3.Error as error:
-                raise _failed(self._folder, error) from error
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: on the disk when the block has ended, or nothing of it."""
-        with self._lock:
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._base
-                except BaseException:
-                    self._base.execute("ROLLBACK")
-                    raise
-                self._base.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-                raise _failed(self._folder, error) from error
-
 
 _SELECT: Final = "SELECT node, hash, issued, state, peer, at FROM tickets"
 
@@ -228,13 +185,3 @@ def identify(digest: str) -> str:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _unusable(folder: Path, error: Exception) -> InputError:
-    why = getattr(error, "strerror", None) or str(error)
-    return InputError("the state of what was served cannot be kept", where=folder, why=why, next="pass --state DIR")
-
-
-def _failed(folder: Path, error: Exception) -> CoreopsError:
-    why = getattr(error, "strerror", None) or str(error)
-    return CoreopsError("the state of what was served cannot be read or written", where=folder, why=why)
