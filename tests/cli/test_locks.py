@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_explain(places: Memory, capsys: pytest.CaptureFixture[str]) -> None:
     places.beats.clear()
     out = call(capsys, "locks", "explain", ROLLOUT)[0]
     assert "the rollout: leased by ci@ci-4 (run run-1, process 4711, token 1)" in out
-    assert "It has been silent for 0 s." in out
+    assert re.search(r"It has been silent for \d+ s\.", out)
     assert "on ci@ci-4: coreops resume run-1" in out
     assert call(capsys, "locks", "explain", "n2")[0] == "nobody holds n2\n"
     assert "no host is named 'n22'" in call(capsys, "locks", "explain", "n22", expect=2)[1]
