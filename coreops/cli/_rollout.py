@@ -94,12 +94,14 @@ def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, e
 
 
 def _prepared(wishes: Wishes, run: str, nodes: Nodes, ledger: Book) -> Prepared:
+    from coreops.upgrade.cluster.lanes import beside
     from coreops.upgrade.cluster.looks import look_at_all
     from coreops.upgrade.planning import prepare
     from coreops.upgrade.slots.gptprio import driver
 
+    denials = beside(ledger.denied)
     looks = look_at_all(nodes, driver(), wishes.fleet.chosen, tuple(wishes.fleet.members.values()))
-    denied = {denial.version: denial.reason for denial in ledger.denied()}
+    denied = {denial.version: denial.reason for denial in denials()}
     return prepare.plan(wishes, run, looks, denied)
 
 

@@ -200,7 +200,7 @@ def status(names: NodeNames, node: NodePlan) -> NodeStatus:
 def _mounted_slot(pid: int, slots: Sequence[Slot]) -> Slot | None:
     try:
         lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # it ends just now; the kernel says EINVAL too, when it has given up its mounts
         return None
     sources = {line.split()[4]: line.partition(" - ")[2].split()[1] for line in lines}
     return next((slot for slot in slots if sources.get("/usr") == f"/dev/vda{slot.number}"), None)
@@ -209,7 +209,7 @@ def _mounted_slot(pid: int, slots: Sequence[Slot]) -> Slot | None:
 def _release(pid: int | None) -> str | None:
     try:
         text = Path(f"/proc/{pid}/root/usr/lib/os-release").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return fields.get("VERSION_ID", "").strip('"') or None

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from coreops.errors import InputError
 from coreops.upgrade.release import Release
 
-PART = 128 << 20
+PART = 256 << 20
 """How much of the image file one step carries at most. Between two steps lies a round trip."""
 
-NOTE = 16 << 20
-"""How much of the slot's content at most lies between two notes of what is safely written."""
+NOTES = 4
+SMALLEST_NOTE, LARGEST_NOTE = 16 << 20, 64 << 20
+"""An image is noted so often, so far as that leaves so much of the slot's content between two notes of what is safely
+written: each note has the node wait for its disk, and what was not noted a killed controller's successor sends again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def parts(release: Release, done: int = 0, largest: int = PART) -> Iterator[Part
 
 def batch(release: Release) -> int:
     """How many frames are written between two notes."""
-    return max(1, NOTE // release.frame)
+    note = min(max(release.usr_size // NOTES, SMALLEST_NOTE), LARGEST_NOTE)
+    return max(1, note // release.frame)
 
 
 def check(release: Release) -> None:

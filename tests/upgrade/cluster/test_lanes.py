@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from coreops.upgrade.cluster.lanes import Lanes
+import pytest
+
+from coreops.upgrade.cluster.lanes import Lanes, beside
 
 SOON = 10.0
 
@@ -55,3 +57,12 @@ def test_nodes_are_worked_on_at_the_same_time_as_far_as_the_pool_goes() -> None:
     for name in ("n1", "n2", "n3"):
         lanes.put(name, job)
     assert all(passed.acquire(timeout=SOON) for _ in range(3))
+
+
+def test_work_beside_is_waited_for_and_its_error_comes_out() -> None:
+    go = threading.Event()
+    answer, broken = beside(lambda: go.wait(SOON) and "yes"), beside(lambda: 1 // 0)
+    go.set()
+    assert answer() == "yes"
+    with pytest.raises(ZeroDivisionError):
+        broken()

@@ -133,7 +133,8 @@ def test_at_the_top_of_the_priorities(machines: Callable[..., Machine], old: int
 def test_while_an_image_is_written(
     machines: Callable[..., Machine], codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "NOTE", 4 * 64 * 1024)
+    monkeypatch.setattr(staging, "SMALLEST_NOTE", 4 * 64 * 1024)
+    monkeypatch.setattr(staging, "LARGEST_NOTE", 4 * 64 * 1024)
     monkeypatch.setattr(staging.parts, "__defaults__", (0, 5 * 64 * 1024))
     rig = MachineRig(machines())
     machine = rig.machine
