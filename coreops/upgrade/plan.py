@@ -27,7 +27,7 @@ class Patience:
         """Seconds until the next try of what was first tried so long ago: at most ``interval``, and short at first, so
         that what is ready soon is seen soon.
         """
-        return min(self.interval, max(self.interval, waited) / 8)
+        return min(self.interval, max(self.interval, waited) / 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ _STANDING = "standing"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one host answered: either ``seen`` or ``error``. store: as its member of etcd sees it."""
+    """What one host answered: either ``seen`` or ``error``. store: as its member of etcd sees it, if asked."""
 
     seen: Observation | None = None
     error: CoreopsError | None = None
@@ -34,12 +34,24 @@ def look(nodes: Nodes, driver: SlotDriver, node: str) -> Observation:
 
 
 def look_at_all(nodes: Nodes, driver: SlotDriver, hosts: Sequence[str], members: Sequence[Member]) -> dict[str, Look]:
-    """Look at all hosts at the same time, and ask the members for their store."""
+    """Look at all hosts at the same time, and ask one member for their store; the others too unless all is well."""
     gates = GateSet({}, members)
-    own = {member.name for member in members}
-    health = {host: gates.steps(host, "before") if host in own else [] for host in hosts}
-    answers = nodes.ask_all({host: [*_steps(driver), *health[host]] for host in hosts})
-    return {host: _look(host, driver, gates if host in own else None, answer) for host, answer in answers.items()}
+    own = [host for host in hosts if host in {member.name for member in members}]
+    first, others = own[:1], own[1:]
+    answers = nodes.ask_all(
+        {host: [*_steps(driver), *(gates.steps(host, "before") if host in first else [])] for host in hosts}
+    )
+    looks = {host: _look(host, driver, gates if host in first else None, answer) for host, answer in answers.items()}
+    if others and not _all_is_well(looks[first[0]].store):
+        healths = nodes.ask_all({host: gates.steps(host, "before") for host in others if looks[host].error is None})
+        for host, answer in healths.items():
+            if not isinstance(answer, CoreopsError):
+                looks[host] = replace(looks[host], store=gates.judge(host, "before", answer).store)
+    return looks
+
+
+def _all_is_well(store: StoreView | None) -> bool:
+    return store is not None and store.healthy == store.voters and store.leader is not None
 
 
 def store_of(looks: Mapping[str, Look]) -> StoreView | None:
