@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.modules.harness import Node, applets
-from tests.support.shells import SHELLS
+from tests.support.shells import EACH_SHELL, SHELLS
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def busybox_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return applets(tmp_path_factory.mktemp("busybox") / "bin")
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=EACH_SHELL)
 def node(request: pytest.FixtureRequest, tmp_path: Path, busybox_tools: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     """Its ``base`` (the playbook's folder) is below tmp_path."""
     shell = str(request.param)

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coreops.model import Blob, FileStep, ShellStep
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
 HOSTILE = "a b'\"$(touch x)`id`\n*?[x]\\ ü-"
-shells = pytest.mark.parametrize("shell", SHELLS)
+shells = pytest.mark.parametrize("shell", EACH_SHELL)
 
 
 def states(steps, shell, **options):

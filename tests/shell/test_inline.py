@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from coreops.model import Blob, FileStep
 from coreops.shell import inline
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
-shells = pytest.mark.parametrize("shell", SHELLS)
+shells = pytest.mark.parametrize("shell", EACH_SHELL)
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=300).map(str.encode)
 
 

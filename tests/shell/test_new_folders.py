@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from coreops.model import Blob, FileStep
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
-shells = pytest.mark.parametrize("shell", SHELLS)
+shells = pytest.mark.parametrize("shell", EACH_SHELL)
 
 
 def folder(path: Path, mode: int = 0o751, **more: object) -> FileStep:

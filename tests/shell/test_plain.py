@@ -8,9 +8,9 @@ import pytest
 
 from coreops.model import ShellStep
 from coreops.shell.plain import is_plain
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
-shells = pytest.mark.parametrize("shell", SHELLS)
+shells = pytest.mark.parametrize("shell", EACH_SHELL)
 
 
 @pytest.mark.parametrize("script", ["uname -n", "/bin/ls", "./run --now", "etcdctl get a=b -w=json", "apt:x @y %z +q"])

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from coreops.engine.engine import Engine
 from coreops.engine.steps import StepsProgram
 from coreops.model import Blob, ShellStep, Target
-from tests.support.shells import SHELLS, ShellTransport, new_run, run_steps
+from tests.support.shells import EACH_SHELL, ShellTransport, new_run, run_steps
 
-shells = pytest.mark.parametrize("shell", SHELLS)
+shells = pytest.mark.parametrize("shell", EACH_SHELL)
 
 
 def one(shell, **fields):

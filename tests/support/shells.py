@@ -12,6 +12,8 @@ import selectors
 import subprocess
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from coreops.engine.engine import Engine, HostOutcome
 from coreops.engine.steps import StepsProgram
 from coreops.errors import UnreachableError
@@ -20,6 +22,9 @@ from coreops.model import Step, Target
 from coreops.transport.protocol import Chunk
 
 SHELLS = {"dash": ("dash",), "bash": ("bash",), "busybox": ("busybox", "sh")}
+EACH_SHELL = ("dash", *(pytest.param(shell, marks=pytest.mark.slow) for shell in ("bash", "busybox")))
+"""For ``parametrize``: Debian's sh in the unit tests, the others among the slow ones."""
+
 _runs = itertools.count()
 
 

@@ -14,7 +14,7 @@ from coreops.upgrade.drain import survey
 from coreops.upgrade.drain.protocol import Drain, Drained
 from coreops.upgrade.drain.units import Units, parse
 from coreops.upgrade.guard import Guard, failure_kind
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
 
 @pytest.mark.parametrize("value", [None, "none", {"units": []}])
@@ -69,7 +69,7 @@ def test_it_is_a_drain():
     assert not drain.read(Record("drained", "failed", rc=2))
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_another_boot_touches_nothing(tmp_path, shell):
     drain = Units(("a.service",), folder=str(tmp_path / "memory"), system=str(tmp_path / "system"))
     for step in (*drain.cordon(Guard("x")), *drain.drain(Guard("x"), 5), *drain.uncordon(Guard("x"), 5)):
@@ -78,7 +78,7 @@ def test_another_boot_touches_nothing(tmp_path, shell):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_without_patterns_no_systemd_is_needed_and_twice_is_as_once(tmp_path, monkeypatch, shell):
     broken = tmp_path / "systemctl"
     broken.write_text("#!/bin/sh\necho called >&2; exit 9\n")
@@ -91,7 +91,7 @@ def test_without_patterns_no_systemd_is_needed_and_twice_is_as_once(tmp_path, mo
         assert (tmp_path / "drained").exists() == (steps[0].id != "uncordon")
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_how_a_node_stands(tmp_path, shell):
     folder, cordon = tmp_path / "it's $(mine)", tmp_path / "cordoned"
     folder.mkdir()

@@ -15,7 +15,7 @@ from coreops.upgrade.gates.etcd import BEHIND
 from coreops.upgrade.gates.gateset import GateSet
 from coreops.upgrade.gates.spec import Gate, Sample, parse
 from coreops.upgrade.observation import Health, StoreView
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
 MEMBERS = [Member(name, f"10.0.0.{n}") for n, name in enumerate(("n1", "n2", "n3"), 1)]
 NAMES = frozenset({"n1", "n2", "n3"})
@@ -62,7 +62,7 @@ def node(tmp_path, monkeypatch) -> Node:
     return Node(tmp_path)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_a_node_that_is_well(node, shell):
     assert node.health(shell=shell) == Health()
     assert node.health(shell=shell, moment="after") == Health()
@@ -85,7 +85,7 @@ def test_only_units_that_fail_anew_count_and_only_afterwards(node):
     assert after == Health(verdict="bad", reasons=("new\\x2dx.service has failed",))
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_vetoes_hold_the_node_before_it_goes_down_and_not_afterwards(node, shell):
     node.vetoes.mkdir()
     (node.vetoes / "backup").write_text("half way\nthrough\x1b[31m $(reboot)\n")
@@ -129,7 +129,7 @@ def test_a_command_that_takes_too_long_is_bad(node):
     assert node.health([{"command": "sleep 60", "timeout": 1}]).verdict == "bad"
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_http_from_the_node(node, shell):
     node.program(
         "curl",

@@ -10,7 +10,7 @@ from coreops.errors import UnreachableError
 from coreops.model import Record
 from coreops.upgrade.ledger.explain import Look, explain, look_step, read_look
 from coreops.upgrade.ledger.protocol import Lease
-from tests.support.shells import SHELLS, run_steps
+from tests.support.shells import EACH_SHELL, run_steps
 
 LEASE = Lease(
     node="n2", run="7f3", owner="ci@ci-4", pid=12, session="s", boot_id="b1", reason="upgrade to 1.1.0",
@@ -18,7 +18,7 @@ LEASE = Lease(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_a_node_says_what_it_is(shell: str) -> None:
     program, _ = run_steps([look_step()], shell)
     look = read_look(program.records["ledger-look"])

@@ -12,7 +12,7 @@ from coreops.upgrade.ledger.book import Book
 from coreops.upgrade.ledger.markers import Markers
 from coreops.upgrade.protocol import ROLLOUT
 from tests.support.ledger import holder
-from tests.support.shells import SHELLS
+from tests.support.shells import EACH_SHELL, SHELLS
 from tests.upgrade.ledger.conftest import HOSTS, LocalNodes
 
 
@@ -20,7 +20,7 @@ def book(nodes: LocalNodes, run: str) -> Book:
     return Book(Markers(nodes.ask_on, HOSTS), holder(run))
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_every_shell(shell: str, tmp_path: Path) -> None:
     if shutil.which(SHELLS[shell][0]) is None:
         pytest.skip(f"no {shell} here")
