@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coreops.errors import InputError
-from coreops.providers.namespace import lab, user_data
+from coreops.providers.namespace import lab, nspawn, user_data
 from coreops.providers.namespace.lab import Lab
 from coreops.providers.namespace.names import LabNames, NodeNames
 from coreops.providers.namespace.plan import LabPlan
@@ -34,7 +34,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that may have labs, of which none is booted."""
     monkeypatch.setenv("COREOPS_LAB_STATE", str(tmp_path / "labs"))
     monkeypatch.setattr(lab, "require_linux_root", lambda: None)
-    monkeypatch.setattr(lab, "require_programs", lambda **_: None)
+    monkeypatch.setattr(nspawn, "require_programs", lambda **_: None)
     return tmp_path
 
 

@@ -160,12 +160,12 @@ BOOTS = frozenset({"reboot", "poweron"})
 """After these the node comes up by itself; a caller may wait for that."""
 
 
-def act(names: NodeNames, action: str) -> None:
-    """Do one action. Raises InputError for an unknown one, or one that the node's state does not allow."""
-    if action not in ACTIONS:
+def act(actions: Mapping[str, Callable[[NodeNames], None]], names: NodeNames, action: str) -> None:
+    """Do one of the actions. Raises InputError for an unknown one, or one that the node's state does not allow."""
+    if action not in actions:
         raise InputError(
             f"unknown chaos action {action!r}",
-            why=did_you_mean(action, ACTIONS),
-            next=f"use one of {', '.join(ACTIONS)}",
+            why=did_you_mean(action, actions),
+            next=f"use one of {', '.join(actions)}",
         )
-    ACTIONS[action](names)
+    actions[action](names)

@@ -7,8 +7,6 @@ lab.down()
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import NamedTuple
 
 from coreops.errors import InputError, InterruptedRun, did_you_mean
 from coreops.events import Emit, Event, Notice
@@ -24,25 +23,26 @@ from coreops.providers.namespace import (
     chaos,
     cloud_init,
     disk,
-    image,
     inventory,
     keys,
     limits,
     network,
-    node,
+    ssh,
     udev,
+)
+from coreops.providers.namespace import (
+    driver as drivers,
 )
 from coreops.providers.namespace import (
     user_data as userdata,
 )
+from coreops.providers.namespace.driver import Driver, Image
 from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
 from coreops.providers.namespace.host import (
     lock_held,
     locked_folder,
     remove_empty,
-    require_inotify,
     require_linux_root,
-    require_programs,
     write_atomically,
 )
 from coreops.providers.namespace.names import LabNames, NodeNames, state_root
@@ -51,7 +51,7 @@ from coreops.providers.namespace.plan import LabPlan, NodePlan, free_subnet
 
 DEFAULT_NODES = 3
 DEFAULT_ZONES = 3
-_BOOT_SECONDS = 180.0
+DEFAULT_DRIVER = "namespace"
 
 
 def silent(event: Event) -> None:
@@ -61,6 +61,11 @@ def silent(event: Event) -> None:
 def names_of_labs() -> list[str]:
     """The labs of this machine."""
     return sorted(file.parent.name for file in state_root().glob("*/lab.json"))
+
+
+class _Kind(NamedTuple):
+    driver: str
+    firmware: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,14 @@ class Lab:
         return Path(self.plan.inventories[-1])
 
     @property
-    def image(self) -> image.Image:
+    def driver(self) -> Driver:
+        """What its nodes are."""
+        return drivers.of(self.plan.driver)
+
+    @property
+    def image(self) -> Image:
         """The image in the cache: ``image.usr("1.1.0")`` is what goes into a USR slot."""
-        return image.Image(image.cache_root() / self.plan.image)
+        return self.driver.cached(self.plan.image)
 
     @classmethod
     def open(cls, name: str) -> Lab:
@@ -108,10 +118,13 @@ class Lab:
         inventory_folder: Path | None = None,
         user_data: Path | None = None,
         boot: bool = True,
+        driver: str | None = None,
+        firmware: str | None = None,
         emit: Emit = silent,
     ) -> Lab:
         """Make or repair a lab, and return when every node lets people in over ssh. Raises InputError, CoreopsError.
 
+        driver, firmware: what the nodes are; None: what they have been, or the usual.
         user_data: the folder of a render; the nodes then boot with cloud-init, and it has to be done with it without
         a complaint. boot False: only decide names and addresses, and write the inventory.
         """
@@ -122,7 +135,9 @@ class Lab:
         documents = userdata.read(user_data) if user_data else {}
         known = _known(names)
         flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else PLAIN
-        require_programs(build=boot and not image.current(flavour).disk.exists())
+        kind = _kind(names, known, driver, firmware)
+        machines = drivers.of(kind.driver)
+        machines.require_programs(build=boot and not machines.image(flavour).disk.exists())
         if zones is not None and zones < 1:
             raise InputError(f"--zones must be at least 1, not {zones}")
         folder = (inventory_folder or Path("inventories") / name).absolute()
@@ -133,7 +148,7 @@ class Lab:
         wanted = (known or LabPlan(name, "10.77.0.0/24", 1, "")).grown(nodes)
         if not boot:
             with locked_folder(names.folder):
-                lab = cls(names, _plan(names, nodes, zones, folder))
+                lab = cls(names, _plan(names, nodes, zones, folder, kind))
                 lab._write_inventory()
             return lab
         if flavour == CLOUD_INIT:
@@ -143,11 +158,12 @@ class Lab:
             mine = {each.name: documents[each.name] for each in wanted.nodes if each.name in documents}
             for text, asking in limits.foresee(mine).items():
                 emit(Notice(f"a lab cannot do all of this user-data: {text}", host=", ".join(asking)))
-        require_inotify(nodes - sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock")))
+        running = sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock"))
+        machines.require_room(names, nodes, nodes - running)
         try:
-            built = image.ensure(emit, flavour)
+            built = machines.build(emit, flavour)
             with locked_folder(names.folder):
-                lab = cls(names, _plan(names, nodes, zones, folder, built, cloud_init=flavour == CLOUD_INIT))
+                lab = cls(names, _plan(names, nodes, zones, folder, kind, built, cloud_init=flavour == CLOUD_INIT))
                 lab._bring_up(built.disk, documents, emit)
         except KeyboardInterrupt:
             emit(Notice("interrupted" + ("; removing what there is of the lab" if fresh else "")))
@@ -173,31 +189,32 @@ class Lab:
 
     def _bring_up(self, template: Path, documents: Mapping[str, bytes], emit: Emit) -> None:
         key, host_keys = self._keys()
-        udev.ensure(self.names)
-        network.ensure_switch(self.names, self.plan)
+        driver = self.driver
+        driver.prepare(self.names, self.plan)
+        self._write_inventory()
         for each in self.nodes:
             names = self.names.node(each.name)
             if each.name in documents:
                 userdata.offer(names, documents[each.name])
-            if node.status(names, each).state in ("running", "frozen", "booting"):
-                network.ensure_node(names, self.plan, each)
+            state = driver.status(names, each).state
+            if state in ("running", "frozen", "booting"):
+                driver.connect(names, self.plan, each)
                 continue
-            if node.run_state(names):
-                emit(Notice(f"was {node.status(names, each).state}; starting it again", host=each.name))
-            node.clear(names)
-            node.ensure_files(names, each, template, host_keys[each.name], key.public)
-            network.ensure_node(names, self.plan, each)
-            node.launch(names)
-        self._write_inventory()
+            if driver.was_on(names):
+                emit(Notice(f"was {state}; starting it again", host=each.name))
+            driver.clear(names)
+            driver.create(names, self.plan, each, template, host_keys[each.name], key.public)
+            driver.connect(names, self.plan, each)
+            driver.launch(names)
         for each in self.nodes:
             names = self.names.node(each.name)
             if cgroup.frozen(names.cgroup):
                 emit(Notice("is frozen and was left so", host=each.name))
                 continue
-            node.wait_ready(names, each, _BOOT_SECONDS)
+            driver.wait_ready(names, each, driver.BOOT_SECONDS)
             emit(Notice(f"is up at {each.address} in {each.zone}", host=each.name))
         if self.plan.cloud_init:
-            cloud_init.wait([self.names.node(each.name) for each in self.nodes], _BOOT_SECONDS, emit)
+            cloud_init.wait([self.names.node(each.name) for each in self.nodes], driver.BOOT_SECONDS, emit)
 
     def node(self, name: str) -> NodePlan:
         """Return one node. Raises InputError."""
@@ -217,7 +234,8 @@ class Lab:
     def status(self) -> list[NodeStatus]:
         """Read how every node is."""
         require_linux_root()
-        return [node.status(self.names.node(each.name), each) for each in self.nodes]
+        driver = self.driver
+        return [driver.status(self.names.node(each.name), each) for each in self.nodes]
 
     def chaos(self, name: str, action: str, *, wait: bool = True) -> None:
         """Do something bad (or good) to a node. wait: after reboot and poweron, until ssh answers again."""
@@ -225,9 +243,9 @@ class Lab:
         each, names = self.node(name), self.names_of(name)
         if not self.plan.image:
             raise InputError("the lab is only planned yet", where=name, next=f"coreops lab up --name {self.names.lab}")
-        chaos.act(names, action)
+        chaos.act(self.driver.ACTIONS, names, action)
         if wait and action in chaos.BOOTS:
-            node.wait_ready(names, each, _BOOT_SECONDS)
+            self.driver.wait_ready(names, each, self.driver.BOOT_SECONDS)
 
     def log(self, name: str) -> Path:
         """The node's console and what its launcher decided."""
@@ -243,22 +261,7 @@ class Lab:
 
         One word is a command line for the node's shell; several are a program and its arguments, quoted on the way.
         """
-        # The lab's own key is root's; under sudo the copy in the inventory belongs to the user.
-        own = os.access(self.names.key_file, os.R_OK)
-        options = {
-            "IdentityFile": self.names.key_file if own else self.inventory / "id_ed25519",
-            "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": self.names.known_hosts_file,
-            "GlobalKnownHostsFile": "/dev/null",
-            "StrictHostKeyChecking": "yes",
-            "ConnectTimeout": "10",
-            "LogLevel": "ERROR",
-        }
-        argv = ["ssh", "-F", "/dev/null", *(f"-o{key}={value}" for key, value in options.items())]
-        argv += [f"core@{self.node(name).address}"]
-        if not command:
-            return argv
-        return [*argv, "--", command[0] if len(command) == 1 else shlex.join(command)]
+        return ssh.argv(self.names, self.node(name).address, command, key=self.inventory / "id_ed25519")
 
     @staticmethod
     def down(name: str = "lab", *, emit: Emit = silent) -> bool:
@@ -285,6 +288,20 @@ def _known(names: LabNames) -> LabPlan | None:
     return None
 
 
+def _kind(names: LabNames, known: LabPlan | None, driver: str | None, firmware: str | None) -> _Kind:
+    """Decide what the nodes are. Raises InputError when they are something else already."""
+    is_driver = driver or (known.driver if known else DEFAULT_DRIVER)
+    same = known and known.driver == is_driver
+    kind = _Kind(is_driver, drivers.check(is_driver, firmware or (known.firmware if known and same else None)))
+    if known and (known.driver, known.firmware) != (kind.driver, kind.firmware):
+        raise InputError(
+            f"the nodes of lab {names.lab!r} are {known.driver} with {known.firmware}, and {kind.driver} with"
+            f" {kind.firmware} was asked for",
+            next=f"coreops lab down --name {names.lab}, then up again; or another --name",
+        )
+    return kind
+
+
 def _check_user_data(names: LabNames, wanted: LabPlan, documents: Mapping[str, bytes]) -> None:
     """Refuse user-data for a lab that cannot take it, and nodes without any. Raises InputError."""
     if wanted.image and not wanted.cloud_init:
@@ -301,7 +318,8 @@ def _plan(
     nodes: int,
     zones: int | None,
     folder: Path,
-    built: image.Image | None = None,
+    kind: _Kind,
+    built: Image | None = None,
     *,
     cloud_init: bool = False,
 ) -> LabPlan:
@@ -311,7 +329,9 @@ def _plan(
     except FileNotFoundError:
         with locked_folder(names.root):
             subnet = free_subnet(network.used_networks() + _planned_networks(names))
-            plan = LabPlan(names.lab, str(subnet), zones or DEFAULT_ZONES, "")
+            plan = LabPlan(
+                names.lab, str(subnet), zones or DEFAULT_ZONES, "", driver=kind.driver, firmware=kind.firmware
+            )
             write_atomically(names.plan_file, plan.to_json())
     if zones not in (None, plan.zones):
         raise InputError(

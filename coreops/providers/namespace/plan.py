@@ -29,7 +29,8 @@ class NodePlan:
 @dataclass(frozen=True, slots=True)
 class LabPlan:
     """One lab. image: the cached image its disks were made from, "" before the first boot. inventories: the folders it
-    was written to. cloud_init: its nodes boot from user-data, by an image that has cloud-init.
+    was written to. cloud_init: its nodes boot from user-data, by an image that has cloud-init. driver, firmware: what
+    its nodes are (``driver``).
     """
 
     name: str
@@ -39,6 +40,8 @@ class LabPlan:
     nodes: tuple[NodePlan, ...] = ()
     inventories: tuple[str, ...] = ()
     cloud_init: bool = False
+    driver: str = "namespace"
+    firmware: str = "gptprio"
 
     @property
     def controller_address(self) -> str:

@@ -1,0 +1,61 @@
+"""The lab driver ``namespace``: nodes are systemd-nspawn containers, and the launcher plays their firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coreops.providers.namespace import chaos, network, udev
+from coreops.providers.namespace import image as images
+from coreops.providers.namespace import node as nodes
+from coreops.providers.namespace.host import require_inotify, require_programs
+from coreops.providers.namespace.image import Image
+from coreops.providers.namespace.keys import KeyPair
+from coreops.providers.namespace.names import LabNames, NodeNames
+from coreops.providers.namespace.node import clear, launch, status, wait_ready
+from coreops.providers.namespace.plan import LabPlan, NodePlan
+
+__all__ = [
+    "ACTIONS",
+    "BOOT_SECONDS",
+    "build",
+    "cached",
+    "clear",
+    "connect",
+    "create",
+    "image",
+    "launch",
+    "prepare",
+    "require_programs",
+    "require_room",
+    "status",
+    "wait_ready",
+    "was_on",
+]
+
+BOOT_SECONDS = 180.0
+ACTIONS = chaos.ACTIONS
+image = images.current
+build = images.ensure
+connect = network.ensure_node
+
+
+def require_room(names: LabNames, nodes: int, starting: int) -> None:
+    """Check that so many more nodes can watch files. Raises InputError."""
+    require_inotify(starting)
+
+
+def cached(name: str) -> Image:
+    return Image(images.cache_root() / name)
+
+
+def prepare(names: LabNames, plan: LabPlan) -> None:
+    udev.ensure(names)
+    network.ensure_switch(names, plan)
+
+
+def create(names: NodeNames, plan: LabPlan, node: NodePlan, template: Path, host_key: KeyPair, authorized: str) -> None:
+    nodes.ensure_files(names, node, template, host_key, authorized)
+
+
+def was_on(names: NodeNames) -> bool:
+    return bool(nodes.run_state(names))
