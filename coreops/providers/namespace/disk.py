@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,27 +48,27 @@ ROOT_NUMBER = 9
 SLOT_NUMBERS = (3, 4)
 
 
-def offset(number: int) -> int:
+def offset(number: int, layout: Sequence[Partition] = LAYOUT) -> int:
     """Return where a partition begins, in MiB. Pure."""
     at = 1
-    for partition in LAYOUT:
+    for partition in layout:
         if partition.number == number:
             return at
         at += partition.size
     raise KeyError(number)
 
 
-def size() -> int:
+def size(layout: Sequence[Partition] = LAYOUT) -> int:
     """Return the size of a disk in MiB: the partitions and one MiB at each end for the two tables. Pure."""
-    return 2 + sum(partition.size for partition in LAYOUT)
+    return 2 + sum(partition.size for partition in layout)
 
 
-def sfdisk_script() -> str:
+def sfdisk_script(layout: Sequence[Partition] = LAYOUT) -> str:
     """Return the layout in sfdisk's input format. Pure."""
     lines = ["label: gpt", "unit: sectors"]
-    for partition in LAYOUT:
+    for partition in layout:
         fields = {
-            "start": str(offset(partition.number) * 2048),
+            "start": str(offset(partition.number, layout) * 2048),
             "size": str(partition.size * 2048),
             "type": partition.type,
             "name": f'"{partition.label}"',
@@ -80,20 +81,20 @@ def sfdisk_script() -> str:
     return "\n".join(lines) + "\n"
 
 
-def make_template(path: Path, usr_image: Path, skeleton: Path) -> None:
+def make_template(path: Path, usr_image: Path, skeleton: Path, layout: Sequence[Partition] = LAYOUT) -> None:
     """Build the disk every new node starts from: the first release in USR-A, the skeleton on ROOT. Needs no mount."""
     with path.open("wb") as stream:
-        stream.truncate(size() * MIB)
-    run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(path)], input=sfdisk_script())
-    slot, root = (next(p for p in LAYOUT if p.number == number) for number in (SLOT_NUMBERS[0], ROOT_NUMBER))
+        stream.truncate(size(layout) * MIB)
+    run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(path)], input=sfdisk_script(layout))
+    slot, root = (next(p for p in layout if p.number == number) for number in (SLOT_NUMBERS[0], ROOT_NUMBER))
     if usr_image.stat().st_size > slot.size * MIB:
         raise CoreopsError(f"{usr_image.name} does not fit into {slot.label} ({slot.size} MiB)")
     with usr_image.open("rb") as source, path.open("r+b") as stream:
-        stream.seek(offset(slot.number) * MIB)
+        stream.seek(offset(slot.number, layout) * MIB)
         while chunk := source.read(MIB):
             stream.write(chunk)
     # Few inodes and no background zeroing of their tables: the image file stays small.
-    options = f"offset={offset(root.number) * MIB},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+    options = f"offset={offset(root.number, layout) * MIB},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
     flags = ["-q", "-F", "-L", root.label, "-N", "131072", "-E", options, "-d", str(skeleton)]
     run(["mkfs.ext4", *flags, str(path), f"{root.size}M"])
 

@@ -10,7 +10,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,24 +49,34 @@ def current(flavour: Flavour = PLAIN) -> Image:
 
 
 def ensure(emit: Emit, flavour: Flavour = PLAIN) -> Image:
-    """Return the image, building it when it is not in the cache. Two builders wait for each other."""
+    """Return the image, building it when it is not in the cache."""
     image = current(flavour)
-    if image.disk.exists():
-        return image
+    keep(image.folder, lambda work: _build(work, flavour, emit))
+    return image
+
+
+def keep(folder: Path, build: Callable[[Path], None]) -> None:
+    """Have a folder in the cache: what ``build`` leaves in ``out``, in the folder it is given. Whole or not at all.
+
+    Two builders wait for each other; what a killed one left is cleared away by the next.
+    """
+    if folder.exists():
+        return
     with locked_folder(cache_root()):
-        if image.disk.exists():
-            return image
+        if folder.exists():
+            return
         for left_over in cache_root().glob(".build-*"):
             shutil.rmtree(left_over)
         work = Path(tempfile.mkdtemp(prefix=".build-", dir=cache_root()))
         mask = os.umask(0o022)
         try:
-            _build(work, flavour, emit)
-            (work / "out").rename(image.folder)
+            work.chmod(0o755)
+            (work / "out").mkdir()
+            build(work)
+            (work / "out").rename(folder)
         finally:
             os.umask(mask)
             _remove_tree(work)
-    return image
 
 
 def _remove_tree(folder: Path) -> None:
@@ -81,29 +91,38 @@ def _remove_tree(folder: Path) -> None:
 
 def _build(work: Path, flavour: Flavour, emit: Emit) -> None:
     tree, out = work / "tree", work / "out"
-    out.mkdir()
-    work.chmod(0o755)
     what = f"the image{flavour.suffix} from Debian {recipe.SUITE} packages"
     emit(Notice(f"building {what} (once; {flavour.takes} with a near mirror)"))
-    _bootstrap(tree, (*recipe.PACKAGES, *flavour.packages), work / "build.log")
+    make_tree(tree, flavour, work / "build.log")
     emit(Notice(f"making releases {', '.join(recipe.RELEASES)}"))
-    _customise(tree, flavour)
-    for release in recipe.RELEASES:
-        (tree / "usr/lib/os-release").write_text(recipe.os_release(release))
-        flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]
-        run(["mksquashfs", str(tree / "usr"), str(out / f"usr-{release}.squashfs"), *flags])
+    make_releases(tree, out)
     (tree / "usr").rename(work / "usr")
     (tree / "usr").mkdir()
     disk.make_template(out / "disk.img", out / f"usr-{recipe.RELEASES[0]}.squashfs", tree)
 
 
-def _bootstrap(tree: Path, packages: Iterable[str], log: Path) -> None:
+def make_tree(tree: Path, flavour: Flavour, log: Path) -> None:
+    """Install a node's system into a folder, as the recipe and the flavour say."""
+    bootstrap(tree, (*recipe.PACKAGES, *flavour.packages), log)
+    _customise(tree, flavour)
+
+
+def make_releases(tree: Path, out: Path) -> None:
+    """Pack the tree's /usr as every release there is."""
+    for release in recipe.RELEASES:
+        (tree / "usr/lib/os-release").write_text(recipe.os_release(release))
+        flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]
+        run(["mksquashfs", str(tree / "usr"), str(out / f"usr-{release}.squashfs"), *flags])
+
+
+def bootstrap(tree: Path, packages: Iterable[str], log: Path, *, variant: str = "essential") -> None:
+    """Install Debian packages into a folder; variant "extract": only unpack them, with all that they depend on."""
     mirror = os.environ.get("COREOPS_LAB_MIRROR")
     command = [
         # In namespaces of its own that die with this process, so that a killed build leaves no mount and no process.
         *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave"),
         *("--pid", "--fork", "--kill-child", "--mount-proc", "--"),
-        *("mmdebstrap", "--mode=root", "--variant=essential", f"--keyring={KEYRING}"),
+        *("mmdebstrap", "--mode=root", f"--variant={variant}", f"--keyring={KEYRING}"),
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.EXCLUDED),
         "--dpkgopt=force-unsafe-io",
         f"--include={','.join(packages)}",
