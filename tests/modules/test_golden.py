@@ -132,6 +132,7 @@ def test_no_golden_is_left_over() -> None:
     assert sorted(path.stem for path in GOLDEN.glob("*.sh")) == sorted(CASES)
 
 
+@pytest.mark.slow
 def test_shellcheck(base: Path) -> None:
     if SHELLCHECK is None:
         pytest.skip("shellcheck is not installed")

@@ -97,6 +97,7 @@ def test_backup_validate_and_diff(node: Node, tmp_path: Path) -> None:
     assert path.read_text() == "a\nb\n"
 
 
+@pytest.mark.slow
 def test_hostile_lines(node: Node, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("")

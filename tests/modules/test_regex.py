@@ -74,6 +74,7 @@ def test_finds_what_python_finds(pattern: str) -> None:
     assert grep(pattern, LINES) == python(pattern, LINES)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_generated_patterns(data: st.DataObject) -> None:

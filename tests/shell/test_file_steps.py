@@ -269,6 +269,7 @@ names = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs"
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(names, st.tuples(st.binary(max_size=200), st.sampled_from([0o600, 0o644, 0o755])), max_size=8)

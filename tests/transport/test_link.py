@@ -68,6 +68,7 @@ def test_many_threads_on_one_connection(sshd: Sshd, link_to: Callable[[Sshd, str
     connection.close()
 
 
+@pytest.mark.slow
 def test_sending_to_a_frozen_peer_gives_up(
     new_sshd: Callable[..., Sshd], link_to: Callable[[Sshd, str], ParamikoConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_close_wakes_a_sender(
             sending.result(5)
 
 
+@pytest.mark.slow
 def test_a_slow_command_that_reads_nothing_is_no_loss(
     sshd: Sshd, link_to: Callable[[Sshd, str], ParamikoConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

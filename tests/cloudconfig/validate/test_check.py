@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 
+import pytest
 from hypothesis import given, settings
+import pytest
 from hypothesis import strategies as st
 
 from coreops.cloudconfig.platforms.records import PLATFORMS
@@ -74,6 +76,7 @@ def test_half_a_gzip_file_is_refused() -> None:
     assert finding.message == "not valid gzip"
 
 
+@pytest.mark.slow
 def test_a_bomb_inside_content_is_refused() -> None:
     import base64
 

@@ -12,6 +12,7 @@ from tests.cloudconfig.support import FULL, HOSTILE, PLAIN, PLATFORMS, ROLES, TA
 ALL = (None, *PLATFORMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_render_is_good_and_is_told(target: str) -> None:
     wrong = []

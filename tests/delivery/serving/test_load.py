@@ -96,6 +96,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         load(folder)
 
 
+@pytest.mark.slow
 def test_a_bomb_and_half_a_file(tmp_path: Path) -> None:
     bomb = gzip.compress(b"\0" * (65 << 20))
     for data, said in ((bomb, "unpacked, it is larger"), (gzip.compress(b"x" * 999)[:-9], "does not unpack")):

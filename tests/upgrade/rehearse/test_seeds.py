@@ -33,11 +33,13 @@ def test_a_seed_is_the_same_history_in_every_process():
     assert one == run("2")
 
 
+@pytest.mark.slow
 def test_no_invariant_breaks():
     broken = first_broken(range(300))
     assert broken is None, f"scripts/simulate --seed {broken.seed} --trace: {broken.broken}"
 
 
+@pytest.mark.slow
 def test_without_faults_a_good_release_reaches_every_node():
     quiet = Profile((), (0,))
     endings = [tried.ending for tried in (attempt(seed, profile=quiet) for seed in range(120)) if tried.ending]
