@@ -6,7 +6,6 @@ import gzip
 
 import pytest
 from hypothesis import given, settings
-import pytest
 from hypothesis import strategies as st
 
 from coreops.cloudconfig.platforms.records import PLATFORMS
