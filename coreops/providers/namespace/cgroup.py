@@ -62,10 +62,10 @@ def create(group: str) -> None:
                         (folder / name).write_text((parent / name).read_text())
 
 
-def join(group: str) -> None:
-    """Move the calling process into the cgroup, in every tree."""
+def join(group: str, pid: int = 0) -> None:
+    """Move a process, by default the calling one, into the cgroup, in every tree."""
     for tree in hierarchies():
-        (tree.path / group / "cgroup.procs").write_text("0")
+        (tree.path / group / "cgroup.procs").write_text(str(pid))
 
 
 def processes(group: str) -> set[int]:

@@ -58,8 +58,8 @@ class Driver(Protocol):
         """Check that this machine has what nodes are run with, and images built. Raises InputError."""
         ...
 
-    def require_room(self, names: LabNames, nodes: int, starting: int) -> None:
-        """Check that it can carry a lab of so many nodes, so many of which do not run yet. Raises InputError."""
+    def require_room(self, names: LabNames, nodes: int) -> None:
+        """Check that it can carry a lab of so many nodes, some of which may run already. Raises InputError."""
         ...
 
     def image(self, flavour: Flavour) -> Image:
@@ -74,7 +74,7 @@ class Driver(Protocol):
         """The image of today's recipe, built if it is not in the cache."""
         ...
 
-    def prepare(self, names: LabNames, plan: LabPlan) -> None:
+    def prepare(self, names: LabNames, plan: LabPlan, emit: Emit) -> None:
         """Make what all nodes share on the host, as far as it is missing."""
         ...
 
@@ -106,6 +106,10 @@ class Driver(Protocol):
 
     def clear(self, names: NodeNames) -> None:
         """End what is left of a node. Its disk keeps its content."""
+        ...
+
+    def sweep(self, names: LabNames) -> None:
+        """End what runs of any node and give back what the host lent, found by scanning it. Files are not deleted."""
         ...
 
 

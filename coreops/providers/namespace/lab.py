@@ -22,13 +22,11 @@ from coreops.providers.namespace import (
     cgroup,
     chaos,
     cloud_init,
-    disk,
     inventory,
     keys,
     limits,
     network,
     ssh,
-    udev,
 )
 from coreops.providers.namespace import (
     driver as drivers,
@@ -39,7 +37,6 @@ from coreops.providers.namespace import (
 from coreops.providers.namespace.driver import Driver, Image
 from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
 from coreops.providers.namespace.host import (
-    lock_held,
     locked_folder,
     remove_empty,
     require_linux_root,
@@ -158,8 +155,7 @@ class Lab:
             mine = {each.name: documents[each.name] for each in wanted.nodes if each.name in documents}
             for text, asking in limits.foresee(mine).items():
                 emit(Notice(f"a lab cannot do all of this user-data: {text}", host=", ".join(asking)))
-        running = sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock"))
-        machines.require_room(names, nodes, nodes - running)
+        machines.require_room(names, nodes)
         try:
             built = machines.build(emit, flavour)
             with locked_folder(names.folder):
@@ -190,7 +186,7 @@ class Lab:
     def _bring_up(self, template: Path, documents: Mapping[str, bytes], emit: Emit) -> None:
         key, host_keys = self._keys()
         driver = self.driver
-        driver.prepare(self.names, self.plan)
+        driver.prepare(self.names, self.plan, emit)
         self._write_inventory()
         for each in self.nodes:
             names = self.names.node(each.name)
@@ -208,7 +204,7 @@ class Lab:
             driver.launch(names)
         for each in self.nodes:
             names = self.names.node(each.name)
-            if cgroup.frozen(names.cgroup):
+            if driver.status(names, each).state == "frozen":
                 emit(Notice("is frozen and was left so", host=each.name))
                 continue
             driver.wait_ready(names, each, driver.BOOT_SECONDS)
@@ -357,13 +353,9 @@ def _planned_networks(names: LabNames) -> list[IPv4Network]:
 
 def _remove_everything(names: LabNames, emit: Emit) -> None:
     started = time.monotonic()
-    # Launchers first: one that is alive would start its node again.
-    for group in sorted(cgroup.children(names.cgroup), key=lambda child: "/launcher-" not in child):
-        cgroup.kill(group)
-    cgroup.kill(names.cgroup)
-    for loop in disk.loops_below(names.folder):
-        disk.detach(loop)
-    udev.remove(names)
+    # Of every kind: the state file that says which it was may be gone.
+    for each in drivers.FIRMWARES:
+        drivers.of(each).sweep(names)
     network.remove(names)
     cgroup.remove(names.cgroup)
     cgroup.remove_if_empty(names.cgroup.split("/")[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coreops.providers.namespace import chaos, network, udev
+from coreops.events import Emit
+from coreops.providers.namespace import cgroup, chaos, disk, network, udev
 from coreops.providers.namespace import image as images
 from coreops.providers.namespace import node as nodes
-from coreops.providers.namespace.host import require_inotify, require_programs
+from coreops.providers.namespace.host import lock_held, require_inotify, require_programs
 from coreops.providers.namespace.image import Image
 from coreops.providers.namespace.keys import KeyPair
 from coreops.providers.namespace.names import LabNames, NodeNames
@@ -28,6 +29,7 @@ __all__ = [
     "require_programs",
     "require_room",
     "status",
+    "sweep",
     "wait_ready",
     "was_on",
 ]
@@ -39,16 +41,16 @@ build = images.ensure
 connect = network.ensure_node
 
 
-def require_room(names: LabNames, nodes: int, starting: int) -> None:
-    """Check that so many more nodes can watch files. Raises InputError."""
-    require_inotify(starting)
+def require_room(names: LabNames, nodes: int) -> None:
+    """Check that the nodes that do not run yet can watch files. Raises InputError."""
+    require_inotify(nodes - sum(lock_held(lock) for lock in names.nodes_folder.glob("*/launcher.lock")))
 
 
 def cached(name: str) -> Image:
     return Image(images.cache_root() / name)
 
 
-def prepare(names: LabNames, plan: LabPlan) -> None:
+def prepare(names: LabNames, plan: LabPlan, emit: Emit) -> None:
     udev.ensure(names)
     network.ensure_switch(names, plan)
 
@@ -59,3 +61,13 @@ def create(names: NodeNames, plan: LabPlan, node: NodePlan, template: Path, host
 
 def was_on(names: NodeNames) -> bool:
     return bool(nodes.run_state(names))
+
+
+def sweep(names: LabNames) -> None:
+    # Launchers first: one that is alive would start its node again.
+    for group in sorted(cgroup.children(names.cgroup), key=lambda child: "/launcher-" not in child):
+        cgroup.kill(group)
+    cgroup.kill(names.cgroup)
+    for loop in disk.loops_below(names.folder):
+        disk.detach(loop)
+    udev.remove(names)
