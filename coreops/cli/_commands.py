@@ -12,6 +12,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "Show how the machines differ from the inventory.",
     "destroy": "Remove machines that coreops made.",
     "console": "Show what a machine writes to its console.",
+    "power": "Switch a machine on or off, or reset it.",
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
     "upgrade": "Take every node to the newest release of its channel, node by node.",
     "rollback": "Take nodes back to the release in their other slot.",

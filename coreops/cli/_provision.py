@@ -6,7 +6,8 @@ User-data is rendered from the inventory as it is written: what is learned of ma
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from coreops.cli import _nodes
-from coreops.errors import InputError
+from coreops.errors import CoreopsError, InputError, RefusedError, did_you_mean
 from coreops.inventory import Inventory, load_inventory
 from coreops.inventory.aliases import ALIASES
 from coreops.model import Position
@@ -25,6 +26,9 @@ from coreops.provision.share import Share
 
 if TYPE_CHECKING:
     from coreops.events import Emit, Event
+    from coreops.providers.protocol import Machine
+    from coreops.provision.replaced import Known
+    from coreops.provision.share import Survey
 
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -165,6 +169,68 @@ def choose(inventory: Inventory, limit: str | None) -> tuple[str, ...]:
 def load(source: Path) -> Inventory:
     """The inventory as it is written."""
     return load_inventory(source).as_written()
+
+
+def survey(
+    inventory: Inventory, shares: tuple[Share, ...], only: tuple[str, ...] | None, known: Known | None = None
+) -> tuple[Survey, ...]:
+    """What there is, what must change, and what took the place of what is ``known`` (beside the inventory)."""
+    from coreops.inventory.machines import load_machines
+    from coreops.provision.replaced import noted
+    from coreops.provision.survey import survey as ask
+
+    return noted(ask(shares, only), load_machines(inventory.base) if known is None else known)
+
+
+def machine_of(inventory: Inventory, node: str) -> tuple[Share, Machine]:
+    """One host's machine, and who made it. Raises CoreopsError."""
+    from coreops.provision.survey import survey as ask
+
+    known = nodes(inventory)
+    if node not in known:
+        raise InputError(f"no host is named {node!r}", where=inventory.base, next=did_you_mean(node, known))
+    mine = {name: each for name, each in known.items() if each.share == known[node].share}
+    (share,) = shares(inventory, mine, (node,), None, progress)
+    found = [machine for each in ask([share], [node]) for machine in each.found if machine.node == node]
+    if not found:
+        raise CoreopsError(
+            "there is no such machine",
+            where=node,
+            why=f"the provider {share.provider.name} lists none with its mark in cluster {share.cluster}",
+            next="coreops plan shows which there are",
+        )
+    if len(found) > 1:
+        raise RefusedError(
+            f"{len(found)} machines carry its mark",
+            where=node,
+            why=", ".join(machine.id for machine in found),
+            next="end all but one of them at the provider",
+        )
+    return share, found[0]
+
+
+def confirm(rows: Sequence[Sequence[str]], yes: int | None, what: str) -> None:
+    """List machines, and raise RefusedError unless the operator knows how many of them go."""
+    from coreops.cli._fleet import columns
+    from coreops.errors import counted
+
+    for line in columns(rows):
+        typer.echo(line, err=True)
+    count = len(rows)
+    if yes is None and sys.stdin.isatty():
+        said = typer.prompt(f"{what} {counted(count, 'machine')} and all that is on them; type the number", err=True)
+        yes = int(said) if said.strip().isdecimal() else -1
+    if yes != count:
+        raise RefusedError(
+            "nothing was destroyed",
+            why=f"it would be {counted(count, 'machine')}" + ("" if yes is None else ", another number than was said"),
+            next=f"look at the list, then pass --yes {count}",
+        )
+
+
+def row(machine: Machine) -> tuple[str, ...]:
+    """How a machine is listed."""
+    return machine.node, machine.id, machine.state, " ".join(machine.addresses.values())
 
 
 def warn(inventory: Inventory, shares: tuple[Share, ...]) -> None:

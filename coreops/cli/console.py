@@ -21,25 +21,9 @@ def console(
     """
     from coreops.cli import _provision as shared
     from coreops.cli.inventory import load
-    from coreops.errors import CoreopsError, InputError, did_you_mean
-    from coreops.provision.survey import survey
     from coreops.report.text import clean
 
-    loaded = load(inventory).as_written()
-    known = shared.nodes(loaded)
-    if node not in known:
-        raise InputError(f"no host is named {node!r}", where=loaded.base, next=did_you_mean(node, known))
-    mine = {name: each for name, each in known.items() if each.share == known[node].share}
-    (share,) = shared.shares(loaded, mine, (node,), None, shared.progress)
-    (found,) = survey([share], [node])
-    machine = found.machine(node)
-    if machine is None:
-        raise CoreopsError(
-            "there is no such machine",
-            where=node,
-            why=f"the provider {share.provider.name} lists none with its mark in cluster {share.cluster}",
-            next="coreops plan shows which there are",
-        )
+    share, machine = shared.machine_of(load(inventory).as_written(), node)
     text = codecs.getincrementaldecoder("utf-8")("backslashreplace") if sys.stdout.isatty() else None
     for chunk in share.provider.console(machine):
         if text is None:

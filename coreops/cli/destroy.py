@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -15,23 +14,23 @@ def destroy(
     inventory: own.Source,
     limit: options.Limit = None,
     removed: Annotated[bool, typer.Option("--removed", help="Only machines that the inventory no longer has.")] = False,
-    yes: Annotated[
-        int | None, typer.Option("--yes", min=0, metavar="COUNT", help="Do not ask, if it is exactly this many.")
-    ] = None,
+    yes: own.Yes = None,
+    lose_quorum: own.LoseQuorum = False,
     wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds until all must be gone.")] = 300.0,
     forks: own.Forks = 10,
     as_json: options.Json = False,
 ) -> int:
     """Remove machines that carry coreops's mark for this cluster, with all that is on them. Lists them, and asks.
 
-    Without --limit also those that the inventory no longer has. Machines without the mark are not seen at all.
+    Without --limit also those that the inventory no longer has. Machines without the mark are not seen at all. When
+    some members of the store go, the others must have a quorum without them; all of them may go.
 
         coreops destroy inventories/lab --limit n3
 
         coreops destroy inventories/lab --yes 3
     """
     from coreops.cli import _provision as shared
-    from coreops.cli._fleet import columns
+    from coreops.cli import _quorum
     from coreops.cli._outcomes import print_outcomes
     from coreops.errors import InputError
     from coreops.provision import book
@@ -56,28 +55,10 @@ def destroy(
         if not doomed:
             typer.echo("no machine carries the mark of this cluster" if not removed else "none", err=True)
             return 0
-        for line in columns(
-            [
-                (each.machine.node, each.machine.id, each.machine.state, " ".join(each.machine.addresses.values()))
-                for each in doomed
-            ]
-        ):
-            typer.echo(line, err=True)
-        _confirm(len(doomed), yes)
+        gone = {each.machine.node: each.machine.addresses.get("private_ipv4", "") for each in doomed}
+        told = _quorum.check(loaded, inventory, gone, allowed=lose_quorum, all_may_go=True)
+        if told:
+            typer.echo(told, err=True)
+        shared.confirm([shared.row(each.machine) for each in doomed], yes, "destroys")
         outcomes = run(doomed, kept, shared.progress, forks=forks, wait=wait)
     return print_outcomes(outcomes, as_json_=as_json)
-
-
-def _confirm(count: int, yes: int | None) -> None:
-    """Raise RefusedError unless the operator knows how many machines go."""
-    from coreops.errors import RefusedError, counted
-
-    if yes is None and sys.stdin.isatty():
-        said = typer.prompt(f"destroys {counted(count, 'machine')} and all that is on them; type the number", err=True)
-        yes = int(said) if said.strip().isdecimal() else -1
-    if yes != count:
-        raise RefusedError(
-            "nothing was destroyed",
-            why=f"it would be {counted(count, 'machine')}" + ("" if yes is None else ", another number than was said"),
-            next=f"look at the list, then pass --yes {count}",
-        )

@@ -44,8 +44,27 @@ class Book:
         known = self._machines.get(machine.node, {})
         return tuple(known.get("host_keys", ())) if known.get("id") == machine.id else ()
 
-    def learn(self, provider: str, cluster: str, machine: Machine, keys: Sequence[str], names: Sequence[str]) -> None:
-        """Keep what is known of a machine. names: what it is reached by, besides its addresses. Raises CoreopsError."""
+    def known(self) -> Mapping[str, Mapping[str, Any]]:
+        """What is known of each machine now, by node."""
+        with self._writing:
+            return dict(self._machines)
+
+    def trusts(self, machine: Machine, names: Sequence[str]) -> bool:
+        """Whether the operator has written a key into known_hosts for what the machine is reached by."""
+        reached = (*names, *machine.addresses.values())
+        with self._writing:
+            own = {line for each in self._machines.values() for line in each.get("known_hosts", ())}
+        try:
+            text = (self._base / KNOWN_HOSTS).read_text(encoding="utf-8", errors="surrogateescape")
+        except FileNotFoundError:
+            return False
+        return any(trust.names(line, reached) for line in text.splitlines() if line not in own)
+
+    def learn(self, provider: str, cluster: str, machine: Machine, keys: Sequence[str], names: Sequence[str]) -> str:
+        """Keep what is known of a machine, and return the id of the one whose place it took, or "".
+
+        names: what it is reached by, besides its addresses. Raises CoreopsError.
+        """
         reached = tuple(dict.fromkeys((*names, *machine.addresses.values())))
         lines = trust.lines(reached, keys, machine.node)
         learned = {
@@ -61,6 +80,7 @@ class Book:
             if old != learned:
                 self._machines[machine.node] = learned
                 self._change(old.get("known_hosts", ()), lines)
+            return str(old["id"]) if old and old["id"] != machine.id else ""
 
     def forget(self, machine: Machine) -> None:
         """Forget a machine that is gone."""

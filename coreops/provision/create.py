@@ -23,6 +23,14 @@ WAIT: Final = 300.0
 _DONE: Final[dict[Action, State]] = {"create": "created", "start": "started"}
 _FASTEST: Final = 0.2
 _SLOWEST: Final = 5.0
+_QUIET: Final = 15.0
+"""Seconds before the first word about what is waited for."""
+_TELL: Final = 60.0
+_NAMED: Final = 5
+_NO_KEY: Final = "it runs, but its host key is not known"
+_OWN_KEY: Final = (
+    "where the provider never shows one, a line of yours in known_hosts beside the inventory ends the wait"
+)
 Reached = Callable[[str], tuple[str, ...]]
 
 
@@ -69,7 +77,7 @@ class Creation:
         """Wait until the machines run and their host keys are known; who does not get there has failed."""
         waiting = {each.node: each for each in outcomes if each.machine is not None}
         ready: dict[str, Outcome] = {}
-        pause = _FASTEST
+        pause, tell_at = _FASTEST, time.monotonic() + _QUIET
         while waiting:
             try:
                 found = {machine.node: machine for machine in survey.share.provider.observe(survey.share.cluster)}
@@ -77,49 +85,68 @@ class Creation:
                 ready |= {node: replace(each, state="failed", error=error) for node, each in waiting.items()}
                 break
             last = time.monotonic() >= deadline
-            looks = [(survey, each, found.get(each.node), last) for each in waiting.values()]
-            for done in at_once(lambda look: self._look(*look), looks, self.forks):
-                if done is not None:
-                    ready[done.node] = done
-                    del waiting[done.node]
+            looks = [(survey, each, found.get(each.node)) for each in waiting.values()]
+            lacking: dict[str, list[str]] = {}
+            for node, done in zip(
+                tuple(waiting), at_once(lambda look: self._look(*look), looks, self.forks), strict=True
+            ):
+                if isinstance(done, str) and not last:
+                    lacking.setdefault(done, []).append(node)
+                    continue
+                each = waiting.pop(node)
+                ready[node] = (
+                    replace(each, state="failed", machine=found.get(node), error=self._late(node, done))
+                    if isinstance(done, str)
+                    else done
+                )
+            now = time.monotonic()
+            if lacking and now >= tell_at:
+                self._tell(lacking, deadline - now)
+                tell_at = now + _TELL
             if waiting:
-                time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+                time.sleep(min(pause, max(deadline - now, 0)))
                 pause = min(pause * 1.5, _SLOWEST)
         return [ready.get(each.node, each) for each in outcomes]
 
-    def _look(self, survey: Survey, outcome: Outcome, machine: Machine | None, last: bool) -> Outcome | None:
-        """The end of a machine's wait; None: not yet."""
-        lacks = _lacks(machine)
-        if machine is not None and not lacks:
-            try:
-                keys = self.book.keys(machine) or survey.share.provider.host_keys(machine)
-                self._learn(survey, machine, keys)
-            except CoreopsError as error:
-                return replace(outcome, state="failed", machine=machine, error=error)
-            if keys:
-                return replace(outcome, machine=machine)
-            lacks = "it runs, but its host key is not known"
-        return (
-            replace(outcome, state="failed", machine=machine, error=self._late(outcome.node, lacks)) if last else None
-        )
+    def _look(self, survey: Survey, outcome: Outcome, machine: Machine | None) -> Outcome | str:
+        """The end of a machine's wait, or what it lacks."""
+        if machine is None or (lacks := _lacks(machine)):
+            return lacks if machine else "the provider no longer lists it"
+        try:
+            keys = self.book.keys(machine) or survey.share.provider.host_keys(machine)
+            self._learn(survey, machine, keys)
+        except CoreopsError as error:
+            return replace(outcome, state="failed", machine=machine, error=error)
+        if keys or self.book.trusts(machine, self.reached(machine.node)):
+            return replace(outcome, machine=machine)
+        return _NO_KEY
+
+    def _tell(self, lacking: dict[str, list[str]], left: float) -> None:
+        """Nobody is to wonder what takes so long."""
+        for lacks, nodes in lacking.items():
+            first = ", ".join(nodes[:_NAMED]) + (f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else "")
+            advice = f"; {_OWN_KEY}" if lacks == _NO_KEY else ""
+            self.emit(Notice(f"waiting, at most {left:.0f} s more, for {first}: {lacks}{advice}"))
 
     def _learn(self, survey: Survey, machine: Machine, keys: Sequence[str]) -> None:
         share = survey.share
-        self.book.learn(share.provider.name, share.cluster, machine, keys, self.reached(machine.node))
+        old = self.book.learn(share.provider.name, share.cluster, machine, keys, self.reached(machine.node))
+        if old:
+            told = f"{machine.id} has taken the place of {old}, whose host keys are no longer in known_hosts"
+            self.emit(Notice(told, machine.node))
 
     def _late(self, node: str, lacks: str) -> CoreopsError:
         return CoreopsError(
             f"not ready after {self.wait:g} s",
             where=node,
             why=lacks,
-            next=f"`coreops console {node}` shows how far it is; run the same command again to wait on",
+            next=f"`coreops console {node}` shows how far it is; run the same command again to wait on"
+            + (f"; {_OWN_KEY}" if lacks == _NO_KEY else ""),
         )
 
 
-def _lacks(machine: Machine | None) -> str:
+def _lacks(machine: Machine) -> str:
     """What a machine needs before anybody can connect to it."""
-    if machine is None:
-        return "the provider no longer lists it"
     if machine.state != "running":
         return f"it is {machine.state}"
     return "" if machine.addresses else "it has no address"

@@ -8,7 +8,7 @@ from typing import Literal
 from coreops.errors import CoreopsError
 from coreops.providers.protocol import Machine
 
-State = Literal["created", "started", "kept", "destroyed", "failed"]
+State = Literal["created", "started", "kept", "destroyed", "on", "off", "reset", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

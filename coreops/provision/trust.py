@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 import re
 from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
 from typing import Final
 
 from coreops.errors import CoreopsError
@@ -51,3 +54,38 @@ def rewritten(text: str, old: Collection[str], new: Collection[str]) -> str:
     known = set(kept)
     added = [line for line in new if line not in known]
     return "".join(f"{line}\n" for line in (*kept, *added))
+
+
+def names(line: str, reached: Sequence[str]) -> bool:
+    """Whether a line of known_hosts has a key (or an authority) for one of the names that a machine is reached by."""
+    words = line.split()
+    if words[:1] == ["@cert-authority"]:
+        words = words[1:]
+    if len(words) < 3 or words[0].startswith(("#", "@")):
+        return False
+    return any(_said(words[0], name) or _said(words[0], f"[{name}]:*") for name in reached)
+
+
+def _said(patterns: str, name: str) -> bool:
+    if patterns.startswith("|1|"):
+        return _hashed(patterns, name)
+    each = patterns.lower().split(",")
+    name = name.lower()
+    if any(pattern.startswith("!") and _fits(name, pattern[1:]) for pattern in each):
+        return False
+    return any(_fits(name, pattern) for pattern in each)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Only ``*`` and ``?`` mean others there; a bracket is one. A name with a port is said with any port."""
+    if name.startswith("[") and name.endswith("]:*"):
+        return pattern.startswith(name[:-1])
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def _hashed(text: str, name: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in text[3:].split("|"))
+    except ValueError:
+        return False
+    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)

@@ -14,6 +14,7 @@ from coreops.providers.protocol import Machine, Wanted
 from coreops.provision.book import Book
 from coreops.provision.create import Creation
 from coreops.provision.outcome import Outcome
+from coreops.provision.replaced import noted
 from coreops.provision.survey import survey
 from tests.provision.cloud import Memory, key
 
@@ -150,3 +151,49 @@ def test_each_share_is_asked_for_its_own(tmp_path: Path) -> None:
     outcomes = Creation(Book(tmp_path), lambda event: None).run(surveys)
     assert [each.node for each in outcomes] == ["n1", "n3", "n2"]
     assert [sorted(cloud.made) for cloud in clouds] == [["n1", "n3"], ["n2"]]
+
+
+def test_a_line_of_the_operators_is_as_good_as_a_key_from_the_provider(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").write_text(f"n1.example.net {key('by hand')}\n")
+    outcomes = run(Memory(keyless={"n1", "n2"}), tmp_path, "n1", "n2", wait=0.01)
+    assert states(outcomes) == {"n1": "created", "n2": "failed"}
+    assert outcomes["n2"].error is not None
+    assert "known_hosts" in (outcomes["n2"].error.next or "")
+
+
+def test_what_is_waited_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coreops.provision.create._QUIET", 0.0)
+    said: list[Event] = []
+    nodes = [f"n{number}" for number in range(8)]
+    run(Memory(keyless=set(nodes)), tmp_path, *nodes, wait=0.3, emit=said)
+    told = [each.text for each in said if isinstance(each, Notice) and each.text.startswith("waiting")]
+    assert len(told) == 1, "not at every look"
+    assert "for n0, n1, n2, n3, n4 and 3 more: it runs, but its host key is not known; where the provider" in told[0]
+
+
+def test_a_machine_in_the_place_of_another_is_told_and_its_key_learned_anew(tmp_path: Path) -> None:
+    cloud = Memory()
+    run(cloud, tmp_path, "n1")
+    cloud.machines["n1"] = Machine("n1", "i-asg", "running", {"private_ipv4": "192.0.2.1"}, {"scaling_group": "g"})
+    known = load_machines(tmp_path)
+    (seen,) = noted(survey([cloud.share("n1")]), known)
+    assert [(each.action, each.why) for each in seen.changes] == [
+        ("keep", "i-asg has taken the place of i-1 (scaling group g)")
+    ]
+    said: list[Event] = []
+    assert states(run(cloud, tmp_path, "n1", emit=said)) == {"n1": "kept"}
+    assert Notice("i-asg has taken the place of i-1, whose host keys are no longer in known_hosts", "n1") in said
+    text = (tmp_path / "known_hosts").read_text()
+    assert key("i-1") not in text
+    assert key("i-asg") in text
+    (seen,) = noted(survey([cloud.share("n1")]), load_machines(tmp_path))
+    assert seen.changes[0].why == ""
+
+
+def test_the_old_key_goes_even_if_the_new_one_cannot_be_learned(tmp_path: Path) -> None:
+    cloud = Memory()
+    run(cloud, tmp_path, "n1")
+    cloud.machines["n1"] = Machine("n1", "i-new", "running", {"private_ipv4": "192.0.2.1"})
+    cloud.keyless = {"n1"}
+    assert states(run(cloud, tmp_path, "n1", wait=0.01)) == {"n1": "failed"}
+    assert key("i-1") not in (tmp_path / "known_hosts").read_text()

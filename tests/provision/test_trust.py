@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +53,41 @@ def test_only_old_lines_go_and_new_ones_come_once(mine: list[str], old: list[str
     assert set(new) <= set(after)
     assert not (set(old) - set(new)) & set(after)
     assert trust.rewritten(trust.rewritten(text, old, new), old, new) == trust.rewritten(text, old, new)
+
+
+HASHED = "|1|MDEyMzQ1Njc4OTAxMjM0NTY3ODk=|4q6jJfCZ9H4DYUx0k5Z8cXrXQ2s="
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"n1 {key('a')}", True),
+        (f"N1,192.0.2.1 {key('a')}", True),
+        (f"192.0.2.? {key('a')}", True),
+        (f"[n1]:2222 {key('a')}", True),
+        (f"@cert-authority *,!n9 {key('a')}", True),
+        (f"*,!n1,!192.0.2.1 {key('a')}", False),
+        (f"@revoked n1 {key('a')}", False),
+        (f"n11 {key('a')}", False),
+        (f"# n1 {key('a')}", False),
+        ("n1", False),
+        ("|1|nonsense ssh-ed25519 AAAA", False),
+        (f"{HASHED} {key('a')}", False),
+        ("", False),
+    ],
+)
+def test_what_an_operator_wrote_about_a_machine(line: str, said: bool) -> None:
+    assert trust.names(line, ["n1", "192.0.2.1"]) is said
+
+
+def test_a_hashed_name_is_one() -> None:
+    salt = b"01234567890123456789"
+    digest = hmac.new(salt, b"n1", hashlib.sha1).digest()
+    name = "|1|" + "|".join(base64.b64encode(part).decode() for part in (salt, digest))
+    assert trust.names(f"{name} {key('a')}", ["n1"])
+    assert not trust.names(f"{name} {key('a')}", ["n2"])
+
+
+@given(LINE)
+def test_any_line_is_judged(line: str) -> None:
+    trust.names(line, ["n1", "[fe80::1]"])
