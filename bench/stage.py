@@ -16,8 +16,8 @@ from coreops.upgrade.channel.reader import open_channel
 from coreops.upgrade.cluster.nodes import Nodes
 from coreops.upgrade.guard import Guard
 from coreops.upgrade.planning import fleet, settings
-from coreops.upgrade.slots.gptprio import driver
 from coreops.upgrade.slots.stream import DONE, LOOK, StageProgram
+from coreops.upgrade.slots.usr import driver
 
 
 class Timed:

@@ -56,7 +56,7 @@ def opened(fleet: Fleet, run: str) -> Iterator[tuple[Nodes, Asking]]:
 def look(fleet: Fleet, nodes: Nodes) -> dict[str, Look]:
     """Look at the chosen hosts."""
     from coreops.upgrade.cluster.looks import look_at_all
-    from coreops.upgrade.slots.gptprio import driver
+    from coreops.upgrade.slots.usr import driver
 
     return look_at_all(nodes, driver(), fleet.chosen, tuple(fleet.members.values()))
 

@@ -97,7 +97,7 @@ def _prepared(wishes: Wishes, run: str, nodes: Nodes, ledger: Book) -> Prepared:
     from coreops.upgrade.cluster.lanes import beside
     from coreops.upgrade.cluster.looks import look_at_all
     from coreops.upgrade.planning import prepare
-    from coreops.upgrade.slots.gptprio import driver
+    from coreops.upgrade.slots.usr import driver
 
     denials = beside(ledger.denied)
     looks = look_at_all(nodes, driver(), wishes.fleet.chosen, tuple(wishes.fleet.members.values()))

@@ -26,8 +26,8 @@ from coreops.upgrade.guard import FOLDER, Guard
 from coreops.upgrade.observation import Ticket
 from coreops.upgrade.release import Release
 from coreops.upgrade.slots import staging
-from coreops.upgrade.slots.gptprio import Gptprio
 from coreops.upgrade.slots.stream import StageProgram
+from coreops.upgrade.slots.usr import UsrSlots
 from tests.lab import images
 from tests.upgrade.slots.conformance import SlotConformance, done, guard, run, stage, survey
 
@@ -60,7 +60,7 @@ class LabRig:
     """Node n1 of a lab, reached as coreops reaches it."""
 
     def __init__(self, lab: Lab, target: Target) -> None:
-        self.driver = Gptprio()
+        self.driver = UsrSlots()
         self.lab = lab
         self._target = target
         self._runs = 0

@@ -26,7 +26,7 @@ from coreops.upgrade.ledger.protocol import Ledger
 from coreops.upgrade.planning.prepare import Prepared, Stage
 from coreops.upgrade.running.rollout import Rollout
 from coreops.upgrade.running.runs import Log
-from coreops.upgrade.slots.gptprio import driver
+from coreops.upgrade.slots.usr import driver
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONLY_STAGING = "only staging was asked for"

@@ -40,6 +40,15 @@ def blockers(
         yield _KUBERNETES.get(name, f"{name} may reboot it: stop it first")
 
 
+def blesser(units: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Who would mark a slot good before coreops has looked at it, where systemd-boot counts tries."""
+    if _could_run(units.get("systemd-bless-boot.service", {})):
+        yield (
+            "systemd-bless-boot would mark a new release good as soon as it is up: "
+            "systemctl mask systemd-bless-boot.service"
+        )
+
+
 def _locksmith(unit: Mapping[str, str], strategy: str, coordinator: Sequence[str]) -> Iterator[str]:
     told = dict(line.split("=", 1) for line in coordinator if "=" in line)
     active = told.get("STATE", "disabled") not in ("disabled", "")

@@ -27,4 +27,4 @@ def header(**values: str | int) -> str:
 
 def script(*names: str, **values: str | int) -> str:
     """The files one after the other, behind the header and their common functions."""
-    return "".join([header(**values), *(_text(name) for name in ("gpt", "slots", *names))])
+    return "".join([header(**values), *(_text(name) for name in ("gpt", "slots", "gptprio", "sdboot", *names))])

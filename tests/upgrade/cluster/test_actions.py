@@ -21,7 +21,7 @@ from coreops.upgrade.ledger.protocol import Denial, Lease
 from coreops.upgrade.observation import Ticket
 from coreops.upgrade.plan import Patience
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do
-from coreops.upgrade.slots.gptprio import Gptprio
+from coreops.upgrade.slots.usr import UsrSlots
 
 from ..samples import release, seen
 
@@ -95,7 +95,7 @@ class Stand:
             run="r",
             version="1.1.0",
             nodes=self.nodes,  # type: ignore[arg-type]
-            driver=Gptprio(),
+            driver=UsrSlots(),
             gates=GateSet({}, ()),
             drains={"n1": Units(("app-*.service",))},
             patience=Patience(),

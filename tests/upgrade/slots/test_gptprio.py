@@ -9,7 +9,7 @@ import pytest
 
 from coreops.model import Record, ShellStep
 from coreops.upgrade.release import Release
-from coreops.upgrade.slots.gptprio import Gptprio
+from coreops.upgrade.slots.usr import UsrSlots
 from tests.upgrade.slots.conformance import Rig, SlotConformance
 from tests.upgrade.slots.machine import Machine, pack
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 class MachineRig:
     def __init__(self, machine: Machine) -> None:
-        self.driver = Gptprio()
+        self.driver = UsrSlots()
         self.machine = machine
         machine.boot()
 

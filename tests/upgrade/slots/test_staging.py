@@ -13,7 +13,7 @@ from coreops.model import Record
 from coreops.upgrade.guard import Guard
 from coreops.upgrade.release import Release
 from coreops.upgrade.slots import staging
-from coreops.upgrade.slots.gptprio import Gptprio
+from coreops.upgrade.slots.usr import UsrSlots
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +64,7 @@ def test_a_description_that_contradicts_itself_is_refused() -> None:
 
 def test_the_program() -> None:
     told: list[tuple[int, int]] = []
-    program = Gptprio().stage(release((3, 4, 5)), Path("/image"), Guard("b", 1), lambda *each: told.append(each))
+    program = UsrSlots().stage(release((3, 4, 5)), Path("/image"), Guard("b", 1), lambda *each: told.append(each))
     look = program.next()
     assert look is not None
     assert program.next() is None
@@ -82,7 +82,7 @@ def test_the_program() -> None:
 
 @pytest.mark.parametrize("said", [b"frames 3\n", b"frames 9\n"])
 def test_all_is_written_but_not_read_back(said: bytes) -> None:
-    program = Gptprio().stage(release((3, 4, 5)), Path("/image"), Guard())
+    program = UsrSlots().stage(release((3, 4, 5)), Path("/image"), Guard())
     program.next()
     program.feed(Record("stage.look", "ok", stdout=said))
     write = program.next()
@@ -91,7 +91,7 @@ def test_all_is_written_but_not_read_back(said: bytes) -> None:
 
 
 def test_a_refusal_is_the_node_s_own_words() -> None:
-    program = Gptprio().stage(release((3,)), Path("/image"), Guard())
+    program = UsrSlots().stage(release((3,)), Path("/image"), Guard())
     program.next()
     program.feed(Record("stage.look", "failed", rc=2, stderr=b"noise\nthe release does not fit\n"))
     assert program.failure == "the release does not fit"

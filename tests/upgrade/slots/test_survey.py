@@ -19,6 +19,7 @@ version 1.0.0
 board
 board
 arch x86_64
+kind gptprio
 tool cgpt
 damaged
 slot 3 1 0 1

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # variables come from slots.sh and from bits
+# shellcheck disable=SC2154 # variables come from slots.sh and from the environment
 # Makes the passive slot the next to boot, with one try; the booted slot stays good. The ticket is on the disk before.
 # Environment: TICKET (its text) SLOT SHA256 VERSION.
 find_slots
@@ -14,10 +14,4 @@ else
 fi
 [ "$(cat "$folder/ticket" 2>/dev/null)" = "$TICKET" ] || printf '%s\n' "$TICKET" | keep "$folder/ticket" \
   || fail "cannot write $folder/ticket: is the disk full?"
-eval "p=\$p_$booted"
-if [ "$p" -eq 15 ]; then # there is no higher one
-  set_bits "$passive" 0 0 0
-  p=14
-  set_bits "$booted" 14 0 1
-fi
-set_bits "$passive" $((p + 1)) 1 0
+"try_passive_$kind"

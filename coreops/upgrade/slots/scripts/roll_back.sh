@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # variables come from slots.sh and from bits
-# The old slot boots next, the release's slot is inert. The ticket says so before the bits do.
+# shellcheck disable=SC2154 # variables come from slots.sh
+# The old slot boots next, the release's slot is inert. The ticket says so before that is arranged.
 find_slots
 slot=$(ticket_says slot)
 case $slot in
@@ -11,11 +11,9 @@ case $slot in
 esac
 [ -n "$old" ] || fail "there is no other slot to go back to"
 if [ "$old" != "$booted" ]; then
-  eval "p=\$p_$old s=\$s_$old"
-  case $p:$s in 0:* | *:0) fail "the other slot, $label_of_passive, is not known to be good: coreops will not boot it unasked" ;; esac
+  "good_$kind" "$old" || fail "the other slot, $label_of_passive, is not known to be good: coreops will not boot it unasked"
   mark_ticket 'rolling back'
 elif [ "$(ticket_says stage)" != 'rolling back' ]; then
   mark_ticket 'rolling back'
 fi
-prefer "$old" "$new"
-set_bits "$new" 0 0 0
+"leave_$kind" "$new" "$old"

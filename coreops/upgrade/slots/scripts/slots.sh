@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2154 # other scripts use the variables
 # Which partitions are the slots, and which one is /usr: told by what is mounted, never by labels.
 # After find_slots: disk, booted and passive (partition numbers; passive is empty when there is none), slots (both),
-# label_of_booted, label_of_passive, dev_of_passive, size_of_passive (bytes).
+# label_of_booted, label_of_passive, dev_of_passive, size_of_passive (bytes), and kind, what decides which slot boots.
 
 persist() { sync "$@" 2>/dev/null || sync; }
 
@@ -76,6 +76,7 @@ find_slots() {
   case $passive in *' '*) fail "$disk has more than two slots: coreops swaps between two" ;; esac
   eval "label_of_booted=\$label_$booted"
   case $label_of_booted in '' | *[!A-Za-z0-9._-]*) label_of_booted=partition-$booted ;; esac
+  find_kind
   label_of_passive='' dev_of_passive='' size_of_passive=0
   [ -n "$passive" ] || return 0
   eval "label_of_passive=\$label_$passive sys_of_passive=\$sys_$passive"
@@ -84,6 +85,24 @@ find_slots() {
   dev_of_passive=$(node_of "$number_of_passive")
   read -r size_of_passive <"$sys_of_passive/size"
   size_of_passive=$((size_of_passive * 512))
+}
+
+# letter_of N: a or b, by the label or by the UUID that CoreOS's slots have on every machine.
+letter_of() {
+  eval "set -- \"\$uuid_$1:\$label_$1\""
+  case $1 in
+    7130[Cc]94[Aa]-* | *:USR-A) echo a ;;
+    [Ee]03[Dd][Dd]35[Cc]-* | *:USR-B) echo b ;;
+  esac
+}
+
+# find_kind: sdboot where the firmware is UEFI and the disk's ESP has entries for slots.
+find_kind() {
+  kind=gptprio
+  if [ -d /sys/firmware/efi ] && find_entries; then
+    kind=sdboot
+    read_entries
+  fi
 }
 
 # require_passive: there is a passive slot, and nothing uses it.
@@ -133,21 +152,7 @@ version_in() {
 
 # require_good_booted: the booted slot would boot again by itself, so the passive one may be touched.
 require_good_booted() {
-  eval "p=\$p_$booted s=\$s_$booted"
-  case $p:$s in 0:* | *:0) fail "the booted slot $label_of_booted is not marked good: finish the last upgrade first, or mark it good (coreops resume)" ;; esac
-}
-
-# prefer N OTHER: N is successful, has no tries and a higher priority than the other. N is written once, or after the
-# other was moved out of the way without losing its place among what can boot.
-prefer() {
-  eval "p=\$p_$1"
-  if [ -n "$2" ]; then
-    eval "q=\$p_$2"
-    [ "$q" -lt 15 ] || { eval "set_bits \"\$2\" 14 \"\$t_$2\" \"\$s_$2\"" && q=14; }
-    [ "$p" -gt "$q" ] || p=$((q + 1))
-  fi
-  [ "$p" -gt 0 ] || p=1
-  set_bits "$1" "$p" 0 1
+  "good_$kind" "$booted" || fail "the booted slot $label_of_booted is not marked good: finish the last upgrade first, or mark it good (coreops resume)"
 }
 
 # is_staged SHA256: does the passive slot hold this image, written and read back by coreops?

@@ -7,7 +7,7 @@ take_lock
 done_before=$(frames_done)
 [ "$FROM" -le "$done_before" ] || fail "the transfer has lost its place: $done_before frames are written, $FROM were expected; begin again"
 [ ! -e "$folder/staged" ] || forget "$folder/staged"
-set_bits "$passive" 0 0 0
+"inert_$kind" "$passive"
 
 unpack() {
   case $CODEC in
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
     into=$dev_of_passive base=0 total=$USR_SIZE direct=$can_direct
   else
     into=$kernel.new base=$usr_frames total=$KERNEL_SIZE direct=''
-    [ "$at" -gt "$base" ] || rm -f "$into"
+    [ "$at" -gt "$base" ] || { rm -f "$into" && mkdir -p "${into%/*}"; }
   fi
   offset=$(((at - base) * FRAME)) bytes=0 n=0
   while [ $# -gt 0 ] && [ $n -lt "$BATCH" ] && [ $((offset + n * FRAME)) -lt "$total" ]; do

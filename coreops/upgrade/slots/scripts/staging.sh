@@ -17,26 +17,18 @@ begin_staging() {
   find_kernel
 }
 
-# find_kernel: sets kernel, the file that GRUB boots together with the passive slot; it knows the slots by their UUIDs.
+# find_kernel: sets kernel, the file that boots together with the passive slot; an image has one where nodes have.
 find_kernel() {
-  kernel=''
-  for each in /boot/flatcar /boot/coreos; do
-    [ -d "$each" ] || continue
-    eval "uuid=\$uuid_$passive"
-    case $uuid:$label_of_passive in
-      7130[Cc]94[Aa]-* | *:USR-A) kernel=$each/vmlinuz-a ;;
-      [Ee]03[Dd][Dd]35[Cc]-* | *:USR-B) kernel=$each/vmlinuz-b ;;
-    esac
-    break
-  done
+  kernel='' where_kernels_are='/boot/flatcar or /boot/coreos' must_have_kernel=''
+  "kernel_of_passive_$kind"
   if [ "$KERNEL_SIZE" -gt 0 ]; then
-    [ -n "$kernel" ] || fail "the image carries a kernel, but this node boots none from /boot/flatcar or /boot/coreos"
+    [ -n "$kernel" ] || fail "the image carries a kernel, but this node boots none from $where_kernels_are"
     old=$(stat -c %s "$kernel.new" 2>/dev/null) || old=0
-    free=$(df -Pk "${kernel%/*}" | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\).*/\1/p')
+    free=$(df -Pk "$where_kernels_are" | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\).*/\1/p')
     [ $((free + old / 1024)) -gt $((KERNEL_SIZE / 1024)) ] \
-      || fail "${kernel%/*} has $free KiB left, the release's kernel needs $((KERNEL_SIZE / 1024)) KiB: free some"
-  elif [ -n "$kernel" ] && [ -e "${kernel%?}a" ]; then
-    fail "this node boots its kernel from ${kernel%/*}, and the image has none: publish it with --kernel"
+      || fail "$where_kernels_are has $free KiB left, the release's kernel needs $((KERNEL_SIZE / 1024)) KiB: free some"
+  elif [ -n "$must_have_kernel" ]; then
+    fail "this node boots its kernel from $where_kernels_are, and the image has none: publish it with --kernel"
   fi
 }
 

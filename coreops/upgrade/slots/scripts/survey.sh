@@ -20,9 +20,8 @@ say arch "$(uname -m)"
 
 say tool "$tool"
 say damaged "$damaged"
-for n in $slots; do
-  eval "say slot \"\$n \$p_$n \$t_$n \$s_$n\""
-done
+say kind "$kind"
+"say_$kind"
 say booted "$booted $label_of_booted"
 say passive "$passive $label_of_passive"
 say passive_size "$size_of_passive"
@@ -35,18 +34,15 @@ if [ -n "$dev_of_passive" ]; then
     say staged "$staged"
     say passive_version "$staged_version"
   else
-    eval "bits=\$p_$passive:\$t_$passive\$s_$passive"
-    case $bits in
-      0:* | *:00) ;;
-      *) say passive_version "$(version_in "$dev_of_passive")" ;;
-    esac
+    ! "bootable_$kind" "$passive" || say passive_version "$(version_in "$dev_of_passive")"
   fi
 fi
 
 [ ! -r "$folder/ticket" ] || while IFS= read -r line; do say ticket "$line"; done <"$folder/ticket"
 systemctl list-units --state=failed --plain --no-legend --no-pager 2>/dev/null | while read -r unit _; do say failed "$unit"; done
 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState \
-  locksmithd.service update-engine.service zincati.service rauc-hawkbit-updater.service 2>/dev/null \
+  locksmithd.service update-engine.service zincati.service rauc-hawkbit-updater.service \
+  systemd-bless-boot.service 2>/dev/null \
   | while IFS= read -r line; do say unit "$line"; done
 for os in flatcar coreos; do
   for file in "/usr/share/$os/update.conf" "/etc/$os/update.conf"; do

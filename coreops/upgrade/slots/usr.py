@@ -1,7 +1,9 @@
-"""The driver for CoreOS's layout: two /usr partitions whose GPT bits GRUB's gptprio reads. Text and data only.
+"""The driver for CoreOS's layout: two /usr partitions, one of which is booted. Text and data only.
 
-The node's side are the sh files in ``scripts``. They find disk and slots by what is mounted on /usr, use whichever of
-cgpt, sfdisk and sgdisk the node has, and write the bits in an order in which the node can boot at every moment.
+The node's side are the sh files in ``scripts``. They find disk and slots by what is mounted on /usr. What decides which
+slot boots they find too: GRUB's gptprio by bits in the partition table (``gptprio.sh``; written with whichever of cgpt,
+sfdisk and sgdisk the node has), or systemd-boot by entries on the ESP (``sdboot.sh``). Either is written in an order in
+which the node can boot at every moment.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ def _nobody(done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-class Gptprio:
+class UsrSlots:
     """See ``protocol.SlotDriver``."""
 
-    name = "gptprio"
+    name = "usr"
     capabilities: frozenset[Capability] = frozenset({"streams", "inert", "gated", "falls back"})
 
     def survey(self) -> ShellStep:
@@ -67,5 +69,5 @@ def _step(name: str, title: str, text: str, guard: Guard) -> ShellStep:
 
 
 def driver() -> SlotDriver:
-    """The only driver so far."""
-    return Gptprio()
+    """The only driver so far, for every node."""
+    return UsrSlots()
