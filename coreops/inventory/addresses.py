@@ -27,18 +27,21 @@ def duplicate_addresses(
     *,
     render: Callable[[str], Render] | None = None,
 ) -> tuple[SharedAddress, ...]:
-    """Return the addresses that several of ``hosts`` (default: all) share on one SSH port. render: how, for a host."""
-    found: dict[tuple[str, int], list[tuple[str, Position]]] = {}
+    """Return the addresses that several of ``hosts`` (default: all) share on one SSH port. render: how, for a host.
+
+    Behind another jump host an address is another one.
+    """
+    found: dict[tuple[str, int, str], list[tuple[str, Position]]] = {}
     for host in inventory.hosts if hosts is None else hosts:
         reader = Reader(inventory, host, render(host) if render else None)
-        setting, port = reader.get("address"), reader.get("port")
+        setting, port, jump = reader.get("address"), reader.get("port"), reader.get("proxy_jump")
         address = _normal(str(setting.value) if setting else host)
         where = setting.position if setting else inventory.hosts[host].position
         number = int(port.value) if port and str(port.value).isdigit() else 22
-        found.setdefault((address, number), []).append((host, where))
+        found.setdefault((address, number, str(jump.value) if jump else ""), []).append((host, where))
     return tuple(
         SharedAddress(address, port, tuple(host for host, _ in users), tuple(where for _, where in users))
-        for (address, port), users in found.items()
+        for (address, port, _), users in found.items()
         if len(users) > 1
     )
 

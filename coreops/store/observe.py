@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from coreops.errors import HostFailed
+from coreops.identity import identity
 from coreops.model import Record, ShellStep
 from coreops.store import etcdctl
 from coreops.store.cluster import Member
@@ -46,6 +47,8 @@ class Node:
     hostname: str = ""
     machine_id: str = ""
     boot_id: str = ""
+    macs: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     systemd: int | None = None
     free_opt: int | None = None
     free_data: int | None = None
@@ -74,7 +77,7 @@ def step(member: Member, wait: int = 0) -> ShellStep:
         "PEER_PORT": str(member.peer_port),
         "WAIT": str(wait),
     }
-    script = _SCRIPT.read_text(encoding="utf-8")
+    script = identity.script() + _SCRIPT.read_text(encoding="utf-8")
     return ShellStep(id=STEP, title="look at etcd", probe=script, env=env, timeout=60.0 + wait)
 
 
@@ -89,6 +92,7 @@ def parse(host: str, record: Record, sent: float, received: float) -> Node:
     values = {key: found[-1] for key, found in lines.items()}
     unit = dict(part.split("=", 1) for part in values.get("unit", "").split() if "=" in part)
     running = unit.get("ActiveState") == "active"
+    known = identity.of(lines)
     moving = unit.get("ActiveState") in ("activating", "reloading", "deactivating")
     return Node(
         host=host,
@@ -98,6 +102,8 @@ def parse(host: str, record: Record, sent: float, received: float) -> Node:
         hostname=values.get("hostname", ""),
         machine_id=values.get("machine_id", ""),
         boot_id=values.get("boot_id", ""),
+        macs=known.macs,
+        addresses=known.addresses,
         systemd=_number(values.get("systemd")),
         free_opt=_number(values.get("free_opt")),
         free_data=_number(values.get("free_data")),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from coreops.errors import CoreopsError, InputError, counted
 from coreops.events import Emit, Event, HostFinished, Notice, Progress
+from coreops.identity import written
 from coreops.model import Step
 from coreops.store import artifact, etcdctl, members, pki, preflight, quorum, versions, wanted
 from coreops.store.cluster import OPERATOR
@@ -40,6 +41,7 @@ def prepare(options: Options, emit: Emit) -> Run:
         _needs_testinfra()
     loaded = load_inventory(options.inventory).with_playbook_dir(options.playbook.parent)
     want = wanted.read(loaded, options.inventory, options.connection)
+    written.check(loaded)
     only = None
     if options.limit is not None:
         only = frozenset(loaded.match(wanted.GROUP, options.limit))
@@ -230,7 +232,9 @@ def _needs_testinfra() -> None:
 
 
 def _problems(run: Run) -> tuple[preflight.Problem, ...]:
-    return preflight.problems(run.wanted.members, run.found, run.pki.token)
+    hosts = run.inventory.hosts
+    places = {host: (hosts[host].position, written.claims(run.inventory, host)) for host in run.wanted.names}
+    return preflight.problems(run.wanted.members, run.found, run.pki.token, places)
 
 
 def _snapshot(run: Run) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coreops.errors import InputError
+from coreops.identity.identity import Identity
+from coreops.identity.twins import Seen, twins
+from coreops.model import Position
 from coreops.store.cluster import Member
 from coreops.store.observe import Node
 
+Place = tuple[Position, frozenset[str]]
 MAX_SKEW = 1.0
 NEED_OPT_KIB = 200 * 1024
 NEED_DATA_KIB = 256 * 1024
@@ -29,14 +32,18 @@ class Problem:
         return f"{self.host}: {self.what} ({self.why}); {self.next}"
 
 
-def problems(wanted: Sequence[Member], nodes: Mapping[str, Node], token: str) -> tuple[Problem, ...]:
-    """Everything that is wrong, host by host and then between hosts. ``token``: our cluster's."""
+def problems(
+    wanted: Sequence[Member], nodes: Mapping[str, Node], token: str, places: Mapping[str, Place] | None = None
+) -> tuple[Problem, ...]:
+    """Everything that is wrong, host by host and then between hosts. ``token``: our cluster's.
+
+    places: where each host is in the inventory, and the addresses that it has by that.
+    """
     found: list[Problem] = []
     for member in wanted:
         node = nodes[member.name]
         found += [problem for check in _ALONE for problem in check(member, node, token)]
-    found += _twins(nodes, "machine-id", lambda n: n.machine_id, "give every machine its own /etc/machine-id")
-    found += _twins(nodes, "host name", lambda n: n.hostname, "give every machine its own host name")
+    found += _twins(nodes, places or {})
     found += _skews(nodes)
     return tuple(found)
 
@@ -121,14 +128,23 @@ def _foreign(member: Member, node: Node, token: str) -> Iterator[Problem]:
 _ALONE = (_root, _system, _space, _ports, _foreign)
 
 
-def _twins(nodes: Mapping[str, Node], what: str, read: Callable[[Node], str], advice: str) -> Iterator[Problem]:
-    seen: dict[str, list[str]] = defaultdict(list)
-    for node in nodes.values():
-        if read(node):
-            seen[read(node)].append(node.host)
-    for value, hosts in seen.items():
-        if len(hosts) > 1:
-            yield Problem(hosts[-1], f"not a {what} of its own", f"{', '.join(hosts)} all have {value}", advice)
+def _twins(nodes: Mapping[str, Node], places: Mapping[str, Place]) -> Iterator[Problem]:
+    seen = [Seen(node.host, _identity(node), *places.get(node.host, ())) for node in nodes.values()]
+    for twin in twins(seen):
+        yield Problem(twin.second.host, f"not {_A.get(twin.what, 'a')} {twin.what} of its own", twin.why, twin.advice)
+
+
+_A = {"address": "an"}
+
+
+def _identity(node: Node) -> Identity:
+    return Identity(
+        machine_id=node.machine_id,
+        boot_id=node.boot_id,
+        hostname=node.hostname,
+        macs=node.macs,
+        addresses=node.addresses,
+    )
 
 
 def _skews(nodes: Mapping[str, Node]) -> Iterator[Problem]:

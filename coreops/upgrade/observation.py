@@ -56,6 +56,9 @@ class Observation:
     failed_units: tuple[str, ...] = ()
     blockers: tuple[str, ...] = ()
     uptime: float = 0.0
+    hostname: str = ""
+    macs: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
 # Says what a node is and what etcd does on it: one "key value" per line. Reads only; always exits 0.
+# Who the node is, identity.sh says, which goes before this.
 # Environment: DATA_DIR CLIENT_PORT PEER_PORT WAIT (seconds to wait for a healthy member; 0: just look).
 exec 2>/dev/null
 say() { printf '%s %s\n' "$1" "$2"; }
@@ -20,11 +21,8 @@ listening() { # TCP ports in state LISTEN, in hexadecimal
 say time "$(date +%s.%N)"
 say uid "$(id -u)"
 say arch "$(uname -m)"
-say hostname "$(uname -n)"
 say os "$(release ID)"
 say os_version "$(release VERSION_ID)"
-say machine_id "$(cat /etc/machine-id)"
-say boot_id "$(cat /proc/sys/kernel/random/boot_id)"
 [ -d /run/systemd/system ] && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')"
 say free_opt "$(free_kib /opt)"
 say free_data "$(free_kib "$DATA_DIR")"

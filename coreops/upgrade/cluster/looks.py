@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from coreops.errors import CoreopsError, HostFailed
+from coreops.identity import identity
 from coreops.model import Record, ShellStep
 from coreops.store.cluster import Member
 from coreops.upgrade.cluster.nodes import Nodes
@@ -72,7 +73,7 @@ def _look(host: str, driver: SlotDriver, gates: GateSet | None, answer: Mapping[
 
 def _steps(driver: SlotDriver) -> list[ShellStep]:
     question = ShellStep(id=_STANDING, title="look whether it is drained", probe=standing.script(), timeout=30.0)
-    return [driver.survey(), question]
+    return [driver.survey(), question, identity.step()]
 
 
 def _read(node: str, driver: SlotDriver, records: Mapping[str, Record]) -> Observation:
@@ -81,4 +82,9 @@ def _read(node: str, driver: SlotDriver, records: Mapping[str, Record]) -> Obser
         raise HostFailed("the node did not say how it stands", where=node)
     pairs = (line.partition(" ") for line in stands.stdout.decode(errors="replace").splitlines())
     found = standing.read({key: value for key, _, value in pairs})
-    return replace(driver.read(slots), drained=found.drained, cordoned=found.cordoned)
+    seen = replace(driver.read(slots), drained=found.drained, cordoned=found.cordoned)
+    who = records.get(identity.STEP)
+    if who is None:
+        return seen
+    known = identity.parse(who.stdout.decode(errors="replace"))
+    return replace(seen, hostname=known.hostname, macs=known.macs, addresses=known.addresses)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from coreops.errors import InputError, RefusedError, counted, did_you_mean
 from coreops.events import Emit
+from coreops.identity import written
+from coreops.identity.identity import Identity
+from coreops.identity.twins import Seen, twins
 from coreops.store import quorum
 from coreops.upgrade.cluster.looks import Look, store_of
 from coreops.upgrade.hooks import Hooks, default_path
@@ -28,6 +31,7 @@ from coreops.upgrade.planning.settings import Settings
 from coreops.upgrade.release import Release
 
 if TYPE_CHECKING:
+    from coreops.inventory import Inventory
     from coreops.upgrade.channel.reader import Repository
 
 
@@ -88,6 +92,7 @@ def read(request: Request, emit: Emit, *, channel: bool = True) -> Wishes:
     """
     fleet = fleets.read(Path(request.inventory), request.limit, request.connection)
     playbook = Path(request.playbook) if request.playbook else default_path()
+    written.check(fleet.inventory)
     hooks = Hooks.load(playbook, fleet.inventory, emit=emit)
     settings = wanted.read(fleet.inventory, fleet.chosen, request.flags, hooks)
     _known_zones(request, settings)
@@ -112,7 +117,7 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
     hosts = [host for host in inside if not own[host].excluded]
     seen = {host: looks[host].seen for host in hosts}
     found = {host: one for host, one in seen.items() if one is not None}
-    _no_twins(found)
+    _no_twins(fleet.inventory, found)
     untouched = {host: "not within --limit" for host in fleet.hosts if host not in fleet.chosen}
     untouched |= {host: "not in --zone" for host in fleet.chosen if host not in inside}
     untouched |= {host: f"excluded: {own[host].excluded}" for host in inside if own[host].excluded}
@@ -132,16 +137,26 @@ def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[st
     return Prepared(wishes=wishes, looks=looks, store=store, stages=stages, untouched=untouched)
 
 
-def _no_twins(seen: Mapping[str, Observation]) -> None:
+def _no_twins(inventory: Inventory, seen: Mapping[str, Observation]) -> None:
     """Two names for one machine would count it twice, and take it down while it is waited for."""
-    first: dict[str, str] = {}
-    for host, one in seen.items():
-        if (other := first.setdefault(one.machine_id, host)) != host:
-            raise RefusedError(
-                f"{other} and {host} have the same machine-id",
-                why=f"{one.machine_id}: they are one machine under two names, or one is a clone of the other",
-                next="take one name out of the inventory; on a clone: rm /etc/machine-id, then reboot it",
-            )
+    hosts = [
+        Seen(host, _identity(one), inventory.hosts[host].position, written.claims(inventory, host))
+        for host, one in seen.items()
+    ]
+    for twin in twins(hosts):
+        raise RefusedError(
+            f"{twin.first.host} and {twin.second.host} have the same {twin.what}", why=twin.why, next=twin.advice
+        )
+
+
+def _identity(one: Observation) -> Identity:
+    return Identity(
+        machine_id=one.machine_id,
+        boot_id=one.boot_id,
+        hostname=one.hostname,
+        macs=one.macs,
+        addresses=one.addresses,
+    )
 
 
 def imagine(wishes: Wishes) -> Plan:
