@@ -15,8 +15,8 @@ from typing import Final
 
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
-from coreops.providers.namespace.host import write_atomically
-from coreops.providers.qemu.argv import PROGRAM
+from coreops.providers.namespace.host import locked_folder, write_atomically
+from coreops.providers.qemu.argv import PROGRAM, board
 
 KVM: Final = "kvm"
 TCG: Final = "tcg,thread=multi"
@@ -24,7 +24,7 @@ DEVICE: Final = Path("/dev/kvm")
 _PORT, _SAID = 0xF4, 0x10
 _DONE: Final = _SAID << 1 | 1
 """What isa-debug-exit makes of the byte that it is told."""
-_LONGEST: Final = 10.0
+_LONGEST: Final = 5.0
 
 
 def sector() -> bytes:
@@ -34,20 +34,21 @@ def sector() -> bytes:
 
 
 def choose(cache: Path, emit: Emit, device: Path = DEVICE) -> str:
-    """Return what machines are to be started with; say once a boot when it is the slow one.
+    """Return what machines are to be started with; say so once, when it is the slow one.
 
-    cache: the file that remembers it.
+    cache: the file that remembers it, in a folder that is locked meanwhile.
     """
     now = {"boot": _boot_id(), "kvm": os.access(device, os.R_OK | os.W_OK)}
-    known = _read(cache)
-    if known is None or {**known, "why": None} != {**now, "why": None}:
-        why = tried(KVM) if now["kvm"] else f"{device} cannot be opened"
-        known = {**now, "why": why}
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(cache, json.dumps(known) + "\n")
-        if why:
-            emit(Notice(f"without KVM ({why}); machines are emulated, which is some ten times slower"))
-    return TCG if known["why"] else KVM
+    why = _known(cache, now)
+    if why is None:
+        with locked_folder(cache.parent):
+            why = _known(cache, now)
+            if why is None:
+                why = (tried(KVM) or "") if now["kvm"] else f"{device} cannot be opened"
+                write_atomically(cache, json.dumps({**now, "why": why}) + "\n")
+                if why:
+                    emit(Notice(f"without KVM ({why}): machines are emulated, which is some ten times slower"))
+    return TCG if why else KVM
 
 
 def tried(accel: str, longest: float = _LONGEST) -> str | None:
@@ -55,9 +56,10 @@ def tried(accel: str, longest: float = _LONGEST) -> str | None:
     with tempfile.TemporaryDirectory(prefix="coreops-accel.") as aside:
         disk = Path(aside, "sector.img")
         disk.write_bytes(sector())
-        words = [PROGRAM, "-nodefaults", "-no-user-config", "-machine", "pc", "-accel", accel, "-m", "16"]
+        # the board that machines will have: KVM may run one processor and refuse another
+        words = [PROGRAM, "-nodefaults", "-no-user-config", *board(accel), "-m", "16"]
         words += ["-display", "none", "-device", f"isa-debug-exit,iobase={_PORT:#x},iosize=1"]
-        words += ["-drive", f"if=floppy,format=raw,readonly=on,file={disk}"]
+        words += ["-drive", f"if=ide,format=raw,file={disk}"]
         try:
             done = subprocess.run(
                 words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=longest
@@ -68,16 +70,20 @@ def tried(accel: str, longest: float = _LONGEST) -> str | None:
             raise CoreopsError(f"{PROGRAM} cannot be run", why=error.strerror) from None
     if done.returncode == _DONE:
         return None
-    return " ".join(done.stderr.split())[-300:] or f"QEMU ended with status {done.returncode}"
+    return " ".join(done.stderr.split())[:200] or f"QEMU ended with status {done.returncode}"
 
 
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _read(cache: Path) -> dict[str, object] | None:
+def _known(cache: Path, now: dict[str, object]) -> str | None:
+    """Why KVM does not work, "" when it does; None: nobody knows."""
     try:
         found = json.loads(cache.read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and {"boot", "kvm", "why"} == set(found) else None
+    if not isinstance(found, dict) or any(found.get(key) != value for key, value in now.items()):
+        return None
+    why = found.get("why")
+    return why if isinstance(why, str) else None

@@ -12,7 +12,6 @@ from typing import Final
 
 PROGRAM: Final = "qemu-system-x86_64"
 PID, QMP, CONSOLE = "pid", "qmp.sock", "console.log"
-_CPU: Final = {"kvm": "host"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Vm:
 def argv(vm: Vm, accel: str) -> list[str]:
     """Return the words that start it in the background. accel: ``kvm``, ``tcg,thread=multi``."""
     words = [PROGRAM, "-nodefaults", "-no-user-config", "-name", f"guest={_value(vm.name)}"]
-    words += ["-machine", "q35", "-accel", accel, "-cpu", _CPU.get(accel, "max")]
+    words += board(accel)
     words += ["-smp", str(vm.cpus), "-m", str(vm.memory), "-display", "none"]
     words += ["-pidfile", str(vm.folder / PID), "-daemonize", "-qmp", f"unix:{QMP},server=on,wait=off"]
     words += ["-chardev", f"file,id=console,path={_value(vm.folder / CONSOLE)},append=on", "-serial", "chardev:console"]
@@ -83,6 +82,16 @@ def argv(vm: Vm, accel: str) -> list[str]:
     for name, file in vm.fw_cfg:
         words += ["-fw_cfg", f"name={name},file={_value(file)}"]
     return words
+
+
+def board(accel: str) -> list[str]:
+    """The words for machine and processor."""
+    return ["-machine", "q35", "-accel", accel, "-cpu", _CPU.get(accel, "max")]
+
+
+def board(accel: str) -> tuple[str, ...]:
+    """Chipset and processor."""
+    return "-machine", "q35", "-accel", accel, "-cpu", "host" if accel == "kvm" else "max"
 
 
 def _boot(boot: Uefi | Direct) -> list[str]:
