@@ -17,10 +17,10 @@ def machines(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
         pytest.skip(reason)
     made: list[Machine] = []
 
-    def make(**options: str) -> Machine:
+    def make(kind: type[Machine] = Machine, **options: str) -> Machine:
         folder = tmp_path / f"machine{len(made)}"
         folder.mkdir()
-        made.append(Machine(folder, **options))
+        made.append(kind(folder, **options))
         return made[-1]
 
     yield make

@@ -7,14 +7,17 @@ systemd-sysext makes one, so that the host's programs are there too. A boot is a
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import shutil
 import subprocess
+import tarfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from coreops import sdboot
 from coreops.gptprio import SLOT_TYPE, Slot, choose
 from coreops.model import Record, ShellStep
 from coreops.providers.namespace import disk
@@ -23,11 +26,13 @@ from tests.support.shells import SHELLS
 
 FRAME = 64 * 1024
 _MIB = 2048
+_ESP_SIZE = 4 * _MIB
+_SLOTS = {3: "7130c94a-213a-4e5a-8e26-6cce9662f132", 4: "e03dd35c-7c2d-4a47-b3fe-27f15780a57c"}
 _LAYOUT = f"""label: gpt
 unit: sectors
-d1 : start={_MIB}, size={_MIB}, type=c12a7328-f81f-11d2-ba4b-00a0c93ec93b, name="EFI-SYSTEM"
-d3 : start={2 * _MIB}, size={4 * _MIB}, type={SLOT_TYPE}, name="USR-A", uuid=7130c94a-213a-4e5a-8e26-6cce9662f132
-d4 : start={6 * _MIB}, size={4 * _MIB}, type={SLOT_TYPE}, name="USR-B", uuid=e03dd35c-7c2d-4a47-b3fe-27f15780a57c
+d1 : start={12 * _MIB}, size={_ESP_SIZE}, type=c12a7328-f81f-11d2-ba4b-00a0c93ec93b, name="EFI-SYSTEM"
+d3 : start={2 * _MIB}, size={4 * _MIB}, type={SLOT_TYPE}, name="USR-A", uuid={_SLOTS[3]}
+d4 : start={6 * _MIB}, size={4 * _MIB}, type={SLOT_TYPE}, name="USR-B", uuid={_SLOTS[4]}
 d9 : start={10 * _MIB}, size={2 * _MIB}, type=3884dd41-8582-4404-b9a8-e9b84f2df50e, name="ROOT"
 """
 SLOT_SIZE = 4 * _MIB * 512
@@ -49,7 +54,8 @@ echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 for each in proc sys dev; do mount --rbind "/$each" "$root/$each"; done
 mount --bind "$state/boot_id" "$root/proc/sys/kernel/random/boot_id"
 mount --bind "$state/lib" "$root/var/lib/coreops"
-mount --bind "$state/boot" "$root/boot"
+if [ -z "$esp" ]; then mount --bind "$state/boot" "$root/boot"
+else mount "$esp" "$root/boot"; mount -t tmpfs efi "$root/sys/firmware"; mkdir -p "$root/sys/firmware/efi/efivars"; fi
 mount --bind "$state/shims" "$root/shims"
 mount -o ro "$slot" "$work/slot"
 mount -o ro "$slot" "$root/usr"
@@ -74,13 +80,17 @@ class Machine:
             (self.state / name).mkdir(parents=True)
         (folder / "work").mkdir()
         with self.image.open("wb") as stream:
-            stream.truncate(13 * _MIB * 512)
+            stream.truncate(17 * _MIB * 512)
         subprocess.run(["sfdisk", "--quiet", str(self.image)], input=_LAYOUT, text=True, check=True)
         self.shim("systemctl", "exit 1")
         self.loop = disk.attach(self.image)
         # From here on only through the device: it has a cache of its own, which knows nothing of writes to the file.
         self.device = Path("/dev") / self.loop
         self.content(3).write(self.usr("1.0.0"))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make USR-A the good slot."""
         self.set_bits(3, 1, 0, 1)
 
     def usr(self, version: str) -> Path:
@@ -118,9 +128,7 @@ class Machine:
     def boot(self) -> str:
         """Power off, whatever was going on, and on again. Returns the slot that was booted."""
         self.off()
-        choice = choose(self.slots().values())
-        assert choice is not None, "nothing boots"
-        disk.write_slot(self.device, choice.slot)
+        number, label = self._start()
         (self.state / "boot_id").write_text(f"{uuid.uuid4()}\n")
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", _NODE],
@@ -128,7 +136,8 @@ class Machine:
             | {
                 "work": f"{self.folder}/work",
                 "state": f"{self.state}",
-                "slot": f"/dev/{self.loop}p{choice.slot.number}",
+                "slot": f"/dev/{self.loop}p{number}",
+                "esp": self._esp,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -136,7 +145,28 @@ class Machine:
         )
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == "up\n"
-        return choice.slot.label
+        return label
+
+    _esp = ""
+
+    def _start(self) -> tuple[int, str]:
+        """What the firmware does. Returns the slot that it boots."""
+        choice = choose(self.slots().values())
+        assert choice is not None, "nothing boots"
+        disk.write_slot(self.device, choice.slot)
+        return choice.slot.number, choice.slot.label
+
+    def arrangement(self) -> Iterable[Slot]:
+        """What decides about the next boot; for ``arrange``."""
+        return self.slots().values()
+
+    def arrange(self, slots: Iterable[Slot]) -> None:
+        for slot in slots:
+            self.set_bits(slot.number, slot.priority, slot.tries, int(slot.successful))
+
+    def next_after_power_cut(self) -> str:
+        """What would boot if power went now."""
+        return self.next()
 
     @property
     def boot_id(self) -> str:
@@ -186,6 +216,97 @@ class Machine:
             state = decided if done.returncode == 0 else "failed"
             return Record(step.id, state, rc=done.returncode, stdout=done.stdout, stderr=done.stderr)  # type: ignore[arg-type]
         raise AssertionError("a step without probe and act")
+
+
+class SdbootMachine(Machine):
+    """Its ESP has a journal, which FAT has not: this machine's kernel need not know FAT."""
+
+    def _prepare(self) -> None:
+        self._esp = f"{self.device}p1"
+        subprocess.run(["mkfs.ext4", "-q", "-b", "1024", "-J", "size=1", "-I", "128", self._esp], check=True)
+        self.entry("usr-a.conf", 3, 1)
+        self.put("coreops/usr-a/vmlinuz", kernel("1.0.0"))
+
+    def entry(self, file: str, number: int, version: int) -> None:
+        slot = "ab"[number - 3]
+        text = (
+            f"title lab\nversion {version}\nsort-key coreops\nlinux /coreops/usr-{slot}/vmlinuz\n"
+            f"options quiet coreops.usr=PARTUUID={_SLOTS[number]}\n"
+        )
+        self.put(f"loader/entries/{file}", text.encode())
+
+    def put(self, path: str, content: bytes) -> None:
+        self.esp('mkdir -p "${1%/*}" && cat >"$1"', path, stdin=content)
+
+    def esp(self, script: str, *args: str, device: str = "", stdin: bytes = b"") -> bytes:
+        """Run a script in the ESP's file system, in sight of nobody."""
+        mount = 'mount $0 "$1" "$2" && cd "$2" && shift 2\n'
+        place, options = str(self.folder / "work"), "-oloop" if device else "-orw"
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", mount + script, options]
+        return subprocess.run(
+            [*command, device or self._esp, place, *args], input=stdin, stdout=subprocess.PIPE, check=True
+        ).stdout
+
+    def files(self, device: str = "") -> dict[str, bytes]:
+        """All that is on the ESP, by path."""
+        packed = self.esp("tar -cf - --exclude=lost+found .", device=device)
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            members = [member for member in archive if member.isfile()]
+            return {m.name.removeprefix("./"): archive.extractfile(m).read() for m in members}  # type: ignore[union-attr]
+
+    def _first(self, device: str = "") -> tuple[sdboot.Entry, int] | None:
+        """The entry that boots, and its slot; what it boots must be there, and belong together."""
+        files = self.files(device)
+        texts = {path.rpartition("/")[2]: files[path].decode() for path in files if path.startswith("loader/entries/")}
+        chosen = sdboot.choose(entry for name, text in texts.items() if (entry := sdboot.read(name, text)))
+        if chosen is None:
+            return None
+        text = texts[chosen.file]
+        number = next(number for number, uuid in _SLOTS.items() if f"PARTUUID={uuid}\n" in text)
+        booted = files[text.partition("linux /")[2].partition("\n")[0]]
+        assert booted in [kernel(version) for version in VERSIONS if self.content(number).is_file(self.usr(version))]
+        return chosen, number
+
+    def _start(self) -> tuple[int, str]:
+        chosen = self._first()
+        assert chosen is not None, "nothing boots"
+        entry, number = chosen
+        if entry.booted != entry.file:
+            self.esp('mv "loader/entries/$1" "loader/entries/$2"', entry.file, entry.booted)
+        return number, f"USR-{'AB'[number - 3]}"
+
+    def next(self, device: str = "") -> str:
+        chosen = self._first(device)
+        return f"USR-{'AB'[chosen[1] - 3]}" if chosen else ""
+
+    def next_after_power_cut(self) -> str:
+        """What was not written to the disk is lost."""
+        copy = self.folder / "esp.img"
+        with self.image.open("rb") as stream:
+            stream.seek(12 * _MIB * 512)
+            copy.write_bytes(stream.read(_ESP_SIZE * 512))
+        return self.next(str(copy))
+
+    def bits(self) -> tuple[tuple[str, bytes], ...]:  # type: ignore[override]
+        """Names and contents of the entries."""
+        return tuple(sorted(item for item in self.files().items() if item[0].startswith("loader/")))
+
+    def arrangement(self) -> dict[str, bytes]:  # type: ignore[override]
+        return self.files()
+
+    def arrange(self, files: dict[str, bytes]) -> None:  # type: ignore[override]
+        self.esp("rm -rf loader coreops")
+        for path, content in files.items():
+            self.put(path, content)
+        self.esp("sync -f .")
+
+
+VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
+
+
+def kernel(version: str) -> bytes:
+    """What boots a release on a machine with systemd-boot."""
+    return random.Random(f"kernel {version}").randbytes(90_000)
 
 
 class _Content:

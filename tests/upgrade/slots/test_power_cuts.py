@@ -54,13 +54,12 @@ class Before:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._bits = machine.slots().values()
+        self._arrangement = machine.arrangement()
         self._lib = Path(tempfile.mkdtemp(dir=machine.folder))
         shutil.copytree(machine.state / "lib", self._lib, dirs_exist_ok=True)
 
     def restore(self) -> None:
-        for slot in self._bits:
-            self._machine.set_bits(slot.number, slot.priority, slot.tries, int(slot.successful))
+        self._machine.arrange(self._arrangement)
         for child in (self._machine.state / "lib").iterdir():
             shutil.rmtree(child)
         shutil.copytree(self._lib, self._machine.state / "lib", dirs_exist_ok=True)
@@ -86,6 +85,7 @@ def cut_everywhere(rig: MachineRig, step: ShellStep, boots: set[str]) -> int:
         fuse(machine, calls)
         record = rig.step(step)
         fuse(machine, 0)
+        assert machine.next_after_power_cut() in boots, f"after {calls} calls: {machine.bits()}"
         assert machine.next() in boots, f"after {calls} calls: {machine.bits()}"
         if record.state != "failed":
             assert left(machine) == wanted
