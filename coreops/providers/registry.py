@@ -14,7 +14,7 @@ from typing import Any
 from coreops.errors import InputError, did_you_mean
 from coreops.events import Emit
 from coreops.model import Position
-from coreops.providers.protocol import Provider
+from coreops.providers.protocol import Finder, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ PROVIDERS: dict[str, Record] = {
     STATIC: Record(STATIC, "coreops.providers.static"),
     "command": Record("command", "coreops.providers.command", splits=("command_program",)),
     "ec2": Record("ec2", "coreops.providers.ec2", platform="ec2"),
+    "qemu": Record("qemu", "coreops.providers.qemu.provider", platform="qemu", target="cloud-init"),
 }
 
 
@@ -70,3 +71,15 @@ def connect(record: Record, opening: Opening) -> Provider:
     """Open a provider. Raises CoreopsError when it cannot work as it is set up."""
     make: Callable[[Opening], Provider] = import_module(record.module).connect
     return make(opening)
+
+
+def finder(record: Record, opening: Opening) -> Finder:
+    """Open a provider that finds machines by tags, whoever made them. Raises InputError when it does not."""
+    provider = connect(record, opening)
+    if not isinstance(provider, Finder):
+        raise InputError(
+            f"provider {record.name} cannot find machines by tags",
+            where=opening.where,
+            next="say cluster: machines with coreops's mark are found",
+        )
+    return provider

@@ -59,7 +59,7 @@ def tried(accel: str, longest: float = _LONGEST) -> str | None:
         # the board that machines will have: KVM may run one processor and refuse another
         words = [PROGRAM, "-nodefaults", "-no-user-config", *board(accel), "-m", "16"]
         words += ["-display", "none", "-device", f"isa-debug-exit,iobase={_PORT:#x},iosize=1"]
-        words += ["-drive", f"if=ide,format=raw,file={disk}"]
+        words += ["-drive", f"if=floppy,format=raw,readonly=on,file={disk}"]
         try:
             done = subprocess.run(
                 words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=longest

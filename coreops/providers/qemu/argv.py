@@ -84,11 +84,6 @@ def argv(vm: Vm, accel: str) -> list[str]:
     return words
 
 
-def board(accel: str) -> list[str]:
-    """The words for machine and processor."""
-    return ["-machine", "q35", "-accel", accel, "-cpu", _CPU.get(accel, "max")]
-
-
 def board(accel: str) -> tuple[str, ...]:
     """Chipset and processor."""
     return "-machine", "q35", "-accel", accel, "-cpu", "host" if accel == "kvm" else "max"

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -29,7 +30,13 @@ _GOES_ON: Final = frozenset({"running", "prelaunch", "inmigrate", "postmigrate",
 
 
 def require() -> None:
-    """Check that the programs are here. Raises InputError that names the packages."""
+    """Refuse where no machine can run. Raises InputError that names the packages."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise InputError(
+            "virtual machines need Linux and root" if sys.platform == "linux" else f"this is {sys.platform}, not Linux",
+            why="they are on a network of their own, with a bridge and a namespace",
+            next="sudo coreops ...; without root, `provider: static` or `command` with machines of your own",
+        )
     missing = {program: package for program, package in PACKAGES.items() if shutil.which(program) is None}
     if missing:
         raise InputError(
@@ -71,7 +78,8 @@ def _start(vm: Vm, accel: str, timeout: float) -> None:
         child.communicate()
         process.kill(vm.folder)
         raise CoreopsError(f"QEMU did not start the machine within {timeout:g} s", where=vm.name) from None
-    if child.returncode:
+    # a caller that was killed may have left a QEMU that was first
+    if child.returncode and process.holder(vm.folder) is None:
         raise CoreopsError(
             "QEMU could not start the machine",
             where=vm.name,
