@@ -42,8 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # its endpoint is HTTP with the same limits, TLS and audit log as serve-config's
     "discovery": SHARED | {"serving"},
     "providers": SHARED | {"shell.quote", "gptprio", "sdboot"},
-    # the inventory keeps, as variables, what was learned of machines
-    "provision": SHARED | {"providers", "inventory.machines"},
+    # the inventory keeps, as variables, what was learned of machines, and says where to look for more
+    "provision": SHARED | {"providers", "inventory.machines", "inventory.lookup", "inventory.found"},
     "schedulers": SHARED | {"shell.quote", "engine", "modules"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},
     "upgrade": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers", "identity"},
@@ -80,6 +80,7 @@ PURE = (
     "providers.command.wire",
     "providers.planning",
     "providers.protocol",
+    "provision.replaced",
     "provision.share",
     "provision.summary",
     "provision.trust",

@@ -29,12 +29,13 @@ def connection(user: str | None, key: Path | None, transport: str, accept_new: b
 
 
 def source(inventory: Path | None) -> Path:
-    """The inventory that was named. Raises InputError when none was."""
+    """The inventory that was named, with its machines looked up. Raises InputError when none was."""
+    from coreops.cli._lookups import fresh
     from coreops.errors import InputError
 
     if inventory is None:
         raise InputError("no inventory is named", next="pass -i INVENTORY, or set COREOPS_INVENTORY")
-    return inventory
+    return fresh(inventory)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from coreops.cli import _nodes
+from coreops.cli import _lookups, _nodes
 from coreops.errors import CoreopsError, InputError, RefusedError, did_you_mean
 from coreops.inventory import Inventory, load_inventory
 from coreops.inventory.aliases import ALIASES
@@ -168,7 +168,7 @@ def choose(inventory: Inventory, limit: str | None) -> tuple[str, ...]:
 
 def load(source: Path) -> Inventory:
     """The inventory as it is written."""
-    return load_inventory(source).as_written()
+    return load_inventory(_lookups.fresh(source)).as_written()
 
 
 def survey(

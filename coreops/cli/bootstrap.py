@@ -42,6 +42,7 @@ def bootstrap(
 
         coreops bootstrap inventories/lab --check --diff
     """
+    from coreops.cli._lookups import fresh
     from coreops.cli._run import _ask_password, _transport
     from coreops.engine.interrupt import Interrupts
     from coreops.engine.journal import Journal, RunInfo
@@ -62,7 +63,7 @@ def bootstrap(
     with compose(journal, report) as emit:
         result = run(
             Options(
-                inventory=inventory,
+                inventory=fresh(inventory),
                 playbook=playbook or default_playbook(),
                 run=journal.id,
                 check=check,

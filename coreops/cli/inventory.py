@@ -20,6 +20,9 @@ Source = Annotated[
     typer.Option("-i", "--inventory", help="File or folder. Default: $COREOPS_INVENTORY, else inventories/ if one."),
 ]
 Limit = Annotated[str | None, typer.Option("-l", "--limit", help="Only these hosts: a pattern, or @FILE.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Look up machines (*.coreops.yml) again, however fresh the last answer is.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -28,10 +31,11 @@ def list_(
     pattern: Annotated[str, typer.Argument(help="Which hosts, e.g. 'store:&eu:!n3'.")] = "all",
     inventory: Source = None,
     limit: Limit = None,
+    refresh: Refresh = False,
     as_json: Json = False,
 ) -> None:
     """List hosts, one a line. With --json: hosts with groups and variables, and groups with members."""
-    loaded = load(inventory)
+    loaded = load(inventory, refresh=refresh)
     hosts = loaded.match(pattern, limit)
     if as_json:
         shown = set(hosts)
@@ -90,18 +94,67 @@ def vars_(
                 typer.echo(f"    {place}  (overridden)")
 
 
-def load(source: Path | None) -> Inventory:
+@app.command(
+    "import-ssh-config", epilog="\b\nExample:\n  vagrant ssh-config | coreops inventory import-ssh-config - lab"
+)
+def import_ssh_config(
+    config: Annotated[Path, typer.Argument(metavar="FILE", help="An ssh_config with Host blocks; - reads stdin.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The inventory's folder; ssh.yml is written there.")],
+    group: Annotated[str, typer.Option("--group", help="Put the hosts into this group.")] = "",
+    host_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--host-keys", metavar="DIR", help="A file HOST.pub a host: its public host keys, known for sure."
+        ),
+    ] = None,
+) -> None:
+    """Write how the hosts of an ssh_config are reached, such as `vagrant ssh-config` prints, into an inventory.
+
+    What switches host key checks off there is not taken over: give the keys, or accept them once with --accept-new.
+    """
+    from coreops.inventory.imported import import_hosts
+
+    hosts = import_hosts(config, folder, group=group, host_keys=host_keys)
+    typer.echo(f"{folder / 'ssh.yml'}: {', '.join(host.name for host in hosts)}")
+
+
+@app.command()
+def script(
+    everything: Annotated[bool, typer.Option("--list", help="Print groups, hosts and their variables.")] = False,
+    host: Annotated[str | None, typer.Option("--host", metavar="NAME", help="Print one host's variables.")] = None,
+    inventory: Source = None,
+    refresh: Refresh = False,
+) -> None:
+    """Answer as an inventory script of Ansible does, so that Ansible sees the same hosts. Passwords are left out.
+
+    An executable of two lines makes it one:
+
+        #!/bin/sh
+
+        exec coreops inventory script -i inventories/prod "$@"
+    """
+    from coreops.errors import InputError
+    from coreops.inventory.script import everybody, variables
+
+    if everything == (host is not None):
+        raise InputError("say --list or --host NAME, one of them")
+    loaded = load(inventory, refresh=refresh)
+    typer.echo(_json(everybody(loaded) if host is None else variables(loaded, host)))
+
+
+def load(source: Path | None, *, refresh: bool = False) -> Inventory:
+    from coreops.cli._lookups import fresh
     from coreops.errors import InputError
     from coreops.inventory import load_inventory
 
     if source is None and (given := os.environ.get("COREOPS_INVENTORY")):
         source = Path(given)
     if source is not None:
-        return load_inventory(source)
+        return load_inventory(fresh(source, refresh=refresh))
     home = Path("inventories")
     found = sorted(p for p in home.iterdir() if not p.name.startswith(".")) if home.is_dir() else []
     if len(found) == 1:
-        return load_inventory(found[0])
+        return load_inventory(fresh(found[0], refresh=refresh))
     why = f"inventories/ holds {', '.join(path.name for path in found)}" if found else "there is no inventories/ here"
     raise InputError("no inventory given", why=why, next="name one with -i, or set COREOPS_INVENTORY")
 

@@ -38,7 +38,9 @@ def status(
     from coreops.upgrade.cluster.looks import store_of
     from coreops.upgrade.planning import fleet as fleets
 
-    fleet = fleets.read(inventory, limit, _fleet.connection(user, key, transport, accept_new, ask_become_pass))
+    fleet = fleets.read(
+        _fleet.source(inventory), limit, _fleet.connection(user, key, transport, accept_new, ask_become_pass)
+    )
     with _fleet.opened(fleet, "status") as (nodes, _):
         looks = _fleet.look(fleet, nodes)
     store = store_of(looks)

@@ -97,7 +97,7 @@ def upgrade(
     Run it again, or coreops resume, after whatever went wrong.
 
     """
-    from coreops.cli._fleet import connection
+    from coreops.cli._fleet import connection, source
     from coreops.cli._rollout import Manner, launch, named, rate
     from coreops.upgrade.planning.request import Request
 
@@ -116,7 +116,7 @@ def upgrade(
         "allow_downtime": allow_downtime,
     }
     request = Request(
-        inventory=str(inventory),
+        inventory=str(source(inventory)),
         version="" if version is None else named(version),
         playbook=str(playbook.resolve()) if playbook else "",
         limit=limit,

@@ -7,7 +7,7 @@ from coreops.inventory.addresses import SharedAddress, duplicate_addresses
 from coreops.inventory.aliases import SECRETS
 from coreops.inventory.data import Group, Host, Setting
 from coreops.inventory.inventory import Inventory
-from coreops.inventory.load import load_inventory
+from coreops.inventory.load import load_inventory, lookups
 from coreops.inventory.target import target
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "SharedAddress",
     "duplicate_addresses",
     "load_inventory",
+    "lookups",
     "target",
 ]

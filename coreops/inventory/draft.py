@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coreops.errors import InputError
-from coreops.inventory.data import Group, Host, Setting
+from coreops.inventory.data import Group, Host, Setting, Settings
 from coreops.inventory.graph import depths
 from coreops.inventory.names import check_group, check_variable
 from coreops.model import Position
@@ -31,10 +31,14 @@ class Owner:
 
 
 class Draft:
-    """Hosts and groups by name, in order of appearance. ``all`` and ``ungrouped`` always exist."""
+    """Hosts and groups by name, in order of appearance. ``all`` and ``ungrouped`` always exist.
+
+    found: what is known of machines that were looked up, weaker than what is written.
+    """
 
     def __init__(self) -> None:
         self.hosts: dict[str, Owner] = {}
+        self.found: dict[str, Settings] = {}
         self.groups: dict[str, Owner] = {}
         for name in ("all", "ungrouped"):
             self.groups[name] = Owner(name, _NOWHERE)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coreops.errors import InputError, did_you_mean
 from coreops.inventory.draft import Draft
 from coreops.inventory.files import cannot_read, expand_home, inventory_files, read_inventory
 from coreops.inventory.inventory import Inventory
 from coreops.inventory.machines import read_machines
-from coreops.inventory.sources import BY_SUFFIX, explained, parser_for
+from coreops.inventory.sources import BY_SUFFIX, explained, is_lookup, parser_for
 from coreops.inventory.vars_files import read_vars_folder
 from coreops.model import Position
+
+if TYPE_CHECKING:
+    from coreops.inventory.lookup import Lookup
 
 
 def load_inventory(source: Path | str) -> Inventory:
@@ -47,7 +51,20 @@ def load_inventory(source: Path | str) -> Inventory:
         )
     hosts, groups = draft.finish()
     base = Path(os.path.abspath(folder))
-    return Inventory(hosts, groups, base, (read_vars_folder(folder, groups, hosts),), read_machines(folder))
+    machines = {**read_machines(folder), **draft.found}
+    return Inventory(hosts, groups, base, (read_vars_folder(folder, groups, hosts),), machines)
+
+
+def lookups(source: Path | str) -> tuple[Lookup, ...]:
+    """Return those files of an inventory that say where machines are found. Raises InputError."""
+    path = expand_home(Path(source))
+    files = inventory_files(path) if path.is_dir() else (path,)
+    found = [file for file in files if is_lookup(file.name) and file.is_file()]
+    if not found:
+        return ()
+    from coreops.inventory.lookup import read_lookup
+
+    return tuple(read_lookup(read_inventory(file), str(file)) for file in found)
 
 
 def _missing(path: Path) -> InputError:

@@ -62,8 +62,9 @@ def learned(machine: Settings, written: Settings) -> Settings:
 
     Through a jump host that is the private address, else the public one if there is one.
     """
-    if not machine or any(name in written for name in ALIASES["address"]):
+    addresses = [kind for kind in KINDS if kind in machine]
+    if not addresses or any(name in written for name in ALIASES["address"]):
         return machine
     public_first = not any(name in written for name in ALIASES["proxy_jump"])
-    order = sorted(machine, key=lambda kind: (kind.startswith("public") != public_first, kind.endswith("6")))
+    order = sorted(addresses, key=lambda kind: (kind.startswith("public") != public_first, kind.endswith("6")))
     return {**machine, HOST: machine[order[0]]}

@@ -23,6 +23,13 @@ def parse_yaml(text: str, file: str, draft: Draft) -> None:
     yaml_source.parse_yaml(text, file, draft)
 
 
+def parse_lookup(text: str, file: str, draft: Draft) -> None:
+    """Read a file that says where machines are found."""
+    from coreops.inventory import found
+
+    found.parse_lookup(text, file, draft)
+
+
 BY_SUFFIX: Mapping[str, Parser] = {
     ".yml": parse_yaml,
     ".yaml": parse_yaml,
@@ -41,7 +48,14 @@ def parser_for(suffix: str, text: str, file: str) -> Parser:
         raise InputError(
             f"{_NOT_YET[suffix]} are not supported yet", where=Position(file), next="write it as YAML or INI"
         )
+    if is_lookup(file):
+        return parse_lookup
     return BY_SUFFIX.get(suffix) or sniff(text)
+
+
+def is_lookup(file: str) -> bool:
+    """Say whether a file of this name says where machines are found, rather than which there are."""
+    return file.endswith((".coreops.yml", ".coreops.yaml"))
 
 
 def explained(error: InputError, name: str) -> InputError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from coreops.model import Position
 
@@ -83,6 +83,13 @@ class Provider(Protocol):
     def power(self, machine: Machine, power: Power) -> None: ...
 
     def destroy(self, machine: Machine) -> None: ...
+
+
+@runtime_checkable
+class Finder(Provider, Protocol):
+    """A provider that also finds machines by what is not its mark. They are only looked at."""
+
+    def find(self, tags: Mapping[str, str]) -> tuple[Machine, ...]: ...
 
 
 def mark(cluster: str, node: str) -> str:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -110,22 +110,13 @@ class Book:
         began = time.monotonic()
         self._trust()
         told = {"format": FORMAT, "machines": dict(sorted(self._machines.items()))}
-        _replace(self._base / FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        write_anew(self._base / FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
         self._changed = False
         # a thousand machines: writing all of them after each would take longer than making them
         self._next_write = time.monotonic() + _SHARE * (time.monotonic() - began)
 
     def _trust(self) -> None:
-        if not self._gone and not self._new:
-            return
-        path = self._base / KNOWN_HOSTS
-        with path.open("a+", encoding="utf-8", errors="surrogateescape") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)  # against who records a new key
-            stream.seek(0)
-            text = stream.read()
-            changed = trust.rewritten(text, self._gone, self._new)
-            if changed != text:
-                _replace(path, changed)
+        rewrite_known_hosts(self._base, self._gone, self._new)
         self._gone, self._new = {}, {}
 
 
@@ -150,7 +141,22 @@ def opened(base: Path) -> Iterator[Book]:
             book.flush()
 
 
-def _replace(path: Path, text: str) -> None:
+def rewrite_known_hosts(base: Path, gone: Collection[str], new: Collection[str]) -> None:
+    """Take lines out of an inventory's known_hosts, and others in."""
+    if not gone and not new:
+        return
+    path = base / KNOWN_HOSTS
+    with path.open("a+", encoding="utf-8", errors="surrogateescape") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # against who records a new key
+        stream.seek(0)
+        text = stream.read()
+        changed = trust.rewritten(text, gone, new)
+        if changed != text:
+            write_anew(path, changed)
+
+
+def write_anew(path: Path, text: str) -> None:
+    """Write a file by renaming: whoever reads sees all of it."""
     path = path.resolve()
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with aside.open("w", encoding="utf-8", errors="surrogateescape") as stream:

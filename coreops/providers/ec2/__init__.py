@@ -23,7 +23,10 @@ def connect(opening: Opening) -> Ec2:
     regions: set[str] = set()
     for node, settings in opening.settings.items():
         more = settings.get("ec2_regions", ())
-        for region in (settings.get("ec2_region"), *(more if isinstance(more, list | tuple) else (more,))):
+        others = tuple(more) if isinstance(more, list | tuple) else (more,)
+        # a lookup has no region of its own
+        own = (settings.get("ec2_region"),) if "ec2_region" in settings or not others else ()
+        for region in (*own, *others):
             if not isinstance(region, str) or not re.fullmatch(REGION, region):
                 raise InputError(
                     f"{node}: {region!r} is no region of EC2" if region else f"{node} has no ec2_region",

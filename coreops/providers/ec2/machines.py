@@ -19,6 +19,9 @@ LIVE: Mapping[str, MachineState] = {
 # An IPv6 address of EC2 is a public one.
 _ADDRESSES = {"private_ipv4": "PrivateIpAddress", "public_ipv4": "PublicIpAddress", "public_ipv6": "Ipv6Address"}
 
+_NOT_THEIRS = ("coreops:", "aws:")
+"""How tags begin that the operator did not set."""
+
 
 def tags_of(instance: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
@@ -33,19 +36,35 @@ def is_ours(instance: Mapping[str, Any]) -> bool:
 def machine(instance: Mapping[str, Any], region: str) -> Machine:
     """One instance that is alive and ours."""
     tags = tags_of(instance)
+    return _machine(instance, region, tags[NODE], {"cluster": tags[CLUSTER], "user_data": tags.get(USER_DATA, "")})
+
+
+def anybodys(instances: Iterable[Mapping[str, Any]], region: str) -> list[Machine]:
+    """Instances that are alive, whoever made them, under the names that their tags give them."""
+    found = []
+    for each in instances:
+        tags = tags_of(each)
+        name = tags[NODE] if is_ours(each) else tags.get("Name") or each["InstanceId"]
+        if each["State"]["Name"] in LIVE:
+            found.append(_machine(each, region, name, {}))
+    return found
+
+
+def _machine(instance: Mapping[str, Any], region: str, node: str, own: Mapping[str, str]) -> Machine:
+    tags = tags_of(instance)
     facts = {
         "region": region,
-        "cluster": tags[CLUSTER],
         "type": instance["InstanceType"],
         "image": instance["ImageId"],
         "zone": instance.get("Placement", {}).get("AvailabilityZone", ""),
         "subnet": instance.get("SubnetId", ""),
-        "user_data": tags.get(USER_DATA, ""),
         "market": instance.get("InstanceLifecycle", "on-demand"),
         "scaling_group": tags.get("aws:autoscaling:groupName", ""),
+        **own,
+        **{f"tag:{name}": value for name, value in tags.items() if not name.startswith(_NOT_THEIRS)},
     }
     return Machine(
-        node=tags[NODE],
+        node=node,
         id=instance["InstanceId"],
         state=LIVE[instance["State"]["Name"]],
         addresses={kind: instance[key] for kind, key in _ADDRESSES.items() if instance.get(key)},

@@ -7,7 +7,7 @@ token that made it. Before a machine is switched or ended its tags are read agai
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +27,7 @@ from coreops.providers.protocol import Change, Machine, Power, Wanted
 
 _OPERATION = {"on": "start_instances", "off": "stop_instances", "reset": "reboot_instances"}
 _REGIONS_AT_ONCE = 16
+_REGION = frozenset({"region"})
 _PAGE = 1000
 _FEW = 20
 """A page when it only matters whether there is any."""
@@ -94,12 +95,23 @@ class Ec2:
 
     def observe(self, cluster: str) -> tuple[Machine, ...]:
         """Every region has to answer: a machine that is not seen would be made once more."""
+        return self._everywhere(lambda region: self._observe(cluster, region))
+
+    def find(self, tags: Mapping[str, str]) -> tuple[Machine, ...]:
+        """Machines with these tags, whoever made them; to be looked at only. Every region has to answer."""
+        return self._everywhere(lambda region: self._find(tags, region))
+
+    def _everywhere(self, look: Callable[[str], list[Machine]]) -> tuple[Machine, ...]:
         regions = self.regions
         if not regions:
             return ()
         with ThreadPoolExecutor(min(len(regions), _REGIONS_AT_ONCE)) as pool:
-            found = list(pool.map(lambda region: self._observe(cluster, region), regions))
+            found = list(pool.map(look, regions))
         return tuple(sorted((each for part in found for each in part), key=lambda each: (each.node, each.id)))
+
+    def _find(self, tags: Mapping[str, str], region: str) -> list[Machine]:
+        with told("looking for machines", " ".join(f"{key}={value}" for key, value in tags.items()), region):
+            return machines.anybodys(_each(self._clients.of("ec2", region), request.tagged(tags)), region)
 
     def _observe(self, cluster: str, region: str) -> list[Machine]:
         client = self._clients.of("ec2", region)
@@ -122,7 +134,8 @@ class Ec2:
             text = self._console(machine)
             found = host_keys(text, machine.node)
             if not found and len(text) > _ROTATED:
-                found = host_keys(_console(self._client(machine), machine.id, latest=False), machine.node)
+                client = self._client(machine, _REGION)
+                found = host_keys(_console(client, machine.id, latest=False), machine.node)
         return found
 
     def console(self, machine: Machine) -> Iterator[bytes]:
@@ -135,7 +148,7 @@ class Ec2:
         """As late as EC2 shows it: of some types only what it saw some minutes after the last boot or stop."""
         from botocore.exceptions import ClientError
 
-        client, kind = self._client(machine), machine.facts.get("type", "")
+        client, kind = self._client(machine, _REGION), machine.facts.get("type", "")
         if kind not in self._slow:
             try:
                 return _console(client, machine.id, latest=True)
@@ -167,8 +180,8 @@ class Ec2:
             if all(each["InstanceId"] in ended for each in others):
                 self._groups.remove(cluster, region)
 
-    def _client(self, machine: Machine) -> Any:
-        missing = {"region", "cluster"} - machine.facts.keys()
+    def _client(self, machine: Machine, needs: frozenset[str] = frozenset({"region", "cluster"})) -> Any:
+        missing = needs - machine.facts.keys()
         if missing:
             raise CoreopsError(f"{machine.id} has no {min(missing)}", where=machine.node, next="observe it again")
         return self._clients.of("ec2", machine.facts["region"])

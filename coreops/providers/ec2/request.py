@@ -16,6 +16,7 @@ from coreops.providers.protocol import Wanted, digest, mark
 CLUSTER, NODE, MARK, USER_DATA = "coreops:cluster", "coreops:node", "coreops:mark", "coreops:user-data"
 
 Parameters = dict[str, Any]
+_NOT_ENDED = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
 
 
 def token(wanted: Wanted, generation: int) -> str:
@@ -147,14 +148,21 @@ def marked(wanted: Wanted) -> Parameters:
 
 def of_cluster(cluster: str) -> Parameters:
     """The parameters of DescribeInstances that find all machines of a cluster. ``*`` and ``?`` would mean others."""
-    exactly = "".join(f"\\{char}" if char in "*?\\" else char for char in cluster)
-    return {"Filters": [{"Name": f"tag:{CLUSTER}", "Values": [exactly]}]}
+    return {"Filters": [{"Name": f"tag:{CLUSTER}", "Values": [_exactly(cluster)]}]}
+
+
+def tagged(tags: Mapping[str, str]) -> Parameters:
+    """The parameters of DescribeInstances that find all machines, whoever made them, with these tags."""
+    return {"Filters": [*({"Name": f"tag:{key}", "Values": [_exactly(tags[key])]} for key in tags), _NOT_ENDED]}
+
+
+def _exactly(value: str) -> str:
+    return "".join(f"\\{char}" if char in "*?\\" else char for char in value)
 
 
 def alive(cluster: str) -> Parameters:
     """Those of a cluster that have not ended."""
-    states = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
-    return {"Filters": [*of_cluster(cluster)["Filters"], states]}
+    return {"Filters": [*of_cluster(cluster)["Filters"], _NOT_ENDED]}
 
 
 def pairs(of: Mapping[str, str]) -> list[dict[str, str]]:
