@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coreops.cli import _lab_vagrant
+
 if TYPE_CHECKING:
     from coreops.events import Event
     from coreops.providers.namespace.node import NodeStatus
@@ -201,3 +203,7 @@ def image(
     if not path.exists():
         raise InputError("the lab's images are not built yet", next="coreops lab up builds them")
     typer.echo(path)
+
+
+box = app.command(epilog=_lab_vagrant.BOX_EXAMPLES)(_lab_vagrant.box)
+vagrant = app.command(epilog=_lab_vagrant.VAGRANT_EXAMPLES)(_lab_vagrant.vagrant)
