@@ -44,9 +44,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": SHARED | {"shell.quote", "gptprio", "sdboot"},
     # the inventory keeps, as variables, what was learned of machines, and says where to look for more
     "provision": SHARED | {"providers", "inventory.machines", "inventory.lookup", "inventory.found"},
+    "adoption": SHARED
+    | {"engine", "identity", "inventory", "transport", "provision", "delivery.serving", "providers.protocol"}
+    | {"providers.registry"},
     "schedulers": SHARED | {"shell.quote", "engine", "modules"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},
-    "upgrade": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers", "identity"},
+    "upgrade": SHARED
+    | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers", "identity"},
     "upgrade.cluster": SHARED | {"shell.quote", "engine", "store", "transport", "identity"},
     "upgrade.slots": SHARED | {"shell.quote", "engine", "gptprio", "sdboot"},
 }
@@ -74,6 +78,8 @@ PURE = (
     "discovery.answer",
     "discovery.registry",
     "discovery.request",
+    "adoption.candidate",
+    "adoption.decide",
     "identity",
     "engine.program",
     "serving.listen",

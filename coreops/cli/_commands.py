@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, str]] = {
     "destroy": "Remove machines that coreops made.",
     "console": "Show what a machine writes to its console.",
     "power": "Switch a machine on or off, or reset it.",
+    "adopt": "Make machines that are there already hosts of the inventory.",
     "bootstrap": "Take the hosts of an inventory to a healthy etcd cluster.",
     "upgrade": "Take every node to the newest release of its channel, node by node.",
     "rollback": "Take nodes back to the release in their other slot.",
