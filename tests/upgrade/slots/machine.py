@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from coreops import sdboot
 from coreops.gptprio import SLOT_TYPE, Slot, choose
@@ -279,12 +280,17 @@ class SdbootMachine(Machine):
         chosen = self._first(device)
         return f"USR-{'AB'[chosen[1] - 3]}" if chosen else ""
 
+    untouched: Mapping[str, bytes] = MappingProxyType({})
+    """Files of the ESP that no power cut may find changed."""
+
     def next_after_power_cut(self) -> str:
         """What was not written to the disk is lost."""
         copy = self.folder / "esp.img"
         with self.image.open("rb") as stream:
             stream.seek(12 * _MIB * 512)
             copy.write_bytes(stream.read(_ESP_SIZE * 512))
+        files = self.files(str(copy))
+        assert {path: files.get(path) for path in self.untouched} == dict(self.untouched)
         return self.next(str(copy))
 
     def bits(self) -> tuple[tuple[str, bytes], ...]:  # type: ignore[override]
@@ -295,10 +301,13 @@ class SdbootMachine(Machine):
         return self.files()
 
     def arrange(self, files: dict[str, bytes]) -> None:  # type: ignore[override]
-        self.esp("rm -rf loader coreops")
-        for path, content in files.items():
-            self.put(path, content)
-        self.esp("sync -f .")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for path, content in files.items():
+                member = tarfile.TarInfo(path)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        self.esp("rm -rf loader coreops; tar -xf -; sync -f .", stdin=packed.getvalue())
 
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
