@@ -50,7 +50,7 @@ class HttpCloud:
             except Lost:
                 handler.close_connection = True
                 return
-        data = b"" if told is None else json.dumps(told).encode()
+        data = b"" if told is None else told.encode() if isinstance(told, str) else json.dumps(told).encode()
         handler.send_response(status)
         for name, value in self.reply_headers(url.path, status).items():
             handler.send_header(name, value)
