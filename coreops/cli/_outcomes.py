@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from coreops.provision.outcome import Outcome
     from coreops.provision.share import Survey
 
+_NAMED = 10
+
 
 def print_changes(surveys: Sequence[Survey], *, calls: bool, as_json_: bool) -> None:
     """Every change, on stdout; with ``calls``, what would be called."""
@@ -39,11 +41,24 @@ def print_outcomes(outcomes: Sequence[Outcome], *, as_json_: bool) -> int:
     else:
         for line in columns([_row(each) for each in outcomes]):
             typer.echo(line)
-    for each in outcomes:
-        if each.error is not None:
-            shown = str(each.error) if each.error.where else f"{each.node}: {each.error}"
-            typer.echo(clean(f"coreops: {shown}"), err=True)
+    for line in _errors(outcomes):
+        typer.echo(clean(f"coreops: {line}"), err=True)
     return int(any(each.state == "failed" for each in outcomes))
+
+
+def _errors(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Each error once: a thousand nodes with one wrong image are one mistake."""
+    shown: dict[tuple[str | None, ...], list[Outcome]] = {}
+    for each in outcomes:
+        if (error := each.error) is not None:
+            what = error.what.replace(each.node, "NODE")
+            shown.setdefault((what, error.why, (error.next or "").replace(each.node, "NODE")), []).append(each)
+    for same in shown.values():
+        error = same[0].error
+        text = str(error) if error and error.where else f"{same[0].node}: {error}"
+        names = [each.node for each in same[1:]]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield text + (f"\n  also: {', '.join(names[:_NAMED])}{more}" if names else "")
 
 
 def _row(each: Outcome) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from coreops.errors import CoreopsError, InputError, RefusedError, did_you_mean
+from coreops.providers.ec2.clients import known_regions
 
 _AGAIN = "run it again: what was made so far is kept"
 _ELSEWHERE = "run it again later, or choose another ec2_zone or ec2_type; what was made so far is kept"
@@ -95,9 +96,9 @@ def told(what: str, where: object, region: str) -> Iterator[None]:
             next="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ) from error
     except EndpointConnectionError as error:
-        raise CoreopsError(
-            f"{what}: cannot reach EC2 in {region}", where=where, why=str(error), next=_near(region) or _AGAIN
-        ) from error
+        near = _near(region)
+        kind = CoreopsError if near is None else InputError
+        raise kind(f"{what}: cannot reach EC2 in {region}", where=where, why=str(error), next=near or _AGAIN) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise CoreopsError(f"{what} in {region} failed", where=where, why=str(error), next=_AGAIN) from error
 
@@ -106,8 +107,7 @@ def _near(region: str) -> str | None:
     """A region that nobody knows shows only as a name that does not resolve."""
     import boto3
 
-    session = boto3.session.Session()
-    known = {name for part in session.get_available_partitions() for name in session.get_available_regions("ec2", part)}
+    known = known_regions(boto3.session.Session())
     return None if region in known else did_you_mean(region, known) or "correct ec2_region"
 
 

@@ -47,7 +47,7 @@ class Launch:
         from botocore.exceptions import ClientError
 
         try:
-            instance = self._client.run_instances(**asked)["Instances"][0]
+            instance = self._run(asked)
         except ClientError as error:
             if code(error) == "IdempotentInstanceTerminated":
                 return None
@@ -58,6 +58,32 @@ class Launch:
             found = self._patience.until(self._patience.appear, lambda: self._by_token(token))
             return None if found is None else _if_alive(found)
         return _if_alive(instance)
+
+    def _run(self, asked: request.Parameters) -> Instance:
+        """Send it. The fixed address of a machine that was ended just now is free only when that one is gone."""
+        from botocore.exceptions import ClientError
+
+        refusal: list[ClientError] = []
+
+        def send() -> Instance | None:
+            try:
+                made: Instance = self._client.run_instances(**asked)["Instances"][0]
+            except ClientError as error:
+                if code(error) != "InvalidIPAddress.InUse" or not self._is_ending():
+                    raise
+                refusal.append(error)
+                return None
+            return made
+
+        made = self._patience.until(self._patience.end, send)
+        if made is None:
+            raise refusal[-1]
+        return made
+
+    def _is_ending(self) -> bool:
+        answer = self._client.describe_instances(**request.marked(self._wanted))
+        found = (each for one in answer["Reservations"] for each in one["Instances"])
+        return any(each["State"]["Name"] == "shutting-down" and machines.is_ours(each) for each in found)
 
     def _by_token(self, token: str) -> Instance | None:
         answer = self._client.describe_instances(**request.marked(self._wanted))

@@ -65,6 +65,12 @@ def creating(wanted: Wanted, settings: Settings) -> list[str]:
     if image is None:
         lines.append(f"{region} ssm GetParameter {_json({'Name': settings.ami_parameter})}")
         image = "{value}"
+    if (subnet := settings.subnet_id()) and settings.public_ip is not False:
+        lines += [
+            _call(region, "DescribeSubnets", {"SubnetIds": [subnet]}),
+            _call(region, "DescribeRouteTables", request.routes_of(subnet)),
+            _call(region, "DescribeRouteTables", request.main_routes("{vpc}"), "unless it has one of its own"),
+        ]
     groups = settings.security_groups
     if not groups:
         groups = ("{group}",)

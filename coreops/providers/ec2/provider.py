@@ -22,6 +22,7 @@ from coreops.providers.ec2.images import Images
 from coreops.providers.ec2.launch import Launch
 from coreops.providers.ec2.patience import Patience
 from coreops.providers.ec2.plan import plan
+from coreops.providers.ec2.routes import Routes
 from coreops.providers.ec2.settings import read
 from coreops.providers.protocol import Change, Machine, Power, Wanted
 
@@ -54,6 +55,7 @@ class Ec2:
         self._patience = patience or Patience()
         self._images = Images(self._clients)
         self._groups = Groups(self._clients, self._patience)
+        self._routes = Routes(self._clients)
         self._emit = emit
         self._ended: set[str] = set()
         self._mourned: set[str] = set()
@@ -89,6 +91,7 @@ class Ec2:
             if found:
                 instance = launch.shown(found[0].id)
             else:
+                self._routes.check(wanted, settings)
                 image, groups = self._images.of(settings, wanted.node), self._groups.of(wanted, settings)
                 instance = launch.launched(settings, image, groups, known)
         return machines.machine(instance, settings.region)

@@ -123,6 +123,16 @@ def named_group(cluster: str, vpc: str) -> Parameters:
     return {"Filters": [{"Name": "group-name", "Values": [group_name(cluster)]}, {"Name": "vpc-id", "Values": [vpc]}]}
 
 
+def routes_of(subnet: str) -> Parameters:
+    """The parameters of DescribeRouteTables that find a subnet's own table."""
+    return {"Filters": [{"Name": "association.subnet-id", "Values": [subnet]}]}
+
+
+def main_routes(vpc: str) -> Parameters:
+    """Those that find the table of all subnets of a network that have none of their own."""
+    return {"Filters": [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]}
+
+
 def rules(group: str, ssh_from: tuple[str, ...]) -> list[Parameters]:
     """What may come in: SSH from the networks named, etcd from members of the group. One permission each, so that a
     rule that is there already does not keep the others out.

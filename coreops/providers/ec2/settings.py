@@ -144,7 +144,9 @@ def read(wanted: Wanted) -> Settings:
 
 
 def _refused(wanted: Wanted, error: ValidationError) -> InputError:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    # what is misspelt is missing besides
+    first = next((each for each in errors if each["type"] == "extra_forbidden" and len(each["loc"]) == 1), errors[0])
     place = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "function-"))]
     name = PREFIX + place[0] if place else ""
     message = first["msg"].removeprefix("Value error, ")

@@ -24,13 +24,15 @@ _XML = [("Content-Type", "text/xml")]
 
 @dataclass
 class Faults:
-    """What goes wrong next. refuse: code and message of RunInstances. hidden: how many times new ones are not shown.
-    lose: how many RunInstances are done without an answer. throttle: how many calls are told to come back later.
-    consoles: by machine, as it is now; first_consoles: as EC2 kept it after the boot. slow_console: of an old type.
-    stale_tokens: a token answers as it did first, though its machine has ended.
+    """What goes wrong next. refuse: code and message of RunInstances; refuse_in: only in this region.
+
+    hidden: how many times new ones are not shown. lose: how many RunInstances are done without an answer. throttle: how
+    many calls are told to come back later. consoles: by machine, as it is now; first_consoles: as EC2 kept it after the
+    boot. slow_console: of an old type. stale_tokens: a token answers as it did first, though its machine has ended.
     """
 
     refuse: tuple[str, str] | None = None
+    refuse_in: str = ""
     hidden: int = 0
     lose: int = 0
     throttle: int = 0
@@ -103,7 +105,7 @@ class Cloud:
             if before != form:
                 return error("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent")
             return answer
-        if self.faults.refuse:
+        if self.faults.refuse and self.faults.refuse_in in ("", region):
             return error(*self.faults.refuse)
         answer = self._moto(environ)
         if answer[0].startswith("200"):
@@ -145,3 +147,14 @@ def instances(region: str) -> dict[str, Any]:
 
     backend = ec2_backends[ACCOUNT][region]
     return {each.id: each for reservation in backend.reservations.values() for each in reservation.instances}
+
+
+def way_out(client: Any) -> None:
+    """Give the default network of a region the route that EC2 gives it, and moto does not."""
+    vpc = client.describe_vpcs()["Vpcs"][0]["VpcId"]
+    gateway = client.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    client.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = client.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0][
+        "RouteTableId"
+    ]
+    client.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
