@@ -1,0 +1,77 @@
+"""What a guest image is made of beyond what every lab image is, as data. Pure; ``image`` cooks it.
+
+A change here is a new image in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, replace
+from typing import Final
+
+from coreops.providers.namespace import disk, recipe
+from coreops.providers.namespace.flavour import PLAIN, Flavour
+
+BOOT_PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "systemd-boot-efi", "ovmf")
+"""Unpacked, never installed: the kernel, what the initramfs consists of, boot manager and firmware."""
+
+MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "squashfs")
+"""What the initramfs needs of the kernel; ext4 is built in, all else is loaded from /usr."""
+
+LAYOUT: Final = tuple(
+    # Kernels: those of both slots, and those that are being written beside them.
+    replace(partition, size=128) if partition.label == "EFI-SYSTEM" else partition
+    for partition in disk.LAYOUT
+)
+
+CMDLINE: Final = (
+    "console=ttyS0 panic=5 mitigations=off random.trust_cpu=on net.ifnames=0 systemd.gpt_auto=0 systemd.show_status=1"
+)
+
+_FILES: Mapping[str, tuple[int, str]] = {
+    "etc/fstab": (0o644, "PARTLABEL=EFI-SYSTEM /boot vfat umask=0077,noatime 0 2\n"),
+    # For who gives no address: a network of QEMU's own, or libvirt's.
+    "usr/lib/systemd/network/80-dhcp.network": (0o644, "[Match]\nName=eth*\n\n[Network]\nDHCP=ipv4\n"),
+    "usr/lib/systemd/system/multi-user.target.d/network.conf": (0o644, "[Unit]\nWants=systemd-networkd.service\n"),
+    "usr/lib/systemd/system/ssh-keys.service": (
+        0o644,
+        "[Unit]\nDescription=Host keys of sshd\nBefore=ssh.service\nConditionPathExists=!/etc/ssh/ssh_host_ed25519_key"
+        "\n\n[Service]\nType=oneshot\nExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N '' -f"
+        " /etc/ssh/ssh_host_ed25519_key\n",
+    ),
+    "usr/lib/systemd/system/ssh.service.d/keys.conf": (
+        0o644,
+        "[Unit]\nWants=ssh-keys.service\nAfter=ssh-keys.service\n",
+    ),
+}
+
+# A machine has drives and no folder of the host's; its addresses come with the user-data.
+_CLOUD_CFG = "etc/cloud/cloud.cfg.d/99_lab.cfg"
+_LAB_ONLY = (
+    "datasource:\n  NoCloud:\n    # The lab hands over a folder, not a drive.\n    fs_label: null\n",
+    "network:\n  config: disabled\n",
+)
+
+
+def guest(flavour: Flavour = PLAIN) -> Flavour:
+    """The same flavour for a machine with a kernel of its own."""
+    files = {**flavour.files, **_FILES}
+    if _CLOUD_CFG in files:
+        mode, text = files[_CLOUD_CFG]
+        for part in _LAB_ONLY:
+            text = text.replace(part, "")
+        files[_CLOUD_CFG] = mode, text + "  network:\n    renderers: [networkd]\n"
+    return replace(
+        flavour,
+        suffix=f"{flavour.suffix} for virtual machines",
+        takes="a minute or two",
+        packages=(*flavour.packages, "udev", "kmod"),
+        files=files,
+    )
+
+
+def fingerprint(*more: str, flavour: Flavour = PLAIN) -> str:
+    """Name the image by what goes into it."""
+    parts = [BOOT_PACKAGES, MODULES, [astuple(each) for each in LAYOUT], CMDLINE, *more]
+    return recipe.fingerprint(json.dumps(parts), flavour=guest(flavour))
