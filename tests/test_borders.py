@@ -40,13 +40,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": SHARED | {"inventory", "delivery.serving", "playbook.rendering"},
     "delivery": SHARED | {"shell.quote", "cloudconfig", "serving"},
     # its endpoint is HTTP with the same limits, TLS and audit log as serve-config's
-    "discovery": SHARED | {"serving"},
+    "discovery": SHARED | {"serving", "identity"},
     "providers": SHARED | {"shell.quote", "gptprio", "sdboot"},
     # the inventory keeps, as variables, what was learned of machines, and says where to look for more
-    "provision": SHARED | {"providers", "inventory.machines", "inventory.lookup", "inventory.found"},
+    "provision": SHARED | {"providers", "inventory.machines", "inventory.lookup", "inventory.found", "identity"},
     "adoption": SHARED
     | {"engine", "identity", "inventory", "transport", "provision", "delivery.serving", "providers.protocol"}
-    | {"providers.registry"},
+    | {"providers.registry", "discovery"},
     "schedulers": SHARED | {"shell.quote", "engine", "modules"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},
     "upgrade": SHARED

@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from coreops.model import Position
 
 MachineState = Literal["pending", "running", "stopped"]
-Action = Literal["create", "start", "replace", "keep", "remove"]
+Action = Literal["create", "start", "replace", "keep", "remove", "reachable", "unreachable", "duplicate"]
+"""What has to happen; the last three say how a machine stands that coreops does not make, where it was asked."""
 Power = Literal["on", "off", "reset"]
 ADDRESSES = ("private_ipv4", "public_ipv4", "private_ipv6", "public_ipv6")
 """The kinds of addresses; so are the variables called that user-data and playbooks ask for."""

@@ -16,7 +16,7 @@ NEXT = "`coreops serve-config` and `coreops render --as iso` boot such machines"
 
 
 class Static:
-    """Every wanted node is kept; whether it is there is for the commands that connect to find out."""
+    """Every wanted node is kept. Providers open no SSH connection: whether it is there, ``coreops plan`` asks itself."""
 
     name = STATIC
 

@@ -15,6 +15,9 @@ _TOLD: Final[dict[Action, str]] = {
     "replace": "that differ",
     "remove": "not in the inventory",
     "keep": "to keep",
+    "reachable": "reachable",
+    "unreachable": "not to be reached",
+    "duplicate": "that are not one of a kind",
 }
 
 
