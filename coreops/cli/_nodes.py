@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from coreops.cloudconfig.read import STORE, Host, Variable
 from coreops.errors import InputError
+from coreops.identity.identity import hello
 from coreops.playbook.rendering import host_renderer
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def hosts(inventory: Inventory, names: tuple[str, ...]) -> list[Host]:
 
     members = inventory.members(STORE) if STORE in inventory.groups else ()
     addresses = {name: _address(inventory, name) for name in members}
-    shared = _cluster(addresses) | {"cluster_hosts": _cluster_hosts(inventory, addresses)}
+    shared = _cluster(addresses) | {"cluster_hosts": _cluster_hosts(inventory, addresses), "hello_script": hello()}
     found = []
     for name in names:
         own = shared | ({"cluster_address": _bracketed(addresses[name])} if name in addresses else {})

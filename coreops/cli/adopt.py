@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from coreops.cli import _options as options
 
 if TYPE_CHECKING:
     from coreops.adoption.candidate import Candidate
-    from coreops.adoption.decide import Proposal, Refused
+    from coreops.adoption.decide import Proposal, Refused, Register
     from coreops.errors import CoreopsError
     from coreops.inventory import Inventory
     from coreops.provision.book import Book
@@ -110,20 +111,26 @@ def _adopt(
     return "adopted"
 
 
-def _candidates(said: Sequence[str], ledger: Path | None, cluster: str | None, register: Any) -> list[Candidate]:
+def _candidates(said: Sequence[str], ledger: Path | None, cluster: str | None, register: Register) -> list[Candidate]:
     """Who is to be looked at. Raises InputError."""
     from coreops.adoption.candidate import read
+    from coreops.adoption.waiting import waiting
     from coreops.errors import InputError
 
-    if not said and ledger is None:
+    if ledger is None and not said:
         raise InputError("no machine is named", next="give ADDRESS, or --ledger FILE for those that registered")
-    return [read(each) for each in said]
+    if ledger is None and cluster is not None:
+        raise InputError("--cluster is about those that registered", next="add --ledger FILE")
+    there = waiting(ledger, cluster, register.known) if ledger is not None else ()
+    if not said:
+        return list(there)
+    named = {each.address: each for each in there}
+    wanted = [read(each) for each in said]
+    return [replace(each, told=named[each.address].told) if each.address in named else each for each in wanted]
 
 
 def _cluster(inventory: Inventory, host: str, group: str) -> str:
     """The cluster whose host it is by the inventory. Raises RefusedError for one that coreops makes itself."""
-    from dataclasses import replace
-
     from coreops.cli._provision import nodes
     from coreops.errors import RefusedError
     from coreops.inventory import Host

@@ -143,16 +143,19 @@ def show(
     from coreops.discovery.ledger import Ledger
     from coreops.discovery.registry import find
     from coreops.errors import InputError, did_you_mean
+    from coreops.identity import identity
     from coreops.report.text import clean
 
     with Ledger(ledger, make=False) as kept:
         tokens = kept.all()
-    token = find(tokens, word)
+        token = find(tokens, word)
+        hellos = kept.hellos(token.token) if token is not None else ()
     if token is None:
         known = [each.cluster for each in tokens if each.cluster]
         raise InputError(f"no cluster or token {word!r}", where=ledger, next=did_you_mean(word, known))
     if as_json:
-        typer.echo(json.dumps(_object(token) | {"url": token.url}))
+        heard = [{"machine_id": each.machine, "peer": each.peer, "at": _time(each.at)} for each in hellos]
+        typer.echo(json.dumps(_object(token) | {"url": token.url, "machines": heard}))
         return
     typer.echo(clean(token.url))
     typer.echo(_line(token))
@@ -162,6 +165,9 @@ def show(
         times = "" if refusal.times == 1 else f", {refusal.times} times"
         name = refusal.name or refusal.id
         typer.echo(clean(f"  refused {name}{times}, last from {refusal.peer}, {_time(refusal.at)}: {refusal.why}"))
+    for each in hellos:
+        name = identity.parse(each.text).hostname or "-"
+        typer.echo(clean(f"  {name} told who it is from {each.peer}, {_time(each.at)}: machine-id {each.machine}"))
 
 
 @app.command("list", epilog="\b\nExamples:\n  coreops discovery list\n  coreops discovery list --json")

@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from coreops.discovery.registry import Member, Refusal, Refused, Token, judge
+from coreops.discovery.registry import Hello, Member, Refusal, Refused, Token, judge
 from coreops.errors import InputError, RefusedError, counted
 from coreops.serving.base import Base
 
 MOST_TOKENS: Final = 100_000
+MOST_HELLOS: Final = 5_000
+"""So many machines of a token wait to be adopted; who tells may be anybody who knows it."""
 MOST_REFUSALS: Final = 32
 """So many surplus members of a token are remembered; who asks may be anybody."""
 _TABLES: Final = """
@@ -34,6 +36,9 @@ CREATE TABLE IF NOT EXISTS members (
 CREATE TABLE IF NOT EXISTS refusals (
   token TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
   peer TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (token, id));
+CREATE TABLE IF NOT EXISTS hellos (
+  token TEXT NOT NULL, machine TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL, peer TEXT NOT NULL,
+  PRIMARY KEY (token, machine));
 """
 
 
@@ -97,6 +102,27 @@ class Ledger(Base):
             member = Member(id, value, _count(base), now, peer)
             base.execute("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?)", (token, id, value, member.index, now, peer))
             return _token(base, token), member, True
+
+    def hear(self, token: str, machine: str, text: str, peer: str) -> bool:
+        """Keep what a machine told of itself, in place of what it told before; True: it is new.
+
+        Raises RefusedError when too many have.
+        """
+        with self._changing() as base:
+            old = base.execute("SELECT 1 FROM hellos WHERE token = ? AND machine = ?", (token, machine)).fetchone()
+            many = base.execute("SELECT count(*) FROM hellos WHERE token = ?", (token,)).fetchone()[0]
+            if old is None and many >= MOST_HELLOS:
+                raise RefusedError(f"{MOST_HELLOS} machines have told who they are, which is too many", where=self.path)
+            base.execute(
+                "INSERT OR REPLACE INTO hellos VALUES (?, ?, ?, ?, ?)", (token, machine, text, self._clock(), peer)
+            )
+            return old is None
+
+    def hellos(self, token: str) -> tuple[Hello, ...]:
+        """The machines that told who they are, the latest last."""
+        with self._reading() as base:
+            rows = base.execute("SELECT machine, text, at, peer FROM hellos WHERE token = ? ORDER BY at", (token,))
+            return tuple(Hello(*row) for row in rows)
 
     def foreign(self) -> int:
         """A number that changes when another program has changed the ledger."""

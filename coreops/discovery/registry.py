@@ -52,6 +52,16 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Hello:
+    """What a machine told of itself, to be adopted; peer: where from. It may have been anybody who knows the token."""
+
+    machine: str
+    text: str = field(repr=False)
+    at: float
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A cluster to be. base: the server's URL. replaced: when an operator gave its cluster another token; 0: never."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-Page = Literal["new", "health", "token", "size", "member"]
+Page = Literal["new", "health", "hello", "token", "size", "member"]
 
 TOKEN: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MEMBER: Final = re.compile(r"[0-9a-f]{1,16}", re.ASCII)
@@ -18,6 +18,7 @@ _BOOLEANS: Final = dict.fromkeys(["1", "t", "T", "true", "TRUE", "True"], True) 
 _METHODS: Final[dict[Page, tuple[str, ...]]] = {
     "new": ("GET", "PUT", "POST"),
     "health": ("GET",),
+    "hello": ("POST",),
     "token": ("GET",),
     "size": ("GET",),
     "member": ("GET", "PUT"),
@@ -54,12 +55,16 @@ def parse(method: str, target: str, body: bytes = b"") -> Ask | Malformed:
     try:
         parts = urlsplit("/" + target.lstrip("/") if target.startswith("/") else target)
         pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_FIELDS)
-        pairs += parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FIELDS)
         words = [unquote(word, errors="strict") for word in parts.path.split("/")]
+        page = _page(words[1:])
+        if page == "hello":
+            if method not in _METHODS[page]:
+                return Malformed(405, "POST only: a machine tells who it is")
+            return Ask(page, words[2], value=body.decode("utf-8"))
+        pairs += parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
         return Malformed(400, "Invalid POST form", 210)
     given = dict(reversed(pairs))
-    page = _page(words[1:])
     if page is None:
         return Malformed(404, "there is no such page")
     if method not in _METHODS[page]:
@@ -95,12 +100,16 @@ def path(ask: Ask | Malformed, target: str, called: str) -> str:
         return re.sub(r"[0-9A-Za-z]{17,}", "...", target.partition("?")[0])[:200]
     if ask.page in ("new", "health"):
         return f"/{ask.page}"
+    if ask.page == "hello":
+        return f"/hello/{called}..."
     return "/".join(("", f"{called}...", *{"size": ("_config", "size"), "member": (ask.member,)}.get(ask.page, ())))
 
 
 def _page(words: list[str]) -> Page | None:
     if words in (["new"], ["health"]):
         return "new" if words == ["new"] else "health"
+    if len(words) == 2 and words[0] == "hello":
+        return "hello" if TOKEN.fullmatch(words[1]) else None
     if not words or not TOKEN.fullmatch(words[0]):
         return None
     if words[1:] in ([], [""]):

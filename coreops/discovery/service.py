@@ -25,6 +25,7 @@ from coreops.discovery.registry import (
 )
 from coreops.discovery.request import Ask, Malformed, parse, path
 from coreops.errors import CoreopsError, RefusedError
+from coreops.identity import identity
 from coreops.serving.audit import Audit, Entry
 from coreops.serving.listen import as_reached
 from coreops.serving.service import Request, Response
@@ -41,7 +42,7 @@ class Discovery:
     """Answers etcd, and people. tell: a line for them."""
 
     methods: tuple[str, ...] = ("GET", "PUT", "POST")
-    body = 4096
+    body = 8192
 
     def __init__(
         self,
@@ -110,6 +111,8 @@ class Discovery:
         entry = replace(entry, selector=token.cluster)
         if token.replaced:
             return self._about(answer.error(NOT_FOUND, REPLACED, index), entry, "replaced token")
+        if ask.page == "hello":
+            return self._hear(ask, token, request.peer, entry)
         if ask.page == "size":
             return self._about(answer.size(token, index), entry, "size")
         if request.method == "PUT":
@@ -136,6 +139,16 @@ class Discovery:
         token = self._ledger.new(int(text), self._url or as_reached(request.own, request.host))
         self._tell(f"{token.name}: made for {token.size} members, for {request.peer}")
         return self._about(answer.text(200, token.url), replace(entry, token=token.id), "made")
+
+    def _hear(self, ask: Ask, token: Token, peer: str, entry: Entry) -> Response:
+        """A machine tells who it is; whether it is so is for whoever adopts it to find out."""
+        told = identity.parse(ask.value)
+        if not told.machine_id:
+            return self._about(answer.text(400, "this says no machine-id\n"), entry, "no machine-id")
+        entry = replace(entry, node=told.hostname or told.machine_id)
+        if self._ledger.hear(token.token, told.machine_id, ask.value, peer):
+            self._tell(f"{token.name}: {told.hostname} at {peer} waits to be adopted (machine-id {told.machine_id})")
+        return self._about(answer.text(200, "heard\n"), entry, "heard")
 
     def _register(self, ask: Ask, peer: str, entry: Entry) -> Response:
         token, found, new = self._ledger.register(ask.token, ask.member, ask.value, peer)

@@ -23,6 +23,7 @@ STEP: Final = "identity"
 MOST: Final = 64
 """So many MAC addresses, addresses and keys are read; a machine that has more is still known by these."""
 _SCRIPT: Final = Path(__file__).with_name("identity.sh")
+_HELLO: Final = _SCRIPT.with_name("hello.sh")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _NOBODYS: Final = frozenset({"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"})
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -63,7 +64,17 @@ class Identity:
 @cache
 def script() -> str:
     """The question, to be run by a POSIX sh."""
-    lines = (line.strip() for line in _SCRIPT.read_text(encoding="utf-8").splitlines())
+    return _stripped(_SCRIPT)
+
+
+@cache
+def hello() -> str:
+    """A script by which a machine tells the same to a discovery server, of its own accord."""
+    return f"#!/bin/sh\nhello_says() {{\n{script()}}}\n{_stripped(_HELLO)}"
+
+
+def _stripped(path: Path) -> str:
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
 
 

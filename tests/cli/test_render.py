@@ -227,3 +227,19 @@ def test_templates_of_your_own(here: Path, capsys: pytest.CaptureFixture[str]) -
     assert render("w1") == 0
     assert "hostname: own-w1\n" in capsys.readouterr().out
     assert dispatch(["render", "--init", "templates/cloud-config"]) == 2
+
+
+@pytest.mark.parametrize("target", ["coreos", "cloud-init", "ignition"])
+@pytest.mark.parametrize("role", ["member", "single", "worker"])
+def test_machines_tell_who_they_are(here: Path, role: str, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    url = "http://192.0.2.1:8087/hello/0123"
+    change(here, "node_ssh_keys", f"node_role: {role}\n    node_hello: {url}\n    node_ssh_keys")
+    assert render("n1", "-t", target) == 0
+    text = capsys.readouterr().out
+    assert "/etc/zone" in text
+    assert "/etc/coreops/hello.url" in text
+    assert "coreops-hello.service" in text
+    if target == "coreos":
+        files = {each["path"]: each for each in yaml.safe_load(text)["write_files"]}
+        assert files["/etc/coreops/hello.url"]["content"] == f'url = "{url}"\n'
+        subprocess.run(["sh", "-nc", files["/etc/coreops/hello"]["content"]], check=True)
