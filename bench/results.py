@@ -21,6 +21,8 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "round_trips": ("round trips", "{}"),
     "bytes_up": ("bytes up", "{}"),
     "bytes_down": ("bytes down", "{}"),
+    "calls": ("API calls", "{}"),
+    "refused": ("refused", "{}"),
     "rounds": ("rounds", "{}"),
     "measured": ("measured", "{}"),
 }

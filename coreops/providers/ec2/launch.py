@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from coreops.errors import CoreopsError
 from coreops.providers.ec2 import machines, request
 from coreops.providers.ec2.failures import code, ended
+from coreops.providers.ec2.looks import Instance, Looks
 from coreops.providers.ec2.patience import Patience
 from coreops.providers.ec2.settings import Settings
-from coreops.providers.protocol import Wanted
+from coreops.providers.protocol import Wanted, mark
 
 GENERATIONS = 1000
 """How often one node may be made anew within the time that EC2 remembers its tokens."""
-
-Instance = Mapping[str, Any]
 
 
 class Launch:
     """One node's way into being. botocore's errors pass."""
 
-    def __init__(self, client: Any, wanted: Wanted, patience: Patience) -> None:
+    def __init__(self, client: Any, looks: Looks, wanted: Wanted, patience: Patience) -> None:
         self._client = client
+        self._looks = looks
         self._wanted = wanted
         self._patience = patience
 
@@ -81,14 +81,13 @@ class Launch:
         return made
 
     def _is_ending(self) -> bool:
-        answer = self._client.describe_instances(**request.marked(self._wanted))
-        found = (each for one in answer["Reservations"] for each in one["Instances"])
-        return any(each["State"]["Name"] == "shutting-down" and machines.is_ours(each) for each in found)
+        return any(each["State"]["Name"] == "shutting-down" and machines.is_ours(each) for each in self._marked())
+
+    def _marked(self) -> Sequence[Instance]:
+        return self._looks.marked(mark(self._wanted.cluster, self._wanted.node))
 
     def _by_token(self, token: str) -> Instance | None:
-        answer = self._client.describe_instances(**request.marked(self._wanted))
-        found = (each for one in answer["Reservations"] for each in one["Instances"])
-        return next((each for each in found if each.get("ClientToken") == token), None)
+        return next((each for each in self._marked() if each.get("ClientToken") == token), None)
 
     def shown(self, machine: str) -> Instance:
         """Wait until EC2 shows it, and start it when it is stopped. Raises CoreopsError when it has ended.
@@ -105,7 +104,7 @@ class Launch:
         gone: list[Instance] = []
 
         def ask() -> Instance | None:
-            instance = self._describe(machine)
+            instance = self._looks.machine(machine)
             state = instance["State"]["Name"] if instance else "stopping"
             if state == "stopped":
                 self._client.start_instances(InstanceIds=[machine])
@@ -126,17 +125,6 @@ class Launch:
                 next="run it again to go on; it is not made twice",
             )
         return instance
-
-    def _describe(self, machine: str) -> Instance | None:
-        from botocore.exceptions import ClientError
-
-        try:
-            answer = self._client.describe_instances(InstanceIds=[machine])
-        except ClientError as error:
-            if code(error) != "InvalidInstanceID.NotFound":
-                raise
-            return None
-        return next((each for one in answer["Reservations"] for each in one["Instances"]), None)
 
 
 def _if_alive(instance: Instance) -> str | None:

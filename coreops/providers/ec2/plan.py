@@ -14,7 +14,7 @@ from typing import Any
 from coreops.providers import planning
 from coreops.providers.ec2 import request
 from coreops.providers.ec2.settings import Settings, read
-from coreops.providers.protocol import Action, Change, Machine, Wanted, digest
+from coreops.providers.protocol import Action, Change, Machine, Wanted, digest, mark
 
 
 def plan(wanted: Sequence[Wanted], found: Sequence[Machine]) -> tuple[Change, ...]:
@@ -60,7 +60,8 @@ def _calls(action: Action, node: str, wanted: Wanted | None, machine: Machine | 
 def creating(wanted: Wanted, settings: Settings) -> list[str]:
     """Every API call that creating a node makes. ``{...}`` stands for what an earlier call answers."""
     region = settings.region
-    lines = [_call(region, "DescribeInstances", request.marked(wanted))]
+    ours = request.marked([mark(wanted.cluster, wanted.node)])
+    lines = [_call(region, "DescribeInstances", ours, "of several nodes at a time")]
     image = settings.image_id()
     if image is None:
         lines.append(f"{region} ssm GetParameter {_json({'Name': settings.ami_parameter})}")
@@ -82,7 +83,7 @@ def creating(wanted: Wanted, settings: Settings) -> list[str]:
         _call(
             region,
             "DescribeInstances",
-            {"InstanceIds": ["{instance}"]},
+            request.named(["{instance}"]),
             "until it is shown, then of the cluster until it runs",
         )
     )

@@ -20,16 +20,16 @@ from coreops.providers.ec2.groups import Groups
 from coreops.providers.ec2.host_keys import host_keys
 from coreops.providers.ec2.images import Images
 from coreops.providers.ec2.launch import Launch
+from coreops.providers.ec2.looks import Looks, every
 from coreops.providers.ec2.patience import Patience
 from coreops.providers.ec2.plan import plan
 from coreops.providers.ec2.routes import Routes
 from coreops.providers.ec2.settings import read
-from coreops.providers.protocol import Change, Machine, Power, Wanted
+from coreops.providers.protocol import Change, Machine, Power, Wanted, mark
 
 _OPERATION = {"on": "start_instances", "off": "stop_instances", "reset": "reboot_instances"}
 _REGIONS_AT_ONCE = 16
 _REGION = frozenset({"region"})
-_PAGE = 1000
 _FEW = 20
 """A page when it only matters whether there is any."""
 _ROTATED = 60_000
@@ -60,6 +60,7 @@ class Ec2:
         self._ended: set[str] = set()
         self._mourned: set[str] = set()
         self._slow: set[str] = set()
+        self._looks: dict[str, Looks] = {}
         self._lock = threading.Lock()
 
     @property
@@ -78,9 +79,10 @@ class Ec2:
             self._regions.add(settings.region)
         client = self._clients.of("ec2", settings.region)
         with told("creating it", wanted.node, settings.region):
-            known = list(_each(client, request.marked(wanted)))
+            looks = self._look(settings.region)
+            known = looks.marked(mark(wanted.cluster, wanted.node))
             found = machines.machines(known, settings.region, wanted.cluster)
-            launch = Launch(client, wanted, self._patience)
+            launch = Launch(client, looks, wanted, self._patience)
             if len(found) > 1:
                 raise RefusedError(
                     "two machines carry the mark of this node",
@@ -95,6 +97,12 @@ class Ec2:
                 image, groups = self._images.of(settings, wanted.node), self._groups.of(wanted, settings)
                 instance = launch.launched(settings, image, groups, known)
         return machines.machine(instance, settings.region)
+
+    def _look(self, region: str) -> Looks:
+        """One for all threads, so that their questions go together."""
+        client = self._clients.of("ec2", region)
+        with self._lock:
+            return self._looks.setdefault(region, Looks(client))
 
     def observe(self, cluster: str) -> tuple[Machine, ...]:
         """Every region has to answer: a machine that is not seen would be made once more."""
@@ -114,12 +122,12 @@ class Ec2:
 
     def _find(self, tags: Mapping[str, str], region: str) -> list[Machine]:
         with told("looking for machines", " ".join(f"{key}={value}" for key, value in tags.items()), region):
-            return machines.anybodys(_each(self._clients.of("ec2", region), request.tagged(tags)), region)
+            return machines.anybodys(every(self._clients.of("ec2", region), request.tagged(tags)), region)
 
     def _observe(self, cluster: str, region: str) -> list[Machine]:
         client = self._clients.of("ec2", region)
         with told("looking for machines", cluster, region):
-            known = list(_each(client, request.of_cluster(cluster)))
+            known = list(every(client, request.of_cluster(cluster)))
         self._mourn(machines.lost(known, cluster))
         return machines.machines(known, region, cluster)
 
@@ -179,7 +187,7 @@ class Ec2:
                 self._ended.add(machine.id)
                 ended = set(self._ended)
         with told("it has ended; removing the cluster's security group", machine.node, region):
-            others = (each for each in _each(client, request.alive(cluster), _FEW) if machines.is_ours(each))
+            others = (each for each in every(client, request.alive(cluster), _FEW) if machines.is_ours(each))
             if all(each["InstanceId"] in ended for each in others):
                 self._groups.remove(cluster, region)
 
@@ -201,18 +209,11 @@ class Ec2:
         return instance
 
 
-def _each(client: Any, asked: Mapping[str, Any], size: int | None = None) -> Iterator[dict[str, Any]]:
-    """Page by page, as far as somebody looks. EC2 allows no pages where ids are asked for."""
-    config = {} if "InstanceIds" in asked else {"PageSize": size or _PAGE}
-    for page in client.get_paginator("describe_instances").paginate(**asked, PaginationConfig=config):
-        yield from (each for reservation in page["Reservations"] for each in reservation["Instances"])
-
-
 def _instance(client: Any, machine: str) -> dict[str, Any] | None:
     from botocore.exceptions import ClientError
 
     try:
-        return next(_each(client, {"InstanceIds": [machine]}), None)
+        return next(every(client, {"InstanceIds": [machine]}), None)
     except ClientError as error:
         if code(error) != "InvalidInstanceID.NotFound":
             raise

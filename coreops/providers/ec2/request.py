@@ -7,7 +7,7 @@ the machine of a token has ended; so a call that is sent twice makes one machine
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coreops.providers.ec2.settings import Disk, Settings
@@ -151,9 +151,14 @@ def _ssh(network: str) -> Parameters:
     return {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, family: [{key: network, "Description": "SSH"}]}
 
 
-def marked(wanted: Wanted) -> Parameters:
-    """The parameters of DescribeInstances that find the machines of a node, dead ones too."""
-    return {"Filters": [{"Name": f"tag:{MARK}", "Values": [mark(wanted.cluster, wanted.node)]}]}
+def marked(marks: Sequence[str]) -> Parameters:
+    """The parameters of DescribeInstances that find the machines of nodes, dead ones too."""
+    return {"Filters": [{"Name": f"tag:{MARK}", "Values": list(marks)}]}
+
+
+def named(ids: Sequence[str]) -> Parameters:
+    """Those that find machines by their ids. Unlike InstanceIds, a filter lets one of many be missing."""
+    return {"Filters": [{"Name": "instance-id", "Values": list(ids)}]}
 
 
 def of_cluster(cluster: str) -> Parameters:

@@ -12,9 +12,10 @@ import pytest
 
 from coreops.errors import CoreopsError, InputError, RefusedError
 from coreops.events import Event, Notice
-from coreops.providers.ec2 import Ec2, provider
+from coreops.providers.ec2 import Ec2, looks, provider
 from coreops.providers.ec2.clients import Clients
 from coreops.providers.ec2.launch import Launch
+from coreops.providers.ec2.looks import Looks
 from coreops.providers.ec2.request import group_name, token
 from coreops.providers.protocol import mark
 from tests.providers.ec2.cloud import Cloud, instances
@@ -232,7 +233,7 @@ def test_machines_are_found_over_regions(ec2: Ec2, clients: Clients) -> None:
 def test_machines_are_found_over_pages(ec2: Ec2, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         last = ec2.create(wanted(f"n{number}"))
-    monkeypatch.setattr(provider, "_PAGE", 5)
+    monkeypatch.setattr(looks, "PAGE", 5)
     monkeypatch.setattr(provider, "_FEW", 5)
     assert len(ec2.observe("prod")) == 7
     ec2.destroy(last)
@@ -314,8 +315,9 @@ def test_a_spot_machine_that_was_taken_back_is_told_and_made_anew(clients: Clien
 def test_a_machine_that_ec2_ends_at_once_is_told_with_its_reason(ec2: Ec2, clients: Clients, cloud: Cloud) -> None:
     made = ec2.create(wanted())
     end(made.id, "Client.VolumeLimitExceeded")
+    client = clients.of("ec2", "eu-west-1")
     with pytest.raises(CoreopsError, match="EC2 ended the machine") as caught:
-        Launch(clients.of("ec2", "eu-west-1"), wanted(), QUICK).shown(made.id)
+        Launch(client, Looks(client), wanted(), QUICK).shown(made.id)
     assert (caught.value.why or "").startswith("Client.VolumeLimitExceeded")
     assert "Service Quotas" in (caught.value.next or "")
 
