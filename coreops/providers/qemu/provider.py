@@ -10,6 +10,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -35,6 +36,7 @@ _GRACE: Final = 90.0
 _LOOKS_AT_ONCE: Final = 16
 _READY, _SEED, _CONFIG = "ready", "seed.iso", "config.ign"
 _CHUNK = 65536
+_NEXT: Final = "mend that, and run the same command again; `coreops destroy` removes what was made so far"
 
 
 def answers(address: str, timeout: float = 2.0) -> bool:
@@ -75,9 +77,10 @@ class Qemu:
         if own is not None:
             check_own(own, wanted.where)
         where = Cluster(wanted.cluster, self.root).place(wanted.node)
-        record = self._recorded(where, wanted, settings)
         try:
-            with locked_folder(where.folder):
+            with _told(wanted.node):
+                record = self._recorded(where, wanted, settings)
+            with _told(wanted.node), locked_folder(where.folder):
                 if where.record() != record:
                     raise CoreopsError("somebody removed it just now", where=wanted.node, next="run it again")
                 self._bring_up(where, record, wanted, own)
@@ -92,6 +95,7 @@ class Qemu:
         with locked_folder(self.root):
             subnet = cluster.subnet() or self._new_subnet(cluster, wanted, settings)
             record = where.record()
+            known = record is not None
             if record is None:
                 others = tuple(cluster.records())
                 address = _address(settings, subnet, others, wanted)
@@ -99,7 +103,12 @@ class Qemu:
                 made = place.new_id(wanted.cluster, wanted.node)
                 record = Record(wanted.node, wanted.cluster, made, address, facts)
                 where.write(record)
-            self._connect(where, subnet)
+            try:
+                self._connect(where, subnet)
+            except BaseException:
+                if not known:
+                    shutil.rmtree(where.folder)
+                raise
         return record
 
     def _new_subnet(self, cluster: Cluster, wanted: Wanted, settings: Settings) -> str:
@@ -260,6 +269,23 @@ class Qemu:
     def _place(self, machine: Machine) -> Place | None:
         """Where the machine's things are, in whatever cluster; None when it is gone."""
         return next((each for each in place.of_node(self.root, machine.node) if _is(each, machine)), None)
+
+
+@contextmanager
+def _told(node: str) -> Iterator[None]:
+    """Whatever a program or the file system says, with the node and a next step of ours. Raises CoreopsError."""
+    try:
+        yield
+    except OSError as error:
+        raise CoreopsError(
+            f"cannot make the machine's files ({error.filename})", where=node, why=error.strerror, next=_NEXT
+        ) from None
+    except CoreopsError as error:
+        if error.where is not None or isinstance(error, InputError):
+            raise
+        # the namespace lab's programs are shared, and so is what they say is next
+        own = error.next and not error.next.startswith("coreops lab")
+        raise CoreopsError(error.what, where=node, why=error.why, next=error.next if own else _NEXT) from None
 
 
 def _is(where: Place, machine: Machine) -> bool:

@@ -27,7 +27,7 @@ def _network(text: str) -> str:
 
 
 class Settings(BaseModel):
-    """How one node becomes a virtual machine. docs/labs.md describes every field.
+    """How one node becomes a virtual machine. docs/qemu.md describes every field.
 
     memory: MiB. image: a raw disk of the operator's own in place of coreops's guest; it is copied. address, network:
     fixed ones; without them the provider takes free ones. target, platform: of the user-data, which others read.
@@ -88,5 +88,5 @@ def _refused(wanted: Wanted, first: Any) -> InputError:
     return InputError(
         f"{wanted.node}: {name or 'its qemu variables'}: {first['msg'].removeprefix('Value error, ')}",
         where=wanted.where,
-        next="docs/labs.md lists the variables",
+        next="docs/qemu.md lists the variables",
     )
