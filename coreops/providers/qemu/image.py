@@ -14,6 +14,7 @@ address of its own eth0 asks DHCP, without a host key it makes one. ROOT is 4 Gi
 from __future__ import annotations
 
 import platform
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from coreops.providers.namespace.recipe import RELEASES, SUITE, os_release
 from coreops.providers.qemu import esp, initramfs, recipe, uki
 
 PROGRAMS = {"mkfs.vfat": "dosfstools", "mcopy": "mtools", "sfdisk": "fdisk", **host.BUILD_PROGRAMS}
+_NEEDED = 1536
+"""MiB while it is built; a third of that stays."""
 _SLOT = next(partition for partition in recipe.LAYOUT if partition.number == disk.SLOT_NUMBERS[0])
 
 
@@ -96,11 +99,24 @@ def _require() -> None:
             next="build on an x86_64 machine, or take the namespace lab",
         )
     missing = host.missing_packages(PROGRAMS)
+    if not host.KEYRING.exists():
+        missing[str(host.KEYRING)] = "debian-archive-keyring"
     if missing:
         raise InputError(
             f"programs are missing on this machine: {', '.join(sorted(missing))}",
             why="guest images are built with them",
             next=f"apt-get install --no-install-recommends {' '.join(sorted(set(missing.values())))}",
+        )
+    root = cache_root()
+    place = next(folder for folder in (root, *root.parents) if folder.exists())
+    free = shutil.disk_usage(place).free // disk.MIB
+    if free < _NEEDED:
+        raise InputError(
+            "there is no room to build the guest image",
+            where=place,
+            why=f"it takes {_NEEDED} MiB, and {free} MiB are free",
+            next=f"free some space, remove images of older recipes from {root}, or name another folder in"
+            " COREOPS_CACHE",
         )
 
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,12 @@ from coreops.providers.qemu import esp, image, initramfs, recipe, seed, uki
 
 SLOT_A, SLOT_B = (part for part in recipe.LAYOUT if part.number in disk.SLOT_NUMBERS)
 STUB_ROOM = 1024
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 def stub() -> bytes:
@@ -154,6 +161,18 @@ def test_an_image_is_not_begun_without_the_programs(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(InputError, match="riscv64"):
         image.ensure(lambda event: None)
+
+
+def test_an_image_is_not_begun_without_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COREOPS_CACHE", str(tmp_path / "not/there/yet"))
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("coreops.providers.namespace.host.missing_packages", lambda programs: {})
+    monkeypatch.setattr("coreops.providers.namespace.host.KEYRING", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2 << 30, 2 << 30, 5 << 20))
+    with pytest.raises(InputError, match="no room") as refused:
+        image.ensure(lambda event: None)
+    assert "5 MiB are free" in str(refused.value.why)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_written_to_the_system_partition_is_there(tmp_path: Path) -> None:
