@@ -23,7 +23,7 @@ TAG = "tag:"
 FACTS = ("region", "zone", "type", "state", "market", "scaling_group")
 """What machines can be grouped by, besides their tags."""
 
-_KEYS = ("provider", "cluster", "tags", "ttl", "groups", "group_by", "vars", "host_keys")
+KEYS = ("provider", "cluster", "tags", "ttl", "groups", "group_by", "vars", "host_keys")
 
 Conditions = Mapping[str, tuple[str, ...]]
 
@@ -75,12 +75,12 @@ def read_lookup(text: str, file: str) -> Lookup:
     if not isinstance(provider, str):
         raise InputError("it names no provider", where=places.get("provider", top), next="provider: ec2")
     own = {key: value for key, value in values.items() if str(key).startswith(f"{provider}_")}
-    if unknown := [key for key in values if key not in _KEYS and key not in own]:
+    if unknown := [key for key in values if key not in KEYS and key not in own]:
         raise InputError(
             f"unknown key {unknown[0]!r}",
             where=places[unknown[0]],
-            why=f"there are {', '.join(_KEYS)} and {provider}_...",
-            next=did_you_mean(str(unknown[0]), _KEYS),
+            why=f"there are {', '.join(KEYS)} and {provider}_...",
+            next=did_you_mean(str(unknown[0]), KEYS),
         )
     if ("cluster" in values) == ("tags" in values):
         raise InputError(

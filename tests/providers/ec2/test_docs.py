@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from coreops.inventory.lookup import KEYS, read_lookup
 from coreops.providers.ec2 import Ec2
 from coreops.providers.ec2.clients import Clients
 from coreops.providers.ec2.settings import PREFIX, Settings, read
@@ -22,9 +23,8 @@ pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[3] / "docs" / "ec2.md").read_text()
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return str(found)
+def block(language: str, number: int = 0) -> str:
+    return str(re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[number])
 
 
 def test_every_variable_is_described_and_no_other() -> None:
@@ -39,6 +39,15 @@ def test_the_inventory_is_one() -> None:
         for node, own in group["hosts"].items():
             settings = everything["vars"] | group["vars"] | (own or {})
             read(Wanted(node, "prod", b"", settings, WHERE))
+
+
+def test_the_lookup_is_one() -> None:
+    lookup = read_lookup(block("yaml", 1), "ec2.coreops.yml")
+    assert lookup.tags == {"team": "ops"}
+    assert lookup.groups["old"]["tag:role"] == ("store", "worker")
+    rows = re.findall(r"^\| (`.*?) \|", PAGE[PAGE.index("| key |") :], re.MULTILINE)
+    described = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert set(KEYS) <= described
 
 
 def test_the_policy_allows_what_is_called_and_no_more(cloud: Cloud, clients: Clients) -> None:
