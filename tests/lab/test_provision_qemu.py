@@ -1,0 +1,93 @@
+"""From an inventory to an etcd member on a virtual machine that did not exist: provider qemu, real cloud-init."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coreops.errors import InputError
+from coreops.providers.namespace import network as switch
+from coreops.providers.namespace.flavour import CLOUD_INIT
+from coreops.providers.namespace.host import missing_packages, require_linux_root
+from coreops.providers.namespace.keys import ensure_key
+from coreops.providers.qemu import image, machine, process
+from coreops.providers.qemu.place import Cluster
+
+pytestmark = pytest.mark.lab
+
+INVENTORY = """\
+all:
+  vars:
+    cluster: {cluster}
+    provider: qemu
+    qemu_memory: 512
+    ansible_user: core
+    ansible_become: true
+    ansible_ssh_private_key_file: ../key
+    node_ssh_keys: [{key}]
+  children:
+    store:
+      hosts:
+        n1:
+"""
+# Emulated, beside other tests: a boot has taken three minutes.
+_WAIT = 600
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    try:
+        require_linux_root()
+        machine.require()
+    except InputError as error:
+        pytest.skip(f"no virtual machines here: {error}")
+    if not image.current(CLOUD_INIT).folder.exists() and (missing := missing_packages(image.PROGRAMS)):
+        pytest.skip(f"no image can be built here: {', '.join(missing)} missing")
+    cluster = f"t{os.getpid()}"
+    monkeypatch.setenv("COREOPS_QEMU_STATE", str(tmp_path / "state"))
+    key = ensure_key(tmp_path / "key", "test")
+    (tmp_path / "inv").mkdir()
+    (tmp_path / "inv" / "hosts.yml").write_text(INVENTORY.format(cluster=cluster, key=json.dumps(key.public)))
+    try:
+        yield tmp_path
+    finally:
+        left = Cluster(cluster, (tmp_path / "state").resolve())
+        for folder in left.nodes_folder.glob("*/vm"):
+            process.kill(folder)
+        switch.remove(left.names)
+
+
+def coreops(here: Path, *argv: str) -> str:
+    line = [sys.executable, "-c", "from coreops.cli import main; main()", *argv]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=2 * _WAIT, cwd=here, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_from_nothing_to_a_member_and_back(here: Path) -> None:
+    assert "qemu-system-x86_64" in coreops(here, "provision", "inv", "--check")
+    assert not (here / "state").exists()
+    made = coreops(here, "provision", "inv", "--wait", str(_WAIT))
+    assert made.split()[:2] == ["created", "n1"]
+    assert (here / "inv" / "known_hosts").read_text().count("ssh-ed25519") == 1
+    assert "created" not in coreops(here, "provision", "inv")
+    # its host key is the one in known_hosts, and its user the one of the user-data: else there were no way in
+    assert "etcd 3." in coreops(here, "bootstrap", "inv")
+    assert "Linux version" in coreops(here, "console", "n1", "-i", "inv")
+
+    (folder,) = (here / "state").glob("q-*/nodes/*/vm")
+    pid = machine.pid(folder)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert process.wait_end(folder, 10)
+    assert coreops(here, "plan", "inv").split()[:2] == ["start", "n1"]
+    coreops(here, "destroy", "inv", "--yes", "1")
+    assert [each.name for each in (here / "state").iterdir()] == ["accel.json"]
+    assert (here / "inv" / "known_hosts").read_text() == ""
