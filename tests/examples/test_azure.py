@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,8 @@ class Azure(HttpCloud):
                 self.states[name] = [{"code": "ProvisioningState/succeeded"}, {"code": f"PowerState/{power}"}]
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+@contextmanager
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     found = Azure()
     with serving(found):
         az(tmp_path, 'echo \'{"accessToken": "eyJ0.token", "subscription": "00000000-1111", "tokenType": "Bearer"}\'')
@@ -185,6 +186,12 @@ def az(folder: Path, script: str) -> None:
     path = folder / "az"
     path.write_text(f'#!/bin/sh\n[ "$*" = "account get-access-token --output json" ] || exit 2\n{script}\n')
     path.chmod(0o755)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+    with running(tmp_path, monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture

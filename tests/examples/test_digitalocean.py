@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,8 @@ class Droplets(HttpCloud):
             each["status"] = each.pop("soon", "active" if each["status"] == "new" else each["status"])
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Droplets]:
+@contextmanager
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Droplets]:
     found = Droplets()
     with serving(found):
         monkeypatch.setenv("DIGITALOCEAN_API_URL", found.url)
@@ -132,6 +133,12 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Droplets]
         keyscan.write_text(f'#!/bin/sh\necho "# $4:22 SSH-2.0"\necho "$4 {KEY}"\n')
         keyscan.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        yield found
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Droplets]:
+    with running(tmp_path, monkeypatch) as found:
         yield found
 
 
@@ -230,3 +237,11 @@ def test_a_console_is_refused_with_the_reason(rig: ExampleRig) -> None:
     made = rig.provider.create(rig.wanted("n1"))
     with pytest.raises(CoreopsError, match="web console"):
         list(rig.provider.console(made))
+
+
+def test_a_twin_that_stays_is_told(rig: ExampleRig, cloud: Droplets) -> None:
+    made = rig.provider.create(rig.wanted("n1"))
+    cloud.droplets[7] = {**cloud.droplets[int(made.id)], "id": 7}
+    with pytest.raises(CoreopsError, match=r"two droplets carry the mark: \[\d+, 7\]"):
+        rig.provider.create(rig.wanted("n1"))
+    assert cloud.ids() == {made.id, "7"}, "nobody but you knows which one is in use"

@@ -7,7 +7,9 @@ Neither the real gcloud nor the real cloud was asked.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,15 @@ class Instances(CliCloud):
                     each["status"] = each.pop("soon", "RUNNING")
 
 
+@contextmanager
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instances]:
+    yield Instances("gcloud", tmp_path, monkeypatch)
+
+
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instances:
-    return Instances("gcloud", tmp_path, monkeypatch)
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instances]:
+    with running(tmp_path, monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -180,8 +182,8 @@ class OpenStack(HttpCloud):
             each["status"] = each.pop("soon", "ACTIVE" if each["status"] == "BUILD" else each["status"])
 
 
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStack]:
+@contextmanager
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStack]:
     found = OpenStack()
     with serving(found):
         told = {
@@ -193,6 +195,12 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStack]:
         }
         for name, value in told.items():
             monkeypatch.setenv(f"OS_{name}", value)
+        yield found
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStack]:
+    with running(tmp_path, monkeypatch) as found:
         yield found
 
 
