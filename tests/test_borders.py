@@ -86,6 +86,7 @@ PURE = (
     "providers.command.wire",
     "providers.planning",
     "providers.protocol",
+    "providers.qemu.addressing",
     "providers.qemu.argv",
     "providers.qemu.plan",
     "providers.qemu.settings",

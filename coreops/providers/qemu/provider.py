@@ -1,4 +1,4 @@
-"""Virtual machines of this machine as a provider: what a node's machine consists of is put together here.
+"""Virtual machines of this machine as a provider: which there are, and who may work on which at a time.
 
 A machine is found by its folder, which is named after its mark, and is on when its QEMU holds the lock there. What a
 create that failed has made is taken away again; what one that was killed has made is found, and finished by the next.
@@ -10,33 +10,28 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
-from coreops.errors import CoreopsError, InputError
+from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
 from coreops.providers.namespace import network as switch
 from coreops.providers.namespace.host import locked_folder, write_atomically
-from coreops.providers.namespace.keys import ensure_key
 from coreops.providers.planning import USER_DATA
 from coreops.providers.protocol import Change, Machine, MachineState, Power, Wanted, digest
-from coreops.providers.qemu import accel, birth, network, place, plan, process
+from coreops.providers.qemu import addressing, making, place, plan, process
 from coreops.providers.qemu import machine as control
-from coreops.providers.qemu.argv import CONSOLE, Nic, Vm
-from coreops.providers.qemu.disks import DISK, Disks, boot, check_own
+from coreops.providers.qemu.argv import CONSOLE
+from coreops.providers.qemu.disks import Disks, check_own
 from coreops.providers.qemu.place import Cluster, Place, Record
-from coreops.providers.qemu.settings import Settings, read, usable
+from coreops.providers.qemu.settings import Settings, read
 from coreops.providers.registry import Opening
 
 _GRACE: Final = 90.0
 """How long a machine may take to switch itself off."""
 _LOOKS_AT_ONCE: Final = 16
-_READY, _SEED, _CONFIG = "ready", "seed.iso", "config.ign"
 _CHUNK = 65536
-_NEXT: Final = "mend that, and run the same command again; `coreops destroy` removes what was made so far"
 
 
 def answers(address: str, timeout: float = 2.0) -> bool:
@@ -78,12 +73,12 @@ class Qemu:
             check_own(own, wanted.where)
         where = Cluster(wanted.cluster, self.root).place(wanted.node)
         try:
-            with _told(wanted.node):
+            with making.told(wanted.node):
                 record = self._recorded(where, wanted, settings)
-            with _told(wanted.node), locked_folder(where.folder):
+            with making.told(wanted.node), locked_folder(where.folder):
                 if where.record() != record:
                     raise CoreopsError("somebody removed it just now", where=wanted.node, next="run it again")
-                self._bring_up(where, record, wanted, own)
+                making.bring_up(where, record, wanted, own, self.disks, self.emit)
         except BaseException:
             self._tidy(where.cluster)
             raise
@@ -93,93 +88,27 @@ class Qemu:
         """Decide the machine's address, write it down, and see that the cluster has its network."""
         cluster = where.cluster
         with locked_folder(self.root):
-            subnet = cluster.subnet() or self._new_subnet(cluster, wanted, settings)
+            subnet = cluster.subnet()
+            if subnet is None:
+                used = [*switch.used_networks(), *place.subnets(self.root)]
+                subnet = addressing.subnet(settings, used, wanted)
+                cluster.settle(subnet)
             record = where.record()
             known = record is not None
             if record is None:
                 others = tuple(cluster.records())
-                address = _address(settings, subnet, others, wanted)
+                address = addressing.address(settings, subnet, others, wanted)
                 facts = {**plan.facts(settings), "address": address, USER_DATA: digest(wanted.user_data)}
                 made = place.new_id(wanted.cluster, wanted.node)
                 record = Record(wanted.node, wanted.cluster, made, address, facts)
                 where.write(record)
             try:
-                self._connect(where, subnet)
+                making.connect(where, subnet)
             except BaseException:
                 if not known:
                     shutil.rmtree(where.folder)
                 raise
         return record
-
-    def _new_subnet(self, cluster: Cluster, wanted: Wanted, settings: Settings) -> str:
-        used = [*switch.used_networks(), *place.subnets(self.root)]
-        subnet = settings.subnet or place.free_subnet(used)
-        if clash := [each for each in used if each.prefixlen and each.overlaps(IPv4Network(subnet))]:
-            raise InputError(
-                f"the network {subnet} is in use",
-                where=wanted.where,
-                why=f"this machine, or another cluster on it, has {clash[0]}",
-                next="name another with qemu_network, or leave it out",
-            )
-        cluster.settle(subnet)
-        return subnet
-
-    def _connect(self, where: Place, subnet: str) -> None:
-        """Bridge, the way into it, and the machine's cable: none of them outlives a reboot of this machine."""
-        switch.ensure_switch(where.cluster.names, where.cluster.plan(subnet))
-        network.ensure_tap(where.cluster.names.switch, where.tap)
-
-    def _bring_up(self, where: Place, record: Record, wanted: Wanted, own: Path | None) -> None:
-        """Make what is missing, and switch it on. A machine that never was on is taken away when that fails."""
-        fresh = not where.vm.exists()
-        if process.holder(where.vm) is not None:
-            return
-        try:
-            self._make(where, record, wanted, own)
-            self._start(where, record)
-        except BaseException:
-            # QEMU may have started it although its answer was lost
-            if fresh and process.holder(where.vm) is None:
-                _remove(where)
-            raise
-
-    def _make(self, where: Place, record: Record, wanted: Wanted, own: Path | None) -> None:
-        """Its files. What it was told at birth stays as it is."""
-        settings = read(wanted)
-        where.vm.mkdir(mode=0o700, exist_ok=True)
-        prefix = IPv4Network(str(where.cluster.subnet())).prefixlen
-        told = birth.Birth(
-            wanted.node,
-            record.id,
-            f"{record.address}/{prefix}",
-            where.mac,
-            ensure_key(where.host_key, wanted.node),
-            wanted.user_data,
-        )
-        if settings.target == "ignition":
-            if not (where.vm / _CONFIG).exists():
-                write_atomically(where.vm / _CONFIG, birth.ignition(told), 0o600)
-        elif not (where.vm / _SEED).exists():
-            birth.write_drive(birth.nocloud(told), where.vm / _SEED)
-        self.disks.ensure(where.vm, settings.firmware, own, self.emit)
-
-    def _start(self, where: Place, record: Record) -> None:
-        """Switch on what was made."""
-        seed, config = where.vm / _SEED, where.vm / _CONFIG
-        vm = Vm(
-            record.id,
-            where.vm,
-            where.vm / DISK,
-            boot(where.vm),
-            memory=int(record.facts["memory"]),
-            cpus=int(record.facts["cpus"]),
-            nic=Nic(where.cluster.names.switch, where.tap, where.mac),
-            seed=seed if seed.exists() else None,
-            smbios_serial=birth.SERIAL if seed.exists() else "",
-            fw_cfg=tuple((name, config) for name in birth.FW_CFG) if config.exists() else (),
-        )
-        (where.vm / _READY).unlink(missing_ok=True)
-        control.start(vm, accel.choose(self.root / "accel.json", self.emit))
 
     def observe(self, cluster: str) -> tuple[Machine, ...]:
         found = Cluster(cluster, self.root)
@@ -198,7 +127,7 @@ class Qemu:
         pid = process.holder(folder)
         if pid is None:
             return "stopped"
-        mark = folder / _READY
+        mark = folder / making.READY
         if mark.exists() and mark.read_text() == str(pid):
             return "running"
         if not self.ready(address):
@@ -240,8 +169,8 @@ class Qemu:
             elif power == "off":
                 self._switch_off(where, machine.node)
             elif process.holder(where.vm) is None:
-                self._connect(where, str(where.cluster.subnet()))
-                self._start(where, record)
+                making.connect(where, str(where.cluster.subnet()))
+                making.start(where, record, self.emit)
 
     def _switch_off(self, where: Place, node: str) -> None:
         if not control.powerdown(where.vm, self.grace):
@@ -256,7 +185,7 @@ class Qemu:
         with locked_folder(where.folder):
             record = where.record()
             if record is not None and record.id == machine.id:
-                _remove(where)
+                making.remove(where)
         self._tidy(where.cluster)
 
     def _tidy(self, cluster: Cluster) -> None:
@@ -271,51 +200,9 @@ class Qemu:
         return next((each for each in place.of_node(self.root, machine.node) if _is(each, machine)), None)
 
 
-@contextmanager
-def _told(node: str) -> Iterator[None]:
-    """Whatever a program or the file system says, with the node and a next step of ours. Raises CoreopsError."""
-    try:
-        yield
-    except OSError as error:
-        raise CoreopsError(
-            f"cannot make the machine's files ({error.filename})", where=node, why=error.strerror, next=_NEXT
-        ) from None
-    except CoreopsError as error:
-        if error.where is not None or isinstance(error, InputError):
-            raise
-        # the namespace lab's programs are shared, and so is what they say is next
-        own = error.next and not error.next.startswith("coreops lab")
-        raise CoreopsError(error.what, where=node, why=error.why, next=error.next if own else _NEXT) from None
-
-
 def _is(where: Place, machine: Machine) -> bool:
     record = where.record()
     return record is not None and record.id == machine.id
-
-
-def _remove(where: Place) -> None:
-    """End the machine, and remove all of it; the caller holds its lock."""
-    control.kill(where.vm)
-    network.remove_tap(where.cluster.names.switch, where.tap)
-    shutil.rmtree(where.folder)
-
-
-def _address(settings: Settings, subnet: str, others: Sequence[Record], wanted: Wanted) -> str:
-    """The machine's address: the one that the variables name, or a free one. Raises InputError."""
-    if settings.subnet not in (None, subnet):
-        raise InputError(
-            f"the machines of cluster {wanted.cluster} are in {subnet}, and not in {settings.subnet}",
-            where=wanted.where,
-            why="a cluster has one network, which its first machine decides",
-            next="give the others addresses there, or name the network for all with qemu_network",
-        )
-    if settings.address is None:
-        return place.free_address(subnet, (each.address for each in others))
-    if not usable(IPv4Address(settings.address), IPv4Network(subnet)):
-        raise InputError(f"{settings.address} cannot be a machine's address in {subnet}", where=wanted.where)
-    if taken := [each.node for each in others if each.address == settings.address]:
-        raise InputError(f"{settings.address} is the address of {taken[0]}", where=wanted.where)
-    return settings.address
 
 
 def connect(opening: Opening) -> Qemu:
