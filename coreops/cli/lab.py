@@ -20,6 +20,10 @@ app = typer.Typer(
 
 NameOption = Annotated[str, typer.Option("--name", help="Which lab; several can run side by side.")]
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab, such as n1.")]
+DriverOption = Annotated[
+    str | None,
+    typer.Option("--driver", help="namespace: containers, quick. qemu: virtual machines. [default: namespace]"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -32,7 +36,8 @@ def _progress(event: Event) -> None:
 
 
 @app.command(
-    epilog="\b\nExamples:\n  coreops lab up\n  coreops lab up --nodes 5\n  coreops lab up --name other --nodes 1\n\n"
+    epilog="\b\nExamples:\n  coreops lab up\n  coreops lab up --nodes 5\n  coreops lab up --name other --nodes 1\n"
+    "  coreops lab up --name vm --driver qemu\n\n"
     "\b\nNodes that cloud-init sets up, from what coreops renders:\n  coreops lab up --no-boot\n"
     "  coreops render -i inventories/lab -t cloud-init -p lab -o user-data\n  coreops lab up --user-data user-data"
 )
@@ -55,6 +60,14 @@ def up(
             help="Boot the nodes with Debian's cloud-init (so with Python), and give them this render.",
         ),
     ] = None,
+    driver: DriverOption = None,
+    firmware: Annotated[
+        str | None,
+        typer.Option(
+            "--firmware",
+            help="With --driver qemu: uefi (OVMF, systemd-boot) or gptprio (CoreOS's GPT bits). [default: uefi]",
+        ),
+    ] = None,
     boot: Annotated[
         bool, typer.Option("--boot/--no-boot", help="--no-boot: decide names and addresses, write the inventory, stop.")
     ] = True,
@@ -72,7 +85,17 @@ def up(
     from coreops.providers.namespace.lab import Lab
 
     started = time.monotonic()
-    lab = Lab.up(name, nodes, zones, inventory_folder=inventory, user_data=user_data, boot=boot, emit=_progress)
+    lab = Lab.up(
+        name,
+        nodes,
+        zones,
+        inventory_folder=inventory,
+        user_data=user_data,
+        boot=boot,
+        driver=driver,
+        firmware=firmware,
+        emit=_progress,
+    )
     took = time.monotonic() - started
     done = f"up in {took:.1f} s" if boot else "planned"
     typer.echo(f"{counted(len(lab.nodes), 'node')} {done}; inventory: {lab.inventory}")
@@ -100,7 +123,8 @@ def status(name: NameOption = "lab", as_json: JsonOption = False) -> None:
     nodes = lab.status()
     if as_json:
         image = str(lab.image.folder) if lab.plan.image else None
-        told = {"lab": name, "subnet": lab.plan.subnet, "inventory": str(lab.inventory)}
+        kind = {"driver": lab.plan.driver, "firmware": lab.plan.firmware}
+        told = {"lab": name, **kind, "subnet": lab.plan.subnet, "inventory": str(lab.inventory)}
         more = {"image": image, "cloud_init": lab.plan.cloud_init, "nodes": [node.to_dict() for node in nodes]}
         typer.echo(json.dumps(told | more))
         return
@@ -187,11 +211,16 @@ def image(
     with_cloud_init: Annotated[
         bool, typer.Option("--cloud-init", help="The one for nodes of `lab up --user-data`.")
     ] = False,
+    driver: DriverOption = None,
+    kernel: Annotated[
+        bool, typer.Option("--kernel", help="The release's kernel instead; virtual machines with uefi boot it.")
+    ] = False,
 ) -> None:
     """Print the path of a release's /usr image. Nodes start with 1.0.0; publish 1.1.0 and upgrade them to it."""
     from coreops.errors import InputError, did_you_mean
+    from coreops.providers.namespace import driver as drivers
     from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
-    from coreops.providers.namespace.image import current
+    from coreops.providers.namespace.lab import DEFAULT_DRIVER
     from coreops.providers.namespace.recipe import RELEASES
 
     if release not in RELEASES:
@@ -199,7 +228,11 @@ def image(
             f"the lab has no release {release!r}",
             why=did_you_mean(release, RELEASES) or f"releases: {', '.join(RELEASES)}",
         )
-    path = current(CLOUD_INIT if with_cloud_init else PLAIN).usr(release)
+    drivers.check(driver or DEFAULT_DRIVER, None)
+    found = drivers.of(driver or DEFAULT_DRIVER).image(CLOUD_INIT if with_cloud_init else PLAIN)
+    path = found.kernel_of(release) if kernel else found.usr(release)
+    if path is None:
+        raise InputError("namespace nodes have the host's kernel", next="leave --kernel out, or say --driver qemu")
     if not path.exists():
         raise InputError("the lab's images are not built yet", next="coreops lab up builds them")
     typer.echo(path)

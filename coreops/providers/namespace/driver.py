@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coreops.providers.namespace.node import NodeStatus
     from coreops.providers.namespace.plan import LabPlan, NodePlan
 
-FIRMWARES: Final[Mapping[str, tuple[str, ...]]] = {"namespace": ("gptprio",)}
+FIRMWARES: Final[Mapping[str, tuple[str, ...]]] = {"namespace": ("gptprio",), "qemu": ("uefi", "gptprio")}
 """Driver -> the firmwares its nodes can have, the usual one first."""
 
 
@@ -38,6 +38,10 @@ class Image(Protocol):
 
     def usr(self, release: str) -> Path:
         """What goes into a USR partition."""
+        ...
+
+    def kernel_of(self, release: str) -> Path | None:
+        """The release's kernel, as a boot manager loads it; None where nodes have the host's."""
         ...
 
 
@@ -126,13 +130,17 @@ def check(driver: str, firmware: str | None) -> str:
         raise InputError(
             f"{driver} nodes cannot have the firmware {firmware!r}",
             why=did_you_mean(firmware, known),
-            next=f"use {' or '.join(known)}",
+            next=f"use {' or '.join(known)}" + ("; or --driver qemu" if firmware in FIRMWARES["qemu"] else ""),
         )
     return firmware or known[0]
 
 
 def of(name: str) -> Driver:
     """Return a driver by its name, which ``check`` has seen."""
+    if name == "qemu":
+        from coreops.providers.qemu import lab
+
+        return lab
     from coreops.providers.namespace import nspawn
 
     return nspawn

@@ -35,6 +35,9 @@ class Image:
         """The squashfs that goes into a USR partition."""
         return self.folder / f"usr-{release}.squashfs"
 
+    def kernel_of(self, release: str) -> None:
+        """Nodes have the host's kernel."""
+
 
 def cache_root() -> Path:
     """Where images are kept: $COREOPS_CACHE, or ~/.cache/coreops."""

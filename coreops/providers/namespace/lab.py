@@ -129,10 +129,15 @@ class Lab:
         names = LabNames.of(name)
         if user_data and not boot:
             raise InputError("--no-boot boots nothing that could take user-data", next="leave one of the two out")
-        documents = userdata.read(user_data) if user_data else {}
         known = _known(names)
-        flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else PLAIN
         kind = _kind(names, known, driver, firmware)
+        if user_data and kind.driver != DEFAULT_DRIVER:
+            raise InputError(
+                f"--user-data is for {DEFAULT_DRIVER} nodes, and these are {kind.driver}",
+                next="leave --driver out; or put provider: qemu into an inventory, and run coreops provision",
+            )
+        documents = userdata.read(user_data) if user_data else {}
+        flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else PLAIN
         machines = drivers.of(kind.driver)
         machines.require_programs(build=boot and not machines.image(flavour).disk.exists())
         if zones is not None and zones < 1:

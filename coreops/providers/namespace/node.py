@@ -51,10 +51,9 @@ class NodeStatus:
         return data
 
 
-def ensure_files(names: NodeNames, node: NodePlan, template: Path, host_key: KeyPair, authorized: str) -> None:
-    """Make the node's disk and seed, as far as they are missing."""
-    names.folder.mkdir(parents=True, exist_ok=True)
-    seed = {
+def own_files(node: NodePlan, host_key: KeyPair, authorized: str) -> dict[str, tuple[int, str]]:
+    """What is a node's own on ROOT, path -> permissions and content: who it is, and whom it lets in. Pure."""
+    return {
         "etc/machine-id": (0o444, node.machine_id + "\n"),
         "etc/hostname": (0o644, node.name + "\n"),
         "etc/hosts": (0o644, f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{node.address} {node.name}\n"),
@@ -62,7 +61,12 @@ def ensure_files(names: NodeNames, node: NodePlan, template: Path, host_key: Key
         "etc/ssh/ssh_host_ed25519_key.pub": (0o644, host_key.public + "\n"),
         "home/core/.ssh/authorized_keys": (0o600, authorized + "\n"),
     }
-    for name, (mode, text) in seed.items():
+
+
+def ensure_files(names: NodeNames, node: NodePlan, template: Path, host_key: KeyPair, authorized: str) -> None:
+    """Make the node's disk and seed, as far as they are missing."""
+    names.folder.mkdir(parents=True, exist_ok=True)
+    for name, (mode, text) in own_files(node, host_key, authorized).items():
         file = names.seed / name
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text, mode)
