@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from coreops.discovery.registry import Token
+    from coreops.discovery.v3 import Certificates
 
 LISTEN = "127.0.0.1:8087"
 URL = f"http://{LISTEN}"
@@ -18,11 +19,14 @@ URL = f"http://{LISTEN}"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Let etcd members that boot alone find each other, as with discovery.etcd.io; for etcd 3.5 and older.",
+    help="Let etcd members that boot alone find each other, as with discovery.etcd.io, or by the keys of etcd 3.6.",
     epilog="\b\nExamples:\n  coreops discovery serve --listen 192.0.2.1:8087\n"
     "  coreops discovery new prod --size 3 --url http://192.0.2.1:8087",
 )
 
+StoreCa = Annotated[Path | None, typer.Option("--cacert", metavar="FILE", help="The CA of that etcd, PEM.")]
+StoreCert = Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="Our certificate for it, PEM.")]
+StoreKey = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The key of that, PEM.")]
 LedgerOption = Annotated[Path, typer.Option("--ledger", metavar="FILE", help="Where tokens and members are kept.")]
 LEDGER = Path("discovery.db")
 
@@ -104,13 +108,23 @@ def new(
     ] = None,
     ledger: LedgerOption = LEDGER,
     url: Annotated[str, typer.Option("--url", metavar="URL", help="How machines reach the server.")] = URL,
+    store: Annotated[
+        list[str] | None,
+        typer.Option("--store", metavar="URL", help="For etcd 3.6 and newer: an etcd that keeps it; repeatable."),
+    ] = None,
+    cacert: StoreCa = None,
+    cert: StoreCert = None,
+    key: StoreKey = None,
 ) -> None:
     """Make a token for a cluster that is to be, and print the URL for etcd's --discovery. It may be done while serving.
+
+    With --store another etcd keeps who registered, as etcd 3.6 and newer want it; printed are their options.
 
     A cluster gets one token. Members that join later need none; a cluster that is gone gets another with --replaces.
     """
     from coreops.discovery.ledger import Ledger
-    from coreops.discovery.registry import find, name_fault, size_fault
+    from coreops.discovery.registry import STORE, find, name_fault, size_fault
+    from coreops.discovery.v3 import Certificates, Store
     from coreops.errors import InputError
     from coreops.serving.listen import base_url
 
@@ -119,7 +133,12 @@ def new(
     if (fault := size_fault(size, even=even)) is not None:
         more = None if size_fault(size, even=True) else f"--size {size - 1} or {size + 1}; --even makes it all the same"
         raise InputError(f"--size cannot be {size}", why=fault, next=more)
-    base = base_url(url)
+    if (cert is None) != (key is None):
+        raise InputError("--cert and --key go together", next="give both")
+    if store and url != URL:
+        raise InputError("--url and --store exclude each other", why="with --store, members ask that etcd")
+    keeper = Store(store, Certificates(cacert, cert, key)) if store else None
+    base = STORE + ",".join(keeper.endpoints) if keeper else base_url(url)
     with Ledger(ledger) as kept:
         old = None
         if replaces is not None:
@@ -128,9 +147,15 @@ def new(
                 raise InputError(
                     f"{cluster} does not have the token {replaces}", next=f"coreops discovery show {cluster}"
                 )
-            _gone(old)
-        made = kept.new(size, base, cluster, old.token if old else "")
-    typer.echo(made.url)
+            _gone(_members(old, Certificates(cacert, cert, key), leaving=True))
+        before = old.token if old else ""
+
+        def publish(token: str) -> None:
+            if keeper is not None:
+                keeper.publish(token, size, before)
+
+        made = kept.new(size, base, cluster, before, publish)
+    typer.echo(made.option)
 
 
 @app.command(epilog="\b\nExamples:\n  coreops discovery show prod\n  coreops discovery show 1f2e3d4c --json")
@@ -138,10 +163,14 @@ def show(
     word: Annotated[str, typer.Argument(metavar="CLUSTER|TOKEN", help="A cluster, a token, its URL, its short name.")],
     ledger: LedgerOption = LEDGER,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    cacert: StoreCa = None,
+    cert: StoreCert = None,
+    key: StoreKey = None,
 ) -> None:
     """Show a token: its URL, who registered, and who was refused."""
     from coreops.discovery.ledger import Ledger
     from coreops.discovery.registry import find
+    from coreops.discovery.v3 import Certificates
     from coreops.errors import InputError, did_you_mean
     from coreops.identity import identity
     from coreops.report.text import clean
@@ -153,14 +182,17 @@ def show(
     if token is None:
         known = [each.cluster for each in tokens if each.cluster]
         raise InputError(f"no cluster or token {word!r}", where=ledger, next=did_you_mean(word, known))
+    token = _members(token, Certificates(cacert, cert, key))
     if as_json:
         heard = [{"machine_id": each.machine, "peer": each.peer, "at": _time(each.at)} for each in hellos]
-        typer.echo(json.dumps(_object(token) | {"url": token.url, "machines": heard}))
+        typer.echo(json.dumps(_object(token) | {"url": token.option, "machines": heard}))
         return
-    typer.echo(clean(token.url))
+    typer.echo(clean(token.option))
     typer.echo(_line(token))
-    for member in token.members:
-        typer.echo(clean(f"  {member.name}  {' '.join(member.urls)}  from {member.peer}, {_time(member.at)}"))
+    for place, member in enumerate(token.members):
+        came = f"from {member.peer}, {_time(member.at)}" if member.peer else f"revision {member.index}"
+        surplus = "" if place < token.size else ": one too many, it is no member"
+        typer.echo(clean(f"  {member.name}  {' '.join(member.urls)}  {came}{surplus}"))
     for refusal in token.refusals:
         times = "" if refusal.times == 1 else f", {refusal.times} times"
         name = refusal.name or refusal.id
@@ -183,6 +215,27 @@ def list_(
             typer.echo(json.dumps(_object(token)) if as_json else _line(token))
 
 
+def _members(token: Token, certificates: Certificates, *, leaving: bool = False) -> Token:
+    """The token with who registered, where another etcd keeps that. leaving: it is to be replaced.
+
+    Raises CoreopsError.
+    """
+    from coreops.discovery.v3 import Store
+    from coreops.errors import CoreopsError
+
+    if not token.store:
+        return token
+    found, size = Store(token.store, certificates).read(token)
+    if size != token.size and not (token.replaced or leaving):
+        raise CoreopsError(
+            f"the size of {token.name} is not what was written",
+            where=token.store[0],
+            why=f"it is {size or 'gone'}, and was {token.size}",
+            next=f"trust this token no more; coreops discovery new {token.cluster} --replaces {token.id} makes another",
+        )
+    return found
+
+
 def _gone(token: Token) -> None:
     """Raise RefusedError when a cluster lives."""
     from coreops.discovery.alive import answering
@@ -200,6 +253,8 @@ def _gone(token: Token) -> None:
 def _line(token: Token) -> str:
     state = f"replaced on {_time(token.replaced)}" if token.replaced else "complete" if token.full else "waiting"
     refused = f", {len(token.refusals)} refused" if token.refusals else ""
+    if token.store and not token.members:
+        state = state if token.replaced else f"kept by {', '.join(token.store)}"
     return (
         f"{token.id}  {token.cluster or '-'}  {len(token.members)} of {token.size}  {state}{refused}"
         f"  made on {_time(token.at)}"

@@ -59,8 +59,17 @@ class Ledger(Base):
         self._clock = clock
         super().__init__(path, _TABLES.split(";\n"), path)
 
-    def new(self, size: int, base: str, cluster: str = "", replaces: str = "") -> Token:
+    def new(
+        self,
+        size: int,
+        base: str,
+        cluster: str = "",
+        replaces: str = "",
+        publish: Callable[[str], None] = lambda token: None,
+    ) -> Token:
         """Make a token. base: the server's URL. replaces: the token that a cluster had.
+
+        publish: tell it to who must know it; when that fails, there is no token.
 
         Raises RefusedError where a cluster has another one.
         """
@@ -80,6 +89,7 @@ class Ledger(Base):
                 "INSERT INTO tokens (token, size, n, at, cluster, base) VALUES (?, ?, ?, ?, ?, ?)",
                 (token.token, size, token.index, now, cluster, base),
             )
+            publish(token.token)
         return token
 
     def get(self, token: str) -> tuple[Token | None, int]:

@@ -10,8 +10,12 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from coreops.errors import InputError
+
 MOST: Final = 9
 LONGEST: Final = 2048
+STORE: Final = "etcd:"
+"""How the base of a token begins whose members another etcd keeps."""
 
 NOT_FOUND, NO_MORE, EXISTS, INVALID = 100, 103, 105, 209
 """etcd's numbers for what is wrong; its client tells some of them apart."""
@@ -89,6 +93,18 @@ class Token:
     def url(self) -> str:
         """What etcd's --discovery is given."""
         return f"{self.base.rstrip('/')}/{self.token}"
+
+    @property
+    def store(self) -> tuple[str, ...]:
+        """The endpoints of the etcd that keeps the members, as etcd 3.6 and newer ask it; (): we do."""
+        return tuple(self.base.removeprefix(STORE).split(",")) if self.base.startswith(STORE) else ()
+
+    @property
+    def option(self) -> str:
+        """What etcd is given on its command line, or by the like in its environment."""
+        if self.store:
+            return f"--discovery-token {self.token} --discovery-endpoints {','.join(self.store)}"
+        return self.url
 
     @property
     def full(self) -> bool:
@@ -198,6 +214,20 @@ def name_fault(name: str) -> str | None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name, re.ASCII):
         return "a name begins with a letter or digit, and has letters, digits, dots, - and _, 63 at most"
     return None
+
+
+def store_url(text: str) -> str:
+    """An endpoint of an etcd, in one spelling. Raises InputError."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        whole = None
+    if not whole or not re.fullmatch(r"[!-~]+", text) or set(text) & set("@?#,\"'"):
+        raise InputError(
+            f"--store cannot be {text[:80]!r}", next="an endpoint of etcd, as http://192.0.2.1:2379; repeat it for more"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _loopback(host: str) -> bool:

@@ -113,6 +113,8 @@ class Discovery:
             return self._about(answer.error(NOT_FOUND, REPLACED, index), entry, "replaced token")
         if ask.page == "hello":
             return self._hear(ask, token, request.peer, entry)
+        if token.store:
+            return self._about(answer.unknown(ask.token, "", index), entry, "a token for another etcd")
         if ask.page == "size":
             return self._about(answer.size(token, index), entry, "size")
         if request.method == "PUT":
