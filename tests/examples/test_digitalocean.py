@@ -245,3 +245,18 @@ def test_a_twin_that_stays_is_told(rig: ExampleRig, cloud: Droplets) -> None:
     with pytest.raises(CoreopsError, match=r"two droplets carry the mark: \[\d+, 7\]"):
         rig.provider.create(rig.wanted("n1"))
     assert cloud.ids() == {made.id, "7"}, "nobody but you knows which one is in use"
+
+
+def test_off_twice_is_off(rig: ExampleRig, cloud: Droplets) -> None:
+    made = rig.provider.create(rig.wanted("n1"))
+    cloud.settle()
+    for _ in range(2):
+        rig.provider.power(made, "off")
+        cloud.settle()
+    assert len([each for each in cloud.asked if each.endswith("/actions")]) == 1
+
+
+def test_one_tag_is_a_list_of_one(rig: ExampleRig, cloud: Droplets) -> None:
+    rig.provider.create(wanted("n1", {**SETTINGS, "tags": "web"}))
+    (droplet,) = cloud.droplets.values()
+    assert droplet["tags"][:2] == ["web", "coreops"]

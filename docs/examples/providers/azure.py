@@ -167,7 +167,7 @@ def destroy(asked, azure):
 
 
 def console(asked, azure):
-    print(serial(asked, azure), end="")
+    sys.stdout.buffer.write(serial(asked, azure).encode())
 
 
 def serial(asked, azure):
@@ -298,7 +298,7 @@ class Azure:
         if not url.startswith(API + "/"):  # the token is for nobody else
             raise Refused(f"Azure points to {url}", AGAIN)
         request = Request(url, None if data is None else json.dumps(data).encode(), headers or {}, method=method)
-        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         if method == "POST" and data is None:
             request.add_header("Content-Length", "0")

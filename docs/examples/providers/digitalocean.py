@@ -67,7 +67,13 @@ def body(asked):
         user_data = base64.b64decode(asked["user_data"]).decode()
     except UnicodeDecodeError:
         raise Refused("user-data is not text, and DigitalOcean takes only text", "do not compress it") from None
-    tags = [*settings.get("tags", ()), OURS, MARK + asked["mark"], USER_DATA + asked["user_data_digest"]]
+    more = settings.get("tags", [])
+    tags = [
+        *([more] if isinstance(more, str) else more),
+        OURS,
+        MARK + asked["mark"],
+        USER_DATA + asked["user_data_digest"],
+    ]
     return {**settings, "name": asked["node"], "user_data": user_data, "tags": tags}
 
 
@@ -89,7 +95,9 @@ def host_keys(asked):
 
 
 def power(asked):
-    act(ours(asked)["id"], ACTIONS[asked["power"]])
+    droplet = ours(asked)
+    if asked["power"] == "reset" or (droplet["status"] == "off") != (asked["power"] == "off"):
+        act(droplet["id"], ACTIONS[asked["power"]])
     return {}
 
 
@@ -166,7 +174,7 @@ def answer(method, path, data):
     if not re.fullmatch(r"[!-~]+", token):
         raise Refused("there are no credentials", "set DIGITALOCEAN_TOKEN to a token that may write droplets and tags")
     request = Request(API + path, data and json.dumps(data).encode(), method=method)
-    request.add_header("Authorization", f"Bearer {token}")
+    request.add_unredirected_header("Authorization", f"Bearer {token}")
     request.add_header("Content-Type", "application/json")
     try:
         with urlopen(request, timeout=60) as response:

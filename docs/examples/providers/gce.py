@@ -75,8 +75,9 @@ def make(asked):
         raise Refused(f"command_{missing[0]} is not set", f"needed: {', '.join(NEEDED)}, and image or image_family")
     if unknown := sorted(set(settings) - {*FLAGS, "public_ip"}):
         raise Refused(f"command_{unknown[0]} is not known", f"known: {', '.join([*FLAGS, 'public_ip'])}")
+    user_data = base64.b64decode(asked["user_data"])
     try:
-        user_data = base64.b64decode(asked["user_data"]).decode()
+        user_data.decode()
     except UnicodeDecodeError:
         raise Refused("user-data is not text, and Compute Engine takes only text", "do not compress it") from None
     flags = [f"{FLAGS[name]}={text(value)}" for name, value in settings.items() if name in FLAGS]
@@ -85,8 +86,8 @@ def make(asked):
         flags.append("--no-address")
     # in files: what is secret does not belong on a command line, nor commas into a list
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "user-data").write_text(user_data)
-        Path(folder, "node").write_text(asked["node"])
+        Path(folder, "user-data").write_bytes(user_data)
+        Path(folder, "node").write_bytes(asked["node"].encode())
         flags.append(f"--metadata-from-file=user-data=user-data,{NODE}=node")
         gcloud("create", name_of(asked), *flags, folder=folder)
 
@@ -126,7 +127,7 @@ def destroy(asked):
 
 
 def console(asked):
-    print(serial(asked), end="")
+    sys.stdout.buffer.write(serial(asked).encode())
 
 
 def serial(asked):

@@ -67,9 +67,9 @@ def body(asked, cloud):
     if unknown := sorted(set(settings) - {*NEEDED, *OPTIONAL}):
         raise Refused(f"command_{unknown[0]} is not known", f"known: {', '.join([*NEEDED, *OPTIONAL])}")
     more = {name: settings[name] for name in ("key_name", "availability_zone", "config_drive") if name in settings}
-    if groups := settings.get("security_groups"):
+    if groups := several(settings, "security_groups"):
         more["security_groups"] = [{"name": name} for name in groups]
-    networks = settings.get("networks")
+    networks = several(settings, "networks")
     return {
         "name": asked["node"],
         "flavorRef": one("flavor", settings["flavor"], cloud.listed("/flavors", "flavors")),
@@ -79,6 +79,12 @@ def body(asked, cloud):
         "user_data": asked["user_data"],
         **more,
     }
+
+
+def several(settings, name):
+    """A setting that is a list, or one of its kind."""
+    value = settings.get(name, [])
+    return [value] if isinstance(value, str) else value
 
 
 def image(name, cloud):
@@ -129,7 +135,7 @@ def destroy(asked, cloud):
 
 
 def console(asked, cloud):
-    print(output(asked, cloud), end="")
+    sys.stdout.buffer.write(output(asked, cloud).encode())
 
 
 def output(asked, cloud):
@@ -248,7 +254,9 @@ def call(method, url, data, headers):
 
 
 def answer(method, url, data, headers):
-    request = Request(url, None if data is None else json.dumps(data).encode(), headers, method=method)
+    request = Request(url, None if data is None else json.dumps(data).encode(), method=method)
+    for name, value in headers.items():  # not for whom the answer may point to
+        request.add_unredirected_header(name, value)
     request.add_header("Content-Type", "application/json")
     try:
         with urlopen(request, timeout=60) as response:

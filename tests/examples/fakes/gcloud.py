@@ -65,7 +65,7 @@ def make(state, name, flags):
     assert all(re.fullmatch(r"[a-z0-9_-]{0,63}", each) for each in labels.values()), labels
     items = []
     for key, path in pairs(flags["--metadata-from-file"]).items():
-        with open(path) as stream:
+        with open(path, encoding="utf-8") as stream:
             items.append({"key": key, "value": stream.read()})
     number = len(state["machines"]) + 2
     outside = [] if "--no-address" in flags else [{"natIP": f"192.0.2.{number}", "type": "ONE_TO_ONE_NAT"}]
