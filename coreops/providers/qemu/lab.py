@@ -6,7 +6,6 @@ One lab's machines hang on the same bridge as containers would, and are read fro
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -148,10 +147,17 @@ def wait_ready(names: NodeNames, node: NodePlan, timeout: float) -> None:
     def ready() -> bool:
         return console.read(names.log).partition is not None if cut else answers(names, node)
 
-    wait_until(lambda: ready() or trouble() is not None, timeout, interval=0.5)
-    if why := trouble() or (None if ready() else f"the node did not answer on ssh within {timeout:g} s"):
+    came_up = False
+
+    def settled() -> bool:
+        nonlocal came_up
+        came_up = ready()
+        return came_up or trouble() is not None
+
+    wait_until(settled, timeout, interval=1.0)
+    if not came_up:
         raise CoreopsError(
-            why,
+            trouble() or f"the node did not answer on ssh within {timeout:g} s",
             where=node.name,
             why=machine.tail(names.folder) or "its console is empty",
             next=f"coreops lab logs {node.name} --name {names.lab.lab}; coreops lab down --name {names.lab.lab}",
@@ -160,11 +166,10 @@ def wait_ready(names: NodeNames, node: NodePlan, timeout: float) -> None:
 
 def answers(names: NodeNames, node: NodePlan) -> bool:
     """Say whether core can log in. While a system boots, sshd may answer and pam turn users away."""
+    # Not by a connection that says nothing: that would be an error in the node's journal.
     try:
-        with socket.create_connection((node.address, 22), timeout=2.0):
-            pass
-        done = subprocess.run(ssh.argv(names.lab, node.address, ["true"]), capture_output=True, timeout=30.0)
-    except (OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(ssh.argv(names.lab, node.address, ["true"]), capture_output=True, timeout=60.0)
+    except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
 
