@@ -280,6 +280,8 @@ class SdbootMachine(Machine):
         chosen = self._first(device)
         return f"USR-{'AB'[chosen[1] - 3]}" if chosen else ""
 
+    kept: tuple[str, ...] = ()
+    """Beginnings of paths: some file is there whenever the power goes."""
     untouched: Mapping[str, bytes] = MappingProxyType({})
     """Files of the ESP that no power cut may find changed."""
 
@@ -291,6 +293,9 @@ class SdbootMachine(Machine):
             copy.write_bytes(stream.read(_ESP_SIZE * 512))
         files = self.files(str(copy))
         assert {path: files.get(path) for path in self.untouched} == dict(self.untouched)
+        assert all(any(path.startswith(start) and path.endswith(".conf") for path in files) for start in self.kept), (
+            files.keys()
+        )
         return self.next(str(copy))
 
     def bits(self) -> tuple[tuple[str, bytes], ...]:  # type: ignore[override]

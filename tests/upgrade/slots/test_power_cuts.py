@@ -89,6 +89,7 @@ def cut_everywhere(rig: MachineRig, step: ShellStep, boots: set[str]) -> int:
         assert machine.next() in boots, f"after {calls} calls: {machine.bits()}"
         if record.state != "failed":
             assert left(machine) == wanted
+            assert machine.next_after_power_cut() == machine.next()
             return calls - 1
         done(rig, step)
         assert left(machine) == wanted, f"after {calls} calls"

@@ -80,6 +80,7 @@ EITHER = {"USR-A", "USR-B"}
 GOOD_A = "loader/entries/usr-a.conf"
 
 
+@pytest.mark.lab
 def test_power_cuts_in_the_middle_of_a_turn(rig: SdbootRig) -> None:
     _, ticket = stage(rig)
     wire(rig.machine)
@@ -122,6 +123,7 @@ def test_power_cuts_where_another_slot_would_boot(rig: SdbootRig, other: int) ->
     rig.machine.put("coreops/usr-b/vmlinuz", kernel("1.1.0"))
     assert "USR-B boots next, and coreops did not arrange that" in survey(rig).blockers[0]
     wire(rig.machine)
+    rig.machine.kept = ("loader/entries/usr-a", "loader/entries/usr-b")
     cut_everywhere(rig, rig.driver.mark_good(Guard()), EITHER)
     assert (rig.machine.next(), entries(rig)) == ("USR-A", ["usr-a.conf", "usr-b.conf"])
     assert survey(rig).blockers == ()
@@ -207,6 +209,19 @@ class TestKernel:
         record = rig.step(rig.driver.activate(ticket, Guard()))
         assert "cannot boot: /boot/coreops/usr-b/vmlinuz is missing" in record.stderr.decode()
         assert entries(rig) == ["usr-a.conf"]
+
+
+def test_an_esp_that_is_not_mounted(rig: SdbootRig) -> None:
+    """It must not be taken for a node of GRUB's."""
+    rig.machine.sh("umount /boot")
+    assert b"kind gptprio" in rig.step(rig.driver.survey()).stdout
+    file = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+    rig.machine.sh(
+        f"printf '\\006\\0\\0\\0%s' systemd-boot | sed 's/[a-z-]/&\\x00/g' >/sys/firmware/efi/efivars/{name}"
+    )
+    record = rig.step(rig.driver.survey())
+    assert record.state == "failed"
+    assert "systemd-boot started this node, but neither /boot" in record.stderr.decode()
 
 
 def test_an_esp_that_is_full(rig: SdbootRig) -> None:

@@ -164,7 +164,7 @@ say_sdboot() {
   default=$(word_of default "$esp/loader/loader.conf")
   [ -z "$default" ] || say default "$esp/loader/loader.conf: default $default"
   for each in LoaderEntryOneShot LoaderEntryDefault; do
-    [ ! -e "/sys/firmware/efi/efivars/$each-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" ] || say default "EFI variable $each"
+    [ ! -e "/sys/firmware/efi/efivars/$each-$loader_guid" ] || say default "EFI variable $each"
   done
   [ -w "$entries" ] || say readonly "$entries"
 }

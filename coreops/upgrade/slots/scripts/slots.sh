@@ -4,6 +4,8 @@
 # After find_slots: disk, booted and passive (partition numbers; passive is empty when there is none), slots (both),
 # label_of_booted, label_of_passive, dev_of_passive, size_of_passive (bytes), and kind, what decides which slot boots.
 
+loader_guid=4a67b082-0a4c-41cf-b6c7-440b29bb8c4f # of the variables of boot managers
+
 persist() { sync "$@" 2>/dev/null || sync; }
 
 # forget FILE...: remove durably.
@@ -99,9 +101,12 @@ letter_of() {
 # find_kind: sdboot where the firmware is UEFI and the disk's ESP has entries for slots.
 find_kind() {
   kind=gptprio
-  if [ -d /sys/firmware/efi ] && find_entries; then
+  [ -d /sys/firmware/efi ] || return 0
+  if find_entries; then
     kind=sdboot
     read_entries
+  elif tr -d '\0' <"/sys/firmware/efi/efivars/LoaderInfo-$loader_guid" 2>/dev/null | grep -q systemd-boot; then
+    fail "systemd-boot started this node, but neither /boot nor /efi nor /boot/efi has an entry for a slot in loader/entries: mount the ESP"
   fi
 }
 
