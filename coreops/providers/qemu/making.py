@@ -6,6 +6,7 @@ What it was told at birth stays as it is, however often it is started.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Network
@@ -27,13 +28,23 @@ from coreops.providers.qemu.settings import read
 READY = "ready"
 """A file that says of which process it is known that one can log in."""
 _SEED, _CONFIG = "seed.iso", "config.ign"
+_PATIENCE: Final = 2.0
 _NEXT: Final = "mend that, and run the same command again; `coreops destroy` removes what was made so far"
 
 
 def connect(where: Place, subnet: str) -> None:
     """Bridge, the way into it, and the machine's cable: none of them outlives a reboot of this machine."""
-    switch.ensure_switch(where.cluster.names, where.cluster.plan(subnet))
-    network.ensure_tap(where.cluster.names.switch, where.tap)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            switch.ensure_switch(where.cluster.names, where.cluster.plan(subnet))
+            network.ensure_tap(where.cluster.names.switch, where.tap)
+            return
+        except CoreopsError:
+            # the last command of a caller that was killed just now may still be at work on it
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def bring_up(where: Place, record: Record, wanted: Wanted, own: Path | None, disks: Disks, emit: Emit) -> None:

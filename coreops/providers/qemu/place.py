@@ -96,8 +96,11 @@ class Cluster:
 
     @property
     def names(self) -> LabNames:
-        """Its switch, named as that of a lab; no lab's name may have that many letters."""
-        return LabNames(f"q-{mark(self.name, '')[:20]}", self.root)
+        """Its switch, named as that of a lab; no lab's name may have that many letters.
+
+        The folder counts: two that are kept apart may have clusters of one name.
+        """
+        return LabNames(f"q-{mark(self.name, str(self.root))[:20]}", self.root)
 
     @property
     def folder(self) -> Path:

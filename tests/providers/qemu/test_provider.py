@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import filecmp
 import os
 import shutil
 import signal
@@ -189,6 +191,29 @@ def test_an_image_that_no_machine_could_start_from_is_bad_input(
         Qemu(tmp_path, tmp_path / "state").create(wanted)
     assert caught.value.where == str(HERE)
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_disk_is_copied_with_its_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
+    if not shared:
+
+        def refuse(*args: int) -> int:
+            raise OSError(errno.EXDEV, "another file system")
+
+        monkeypatch.setattr("os.copy_file_range", refuse)
+    source, firmware = tmp_path / "own", tiny.install(tmp_path)
+    with source.open("wb") as stream:
+        for at, content in ((0, b"begin"), (40 << 20, os.urandom(1 << 20)), (90 << 20, b"end")):
+            stream.seek(at)
+            stream.write(content)
+        stream.truncate(100 << 20)
+    folder = tmp_path / "vm"
+    folder.mkdir()
+    (folder / ".disk.img.tmp").write_bytes(b"left by a caller that was killed" * 1000)
+    Disks(firmware=firmware).ensure(folder, "uefi", source, lambda event: None)
+    assert filecmp.cmp(folder / "disk.img", source, shallow=False)
+    assert (folder / "disk.img").stat().st_blocks * 512 < 8 << 20
+    assert sorted(each.name for each in folder.iterdir()) == ["disk.img", "firmware.fd", "variables.fd"]
 
 
 def test_a_raw_image_is_taken(tmp_path: Path) -> None:
