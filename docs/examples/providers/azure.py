@@ -3,6 +3,9 @@
 
 The mark is a tag, and part of the machine's name, which a resource group has only once: one PUT makes the machine with
 its network interface, address and disk, two make no second one, and all of it goes with the machine.
+
+Tried with a fake that was written from Azure's API description. The body of the PUT has only fields that Azure's own
+Python library knows, and what az 2.91 says before `az login` is understood; the real cloud was never asked.
 """
 
 import json

@@ -3,6 +3,8 @@
 
 The mark is a tag; the node is the droplet's name. DigitalOcean has no client token, so of two droplets that were made
 with one mark at a time the eldest stays: whoever made the other one removes it before it answers.
+
+Tried with a fake that was written from DigitalOcean's OpenAPI description; never with the real cloud.
 """
 
 import base64

@@ -3,6 +3,9 @@
 
 The mark is a label, and part of the instance's name, which a zone has only once: of two that are made with one mark at
 a time the second one is refused.
+
+Tried with a fake gcloud that was written from its reference and from errors as users reported them; never with the real
+gcloud, nor with the real cloud.
 """
 
 import base64

@@ -3,6 +3,8 @@
 
 The mark is metadata of the server. Nova has no client token, so of two servers that were made with one mark at a time
 the eldest stays: whoever made the other one removes it before it answers.
+
+Tried with a fake that was written from the samples of Nova's and Keystone's API references; never with a real cloud.
 """
 
 import ipaddress
