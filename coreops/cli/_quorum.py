@@ -57,9 +57,8 @@ def judged(view: View, gone: Collection[str]) -> str:
         )
     raise RefusedError(
         f"the store would lose its quorum without {', '.join(lost)}",
-        where=", ".join(lost),
-        why=f"of {size} members {len(view.healthy)} are known to be well, {len(left)} without it; {need} are needed",
-        next=f"bring the others up first (coreops bootstrap), or say {LOSE}: what the store holds may be lost",
+        why=f"of {size} members {len(view.healthy)} are known to be well, {len(left)} without; {need} are needed",
+        next=f"take fewer at a time, mend the others first, or say {LOSE}: what the store holds may be lost",
     )
 
 
