@@ -129,6 +129,17 @@ def test_power_cuts_where_another_slot_would_boot(rig: SdbootRig, other: int) ->
     assert survey(rig).blockers == ()
 
 
+def test_on_the_way_back_the_slot_is_on_trial_again(rig: SdbootRig) -> None:
+    upgraded(rig)
+    done(rig, rig.driver.activate(ticket_back(rig), Guard()))
+    assert rig.machine.boot() == "USR-A"
+    assert entries(rig) == ["usr-a+0-1.conf", "usr-a.conf", "usr-b.conf"]
+    seen = survey(rig)
+    assert (seen.good, seen.next, seen.fallback) == (False, "USR-B", True)
+    done(rig, rig.driver.finish(Guard()))
+    assert "not marked good" in (run(rig, rig.driver.stage(*rig.release("1.2.0"), Guard())) or "")
+
+
 def test_a_slot_that_fell_back_is_tried_again(rig: SdbootRig) -> None:
     _, ticket = stage(rig)
     for _ in range(2):
@@ -216,9 +227,7 @@ def test_an_esp_that_is_not_mounted(rig: SdbootRig) -> None:
     rig.machine.sh("umount /boot")
     assert b"kind gptprio" in rig.step(rig.driver.survey()).stdout
     file = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-    rig.machine.sh(
-        f"printf '\\006\\0\\0\\0%s' systemd-boot | sed 's/[a-z-]/&\\x00/g' >/sys/firmware/efi/efivars/{name}"
-    )
+    rig.machine.sh(f"printf '\\006\\0\\0\\0%s' systemd-boot | sed 's/[a-z-]/&\\x00/g' >{file}")
     record = rig.step(rig.driver.survey())
     assert record.state == "failed"
     assert "systemd-boot started this node, but neither /boot" in record.stderr.decode()
