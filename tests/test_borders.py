@@ -92,6 +92,7 @@ PURE = (
     "providers.qemu.settings",
     "provision.replaced",
     "provision.share",
+    "provision.standing",
     "provision.summary",
     "provision.trust",
     "providers.ec2.host_keys",
