@@ -98,6 +98,16 @@ def _address(inventory: Inventory, name: str) -> str:
     return name
 
 
+def store_addresses(inventory: Inventory) -> dict[str, frozenset[str]]:
+    """The addresses that the inventory gives the members of the store. Raises InputError where there is no store."""
+    from coreops.identity.written import claims
+
+    return {
+        name: claims(inventory, name) | ({address} if _is_ip(address := _address(inventory, name)) else frozenset())
+        for name in inventory.members(STORE)
+    }
+
+
 def _is_ip(text: str) -> bool:
     try:
         ip_address(text)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coreops.cli import _options as options
+
 if TYPE_CHECKING:
     from coreops.discovery.registry import Token
     from coreops.discovery.v3 import Certificates
@@ -213,6 +215,47 @@ def list_(
     with Ledger(ledger, make=False) as kept:
         for token in kept.all():
             typer.echo(json.dumps(_object(token)) if as_json else _line(token))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  coreops discovery srv example.net -i inventories/prod\n"
+    "  coreops discovery srv example.net -i inventories/prod --server 192.0.2.53"
+)
+def srv(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="As in etcd's --discovery-srv.")],
+    inventory: options.Inventory = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="As in etcd's --discovery-srv-name.")] = "",
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="ADDR[:PORT]", help="Who to ask. [default: as /etc/resolv.conf]")
+    ] = None,
+) -> int:
+    """Look whether DNS names the members of the group store, each once and nobody else, for etcd's --discovery-srv.
+
+    etcd that boots by wrong records waits forever, or begins another cluster: look before the machines boot.
+    """
+    from coreops.cli._fleet import columns, source
+    from coreops.cli._nodes import store_addresses
+    from coreops.discovery.srv import faults, find, servers
+    from coreops.errors import CoreopsError
+    from coreops.inventory import load_inventory
+    from coreops.report.text import clean
+    from coreops.serving.listen import listen
+
+    members = store_addresses(load_inventory(source(inventory)))
+    ask = servers()
+    if server is not None:
+        where = listen(server if server.rpartition(":")[2].isdigit() and ":" in server else f"{server}:53")
+        ask = ((where.host, where.port),)
+    found = find(domain, name, ask, members)
+    for line in columns([(each.host or "-", each.url, " ".join(each.addresses)) for each in found]):
+        typer.echo(line)
+    if wrong := tuple(faults(found, members)):
+        raise CoreopsError(
+            f"etcd cannot form this cluster by the records of {clean(domain)}",
+            why="; ".join(wrong),
+            next="correct the zone, or the inventory: one record a member, whose name has the member's address",
+        )
+    return 0
 
 
 def _members(token: Token, certificates: Certificates, *, leaving: bool = False) -> Token:
