@@ -62,7 +62,8 @@ def _target(
     hidden = [name for key in ("address", *(["port"] if port else [])) for name in ALIASES[key]]
     settings = {name: each for name, each in host.settings.items() if name not in hidden} | own
     with_it = replace(inventory, hosts={**inventory.hosts, word: replace(host, settings=settings)})
-    made = target(with_it, word, **connection)
+    files = [Path(each) for each in connection.get("identity_files", ())]
+    made = target(with_it, word, **{**connection, "identity_files": files})
     made = replace(made, become=False, become_password=None)
     if made.transport == "local":
         raise InputError("a machine is looked at by SSH", where=word, why="its connection is said to be local")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from coreops.adoption.decide import Proposal, Refused, Register
     from coreops.errors import CoreopsError
     from coreops.inventory import Inventory
-    from coreops.provision.book import Book
 
 Ended = tuple["Proposal | Refused", str, "CoreopsError | None"]
 SHOWN = len("SHA256:") + 8
@@ -63,7 +62,6 @@ def adopt(
     from coreops.errors import CoreopsError
     from coreops.inventory import load_inventory
     from coreops.inventory.machines import load_machines
-    from coreops.provision import book
 
     path = source(inventory)
     loaded = load_inventory(path)
@@ -75,25 +73,23 @@ def adopt(
         typer.echo("nobody is there to be adopted", err=True)
         return 0
     ended: list[Ended] = []
-    with book.opened(loaded.base) as kept:
-        for one in survey(register, candidates, connection(user, key, transport, False, False)):
-            if not as_json:
-                for line in _shown(one, group):
-                    typer.echo(line, err=not check)
-            try:
-                ended.append((one, _adopt(one, path, loaded, kept, group, None if check else yes or []), None))
-            except CoreopsError as error:
-                ended.append((one, "refused" if isinstance(one, Refused) else "left", error))
+    for one in survey(register, candidates, connection(user, key, transport, False, False)):
+        if not as_json:
+            for line in _shown(one, group):
+                typer.echo(line, err=not check)
+        try:
+            ended.append((one, _adopt(one, path, loaded, group, None if check else yes or []), None))
+        except CoreopsError as error:
+            ended.append((one, "refused" if isinstance(one, Refused) else "left", error))
     return _print(ended, as_json)
 
 
-def _adopt(
-    one: Proposal | Refused, path: Path, inventory: Inventory, kept: Book, group: str, yes: Sequence[str] | None
-) -> str:
+def _adopt(one: Proposal | Refused, path: Path, inventory: Inventory, group: str, yes: Sequence[str] | None) -> str:
     """How it ended. yes None: nothing is written. Raises CoreopsError."""
     from coreops.adoption.decide import Refused
     from coreops.adoption.keep import keep
     from coreops.errors import InputError
+    from coreops.provision import book
 
     if isinstance(one, Refused):
         raise one.error
@@ -107,7 +103,8 @@ def _adopt(
     if one.state == "known" or yes is None:
         return "known" if one.state == "known" else "would be adopted"
     _confirm(one, yes)
-    keep(one, inventory.base, kept, cluster=cluster, group=group)
+    with book.opened(inventory.base) as kept:
+        keep(one, inventory.base, kept, cluster=cluster, group=group)
     return "adopted"
 
 
