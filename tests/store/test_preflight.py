@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from coreops.model import Position
 from coreops.store import preflight
 from coreops.store.cluster import Member
 from coreops.store.observe import Clock, Node
@@ -82,3 +83,19 @@ def test_many_problems_are_one_error_that_lists_them_all() -> None:
     error = preflight.refusal(found(systemd=None, uid=5))
     assert "2 problems on 1 hosts; nothing was touched" in error.what
     assert (error.why or "").count("n2:") == 2
+
+
+def test_two_that_are_one_are_named_with_their_places() -> None:
+    places = {f"n{i}": (Position("hosts.yml", i), frozenset({f"10.0.0.{i}"})) for i in (1, 2, 3)}
+    nodes = {
+        "n1": good(1, macs=("52:54:00:00:00:01",)),
+        "n2": good(2, macs=("52:54:00:00:00:01",), addresses=("10.0.0.2", "10.0.0.3")),
+        "n3": good(3, addresses=("10.0.0.3",)),
+    }
+    mac, address = preflight.problems(MEMBERS, nodes, TOKEN, places)
+    assert (mac.host, mac.what) == ("n2", "not a MAC address of its own")
+    assert mac.why == "n1 (hosts.yml:1) and n2 (hosts.yml:2) have 52:54:00:00:00:01"
+    assert (address.what, address.why) == (
+        "not an address of its own",
+        "n3 (hosts.yml:3) and n2 (hosts.yml:2) have 10.0.0.3",
+    )

@@ -149,6 +149,16 @@ def test_hosts_outside_are_named_with_the_reason(make: Make) -> None:
             RefusedError,
             "n1 and n2 have the same machine-id",
         ),
+        (
+            {"hosts": {"n1": seen("1.0.0", hostname="x"), "n2": seen("1.0.0", hostname="x")}},
+            RefusedError,
+            "n1 and n2 have the same host name",
+        ),
+        (
+            {"hosts": {"n1": seen("1.0.0", macs=("m",)), "n2": seen("1.0.0", macs=("m",))}},
+            RefusedError,
+            "n1 and n2 have the same MAC address",
+        ),
         ({"variables": {"upgrade_chanel": "stable"}}, InputError, "upgrade_chanel"),
     ],
 )
