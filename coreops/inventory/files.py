@@ -54,7 +54,7 @@ def read_inventory(path: Path) -> str:
     executable = os.access(path, os.X_OK) and path.suffix not in _DATA_SUFFIXES
     if executable or _PROGRAM.match(data):
         raise InputError(
-            "dynamic inventories are not supported yet",
+            "Ansible's dynamic inventories are not supported yet",
             where=Position(str(path)),
             why="the file is executable" if executable else "the file is a program",
             next="save its output (`ansible-inventory --list --export --yaml`) as *.yml; `chmod -x` a data file",

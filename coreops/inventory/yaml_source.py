@@ -36,10 +36,10 @@ class _Reader:
             where = self.build.at(entry.key_node)
             if entry.key == "plugin":
                 raise InputError(
-                    "dynamic inventories are not supported yet",
+                    "Ansible's dynamic inventories are not supported yet",
                     where=where,
                     why="plugin: makes this a plugin's configuration",
-                    next="save the output of `ansible-inventory --list --export --yaml` as a file and use that",
+                    next="write a *.coreops.yml (docs/ec2.md), or save what `ansible-inventory --list --yaml` prints",
                 )
             if entry.key in SECTIONS:
                 raise InputError(
