@@ -56,7 +56,7 @@ def find(domain: str, name: str, ask: Sequence[Server], members: Mapping[str, fr
             addresses = tuple(dict.fromkeys((*look(target, "A", ask), *look(target, "AAAA", ask))))
             host = next((owners[each] for each in addresses if each in owners), "")
             found.append(Found(full, f"{scheme}://{value}", addresses, host))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda each: each.url))
 
 
 def faults(found: Sequence[Found], members: Mapping[str, frozenset[str]]) -> Iterator[str]:
