@@ -9,7 +9,7 @@ from coreops.cloudconfig.validate.document import Document
 from coreops.cloudconfig.validate.finding import Finding
 
 _SECTIONS = ("etcd", "etcd2")
-_WAYS = ("discovery", "discovery_srv", "initial_cluster")
+_WAYS = ("discovery", "discovery_endpoints", "discovery_srv", "initial_cluster")
 
 
 def discovery_url(document: Document) -> Iterator[Finding]:
