@@ -81,6 +81,16 @@ fi
 mount -t squashfs -o ro "$usr" /sysroot/usr || again "cannot mount $usr at /usr"
 [ -x /sysroot/usr/lib/systemd/systemd ] || again "$usr has no systemd"
 
+# Here and not by systemd, which would give the boot up when its udev is late. No slot is worse off without it.
+esp=''
+for event in /sys/class/block/"${disk#/dev/}"*/uevent; do
+  if grep -qx PARTNAME=EFI-SYSTEM "$event"; then
+    esp=${event%/uevent}
+    esp=/dev/${esp##*/}
+  fi
+done
+mount -t vfat -o umask=0077,noatime "$esp" /sysroot/boot || say "cannot mount EFI-SYSTEM at /boot"
+
 for each in dev proc sys; do
   mount --move "/$each" "/sysroot/$each"
 done

@@ -16,7 +16,7 @@ from coreops.providers.namespace.flavour import PLAIN, Flavour
 BOOT_PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "systemd-boot-efi", "ovmf")
 """Unpacked, never installed: the kernel, what the initramfs consists of, boot manager and firmware."""
 
-MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "squashfs")
+MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "squashfs", "vfat", "nls_cp437", "nls_ascii")
 """What the initramfs needs of the kernel; ext4 is built in, all else is loaded from /usr."""
 
 LAYOUT: Final = tuple(
@@ -30,7 +30,6 @@ CMDLINE: Final = (
 )
 
 _FILES: Mapping[str, tuple[int, str]] = {
-    "etc/fstab": (0o644, "PARTLABEL=EFI-SYSTEM /boot vfat umask=0077,noatime 0 2\n"),
     # For who gives no address: a network of QEMU's own, or libvirt's.
     "usr/lib/systemd/network/80-dhcp.network": (0o644, "[Match]\nName=eth*\n\n[Network]\nDHCP=ipv4\n"),
     "usr/lib/systemd/system/multi-user.target.d/network.conf": (0o644, "[Unit]\nWants=systemd-networkd.service\n"),
