@@ -45,13 +45,13 @@ def require_linux_root() -> None:
     """Refuse where no lab can run. Raises InputError before anything is touched."""
     if sys.platform != "linux":
         raise InputError(
-            f"a namespace lab needs Linux; this is {sys.platform}",
-            why="its nodes are Linux namespaces of this machine",
+            f"a lab needs Linux; this is {sys.platform}",
+            why="its nodes hang on network namespaces of this machine",
             next=_ALTERNATIVE,
         )
     if os.geteuid() != 0:
         raise InputError(
-            "a namespace lab needs root",
+            "a lab needs root",
             why="it makes network namespaces, loop devices, mounts and cgroups",
             next="sudo coreops lab ...; " + _ALTERNATIVE,
         )
