@@ -33,7 +33,8 @@ Vagrant.configure("2") do |config|
   # There is no rsync in the machine, and /usr is read-only.
   config.vm.synced_folder ".", "/vagrant", disabled: true
   config.vm.provider :libvirt do |libvirt|
-    libvirt.machine_type = "q35"
+    # A board with IDE: Debian's kernel for clouds knows no other drives for CDs.
+    libvirt.machine_type = "pc"
     # UEFI, of Debian's package ovmf. Elsewhere name the file that holds code and variables together.
     libvirt.loader = ENV.fetch("COREOPS_OVMF", "/usr/share/ovmf/OVMF.fd")
     libvirt.disk_bus = "virtio"
