@@ -16,7 +16,7 @@ NEXT = "`coreops serve-config` and `coreops render --as iso` boot such machines"
 
 
 class Static:
-    """Every wanted node is kept. Providers open no SSH connection: whether it is there, ``coreops plan`` asks itself."""
+    """Every wanted node is kept. Providers open no SSH connection: ``coreops plan`` asks whether they are there."""
 
     name = STATIC
 
