@@ -66,6 +66,7 @@ def test_one_node_goes_to_stdout(here: Path, capsys: pytest.CaptureFixture[str])
     assert "ETCD_INITIAL_CLUSTER_TOKEN=0755" in etcd["drop_ins"][0]["content"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["coreos", "cloud-init"])
 @pytest.mark.parametrize("role", ["member", "single", "worker"])
 def test_every_role_and_target_passes(here: Path, role: str, target: str, capsys: pytest.CaptureFixture[str]) -> None:

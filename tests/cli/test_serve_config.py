@@ -202,6 +202,7 @@ def test_killed_between_request_and_answer(serve: Callable[..., Served]) -> None
     assert two.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_new_render_and_a_hangup(serve: Callable[..., Served]) -> None:
     one = serve("--audit-log", "audit.log")
     Path("hosts.yml").write_text(INVENTORY.replace("SN 2", "SN 3").replace("AAAA", "BBBB"))

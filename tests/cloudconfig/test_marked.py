@@ -85,6 +85,7 @@ def test_merging() -> None:
     assert found.at(("files", 0, "content")) == Position("f", 2, 29)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.text() | st.integers(), lambda each: st.dictionaries(st.text(), each) | st.lists(each)))
 def test_nothing_over_nothing(value: Any) -> None:
     marked = mark(value, HERE)

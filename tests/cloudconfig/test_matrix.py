@@ -95,6 +95,7 @@ def digest() -> str:
     return whole.hexdigest()
 
 
+@pytest.mark.slow
 def test_another_process_elsewhere_makes_the_same_bytes(tmp_path: Path) -> None:
     elsewhere = {"PYTHONHASHSEED": "4711", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "HOME": str(tmp_path)}
     env = {**os.environ, **elsewhere, "PYTHONPATH": str(Path(__file__).parents[2])}

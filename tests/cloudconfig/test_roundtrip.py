@@ -71,6 +71,7 @@ def test_coreos_is_read_back_as_the_same_node(one: Node) -> None:
     assert given_keys(yaml.safe_load(data) or {}) == shown(one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @THOROUGH
 @given(one=nodes())
@@ -238,6 +239,7 @@ def owner(said: dict[str, Any]) -> str | None:
 SPECIAL_BITS = 0o7000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "read", "spec"),
     [

@@ -44,6 +44,7 @@ def label(image: bytes, folder: Path) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_same_bytes_at_another_time() -> None:
     tools = [tool for tool in TOOLS if iso.shutil.which(tool.name)]
     if not tools:

@@ -116,6 +116,7 @@ def test_a_wait_ends_with_nothing_and_is_asked_again(tmp_path: Path) -> None:
         assert (found.status, found.body) == (200, b"")
 
 
+@pytest.mark.slow
 def test_who_waits_hears_what_another_server_of_the_ledger_was_told(tmp_path: Path) -> None:
     with endpoint(tmp_path) as one, Ledger(one.ledger.path) as other, ThreadPoolExecutor(1) as pool:
         token = made(one)
@@ -125,6 +126,7 @@ def test_who_waits_hears_what_another_server_of_the_ledger_was_told(tmp_path: Pa
         assert waiting.result(10).json["node"]["value"] == "n1=http://127.0.0.1:2001"
 
 
+@pytest.mark.slow
 def test_who_waits_and_leaves_is_let_go(tmp_path: Path) -> None:
     with endpoint(tmp_path) as one:
         token = made(one)

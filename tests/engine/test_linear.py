@@ -133,6 +133,7 @@ def test_a_host_that_cannot_be_reached_drops_out(tmp_path: Path) -> None:
     assert sorted(world.lines("later")) == ["n1", "n2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [None, Fault(refuse="auth")])
 @pytest.mark.parametrize("setting", ["any_errors_fatal: true", "max_fail_percentage: 30"])
 def test_a_fatal_failure_lets_the_others_finish_the_task(tmp_path: Path, setting: str, fault: Fault | None) -> None:

@@ -97,6 +97,7 @@ def settled(said: list[list[list[object]]]) -> None:
         assert after == [0, ""], after
 
 
+@pytest.mark.slow
 @needs_root
 def test_make_change_and_remove(shell: str, tmp_path: Path) -> None:
     home = str(tmp_path / "home of app")

@@ -37,6 +37,7 @@ def test_no_thread_is_left_or_started(sshd: Sshd, link_to: Callable[[Sshd, str],
     connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [(), ("RekeyLimit 1M",), ("Ciphers aes128-ctr", "MACs hmac-sha2-256")])
 def test_new_keys_in_the_middle_of_traffic(
     new_sshd: Callable[..., Sshd],

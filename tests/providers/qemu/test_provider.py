@@ -193,6 +193,7 @@ def test_an_image_that_no_machine_could_start_from_is_bad_input(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_disk_is_copied_with_its_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     if not shared:

@@ -50,6 +50,7 @@ contents = st.lists(st.tuples(st.binary(min_size=1, max_size=20), st.integers(1,
 )
 
 
+@pytest.mark.slow
 @given(
     contents,
     st.none() | contents,
@@ -133,6 +134,7 @@ def test_a_frame_that_is_not_as_long_as_it_should_be(codec: CodecChoice) -> None
             decompressed(wrong, found.codec, 100_000)
 
 
+@pytest.mark.slow
 def test_a_bomb_does_not_go_off() -> None:
     found, data = packed(bytes(64 << 20), codec="gzip", frame=64 << 20)
     tracemalloc.start()
