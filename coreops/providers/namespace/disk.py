@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from coreops.providers.namespace.gpt import SLOT_TYPE, Slot, format_attributes, 
 from coreops.providers.namespace.host import run, wait_until
 
 MIB = 1024 * 1024
+_STEP = 16 * MIB
 _DATA = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 
 
@@ -174,7 +176,34 @@ def write_slot(device: Path, slot: Slot) -> None:
 
 
 def copy_image(source: Path, target: Path) -> None:
-    """Copy a disk image with its holes, sharing blocks where the file system can."""
+    """Copy a disk with its holes, sharing blocks where the file system can.
+
+    Not by a program: it would outlive a caller that is killed, and go on writing while the machine runs.
+    """
     temporary = target.with_name(f".{target.name}.tmp")
-    run(["cp", "--sparse=always", "--reflink=auto", str(source), str(temporary)])
+    with source.open("rb") as reading, temporary.open("wb") as writing:
+        size, at = os.fstat(reading.fileno()).st_size, 0
+        while at < size:
+            try:
+                at = os.lseek(reading.fileno(), at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break  # only a hole is left
+            end = os.lseek(reading.fileno(), at, os.SEEK_HOLE)
+            while at < end:
+                at += _copied(reading.fileno(), writing.fileno(), at, min(end - at, _STEP))
+        os.truncate(writing.fileno(), size)
     os.replace(temporary, target)
+
+
+def _copied(source: int, target: int, at: int, count: int) -> int:
+    try:
+        copied = os.copy_file_range(source, target, count, at, at)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        copied = os.pwrite(target, os.pread(source, count, at), at)
+    if not copied:
+        raise CoreopsError("an image became shorter while it was copied", next="run the same command again")
+    return copied

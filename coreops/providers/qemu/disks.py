@@ -5,8 +5,6 @@ So a machine goes on when images are built anew or thrown away.
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Final
 
 from coreops.errors import CoreopsError, InputError
 from coreops.events import Emit
+from coreops.providers.namespace.disk import copy_image
 from coreops.providers.namespace.host import write_atomically
 from coreops.providers.qemu.argv import Direct, Uefi
 from coreops.providers.qemu.image import Image
@@ -25,7 +24,6 @@ _CODE, _VARS = "firmware.fd", "variables.fd"
 _KERNEL, _INITRD, _CMDLINE = "vmlinuz", "initrd", "cmdline"
 _QCOW2 = b"QFI\xfb"
 _SPARE: Final = 64 << 20
-_STEP: Final = 16 << 20
 # (code, variables): Debian's newer and older package, Fedora's, Arch's
 _FIRMWARE: Final = (
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
@@ -68,7 +66,7 @@ class Disks:
         for name, part in parts.items():
             shutil.copyfile(part, folder / name)
         # last: when it is there, all is there
-        _copy(source, folder / DISK)
+        copy_image(source, folder / DISK)
 
 
 def boot(folder: Path) -> Uefi | Direct:
@@ -92,40 +90,6 @@ def check_own(image: Path, where: object) -> None:
             why="every machine gets a copy of a raw disk",
             next="qemu-img convert -O raw IMAGE IMAGE.raw",
         )
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a disk with its holes, sharing blocks where the file system can.
-
-    Not by a program: it would outlive a caller that is killed, and go on writing while the machine runs.
-    """
-    temporary = target.with_name(f".{target.name}.tmp")
-    with source.open("rb") as reading, temporary.open("wb") as writing:
-        size, at = os.fstat(reading.fileno()).st_size, 0
-        while at < size:
-            try:
-                at = os.lseek(reading.fileno(), at, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                break  # only a hole is left
-            end = os.lseek(reading.fileno(), at, os.SEEK_HOLE)
-            while at < end:
-                at += _copied(reading.fileno(), writing.fileno(), at, min(end - at, _STEP))
-        os.truncate(writing.fileno(), size)
-    os.replace(temporary, target)
-
-
-def _copied(source: int, target: int, at: int, count: int) -> int:
-    try:
-        copied = os.copy_file_range(source, target, count, at, at)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-        copied = os.pwrite(target, os.pread(source, count, at), at)
-    if not copied:
-        raise CoreopsError("an image became shorter while it was copied", next="run the same command again")
-    return copied
 
 
 def _of_this_machine() -> tuple[Path, Path]:
