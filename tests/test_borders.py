@@ -47,7 +47,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adoption": SHARED
     | {"engine", "identity", "inventory", "transport", "provision", "delivery.serving", "providers.protocol"}
     | {"providers.registry", "discovery"},
-    "schedulers": SHARED | {"shell.quote", "engine", "modules"},
+    "schedulers": SHARED
+    | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"},
+    # systemd units with [X-Fleet], run on whatever scheduler there is
+    "units": SHARED | {"shell.quote", "engine", "inventory", "transport", "schedulers"},
+    # what nodes tell of themselves in the store
+    "registration": SHARED
+    | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"},
+    "healing": SHARED
+    | {"shell.quote", "engine", "inventory", "playbook", "store", "transport", "schedulers", "registration", "units"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},
     "upgrade": SHARED
     | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers", "identity"},
@@ -102,6 +110,11 @@ PURE = (
     "providers.ec2.settings",
     "report.tally",
     "report.text",
+    "schedulers.protocol",
+    "schedulers.fleet",
+    "schedulers.k3s",
+    "schedulers.nomad",
+    "schedulers.swarm",
     "store.members",
     "store.preflight",
     "store.quorum",
