@@ -25,6 +25,7 @@ class Action(StrEnum):
     gate       may this node go down now? answered with ``health``, which carries the state of the store
     check      is this node well after it came back? answered with ``health``
     move_leader  hand etcd's leadership to the host in ``detail``
+    cordon     no new work may come to the node; what runs stays
     drain      cordon, move the work away, wait until it is gone
     activate   write the ticket, make the passive slot the next to boot, with one try
     reboot     reboot; answered when it was accepted. Never when the boot id is not the expected one
@@ -44,6 +45,7 @@ class Action(StrEnum):
     CHECK = "check"
     MOVE_LEADER = "move_leader"
     BEFORE_DRAIN = "before_drain"
+    CORDON = "cordon"
     DRAIN = "drain"
     BEFORE_REBOOT = "before_reboot"
     ACTIVATE = "activate"

@@ -19,6 +19,7 @@ from coreops.upgrade.coordinator.place import BACKWARDS, Place, place
 from coreops.upgrade.coordinator.rulebook import RULEBOOK, Rulebook
 from coreops.upgrade.coordinator.rules import Situation, fits_some_day
 from coreops.upgrade.coordinator.turn import Turn
+from coreops.upgrade.coordinator.wave import Wave
 from coreops.upgrade.observation import Health, Observation
 from coreops.upgrade.plan import Plan
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do, Failed, FailureKind, Happening, LeaseLost, Stop, Tick
@@ -37,6 +38,7 @@ class Coordinator:
         self._book = rulebook
         self._rollout = Turn(ROLLOUT, -1)
         self._line = Line(self.situation, rulebook.rules)
+        self._wave = Wave()
         self._outbox = Outbox()
 
     # Asked from outside
@@ -74,6 +76,8 @@ class Coordinator:
         for turn in self._line.leave():
             self.situation.take(turn.node, "its turn has begun")
             self._walk(turn, self._book.paths[Place.READY])
+        for turn in self._wave.leave(self.situation, self.turns):
+            self._begin(turn)
         self._finish()
         return self._outbox.flush()
 
@@ -122,9 +126,11 @@ class Coordinator:
 
     def _step(self, turn: Turn) -> None:
         """Ask for the next action that is needed; at the end of the path say what the node has come to."""
-        while turn.left and turn.needless(self.plan.policy.hooks):
+        while turn.left and turn.needless(self.plan.policy):
             turn.left.popleft()
-        if turn.left:
+        if turn.action is Action.DRAIN:
+            self._wave.join(turn)
+        elif turn.left:
             self._begin(turn)
         elif turn.then is not None:
             self._end(turn, turn.then)
@@ -139,7 +145,7 @@ class Coordinator:
         turn.since = self.situation.now
         turn.until = turn.since + float(getattr(policy.patience, name)) + (action is Action.CHECK) * policy.soak
         turn.well_since, turn.samples, turn.said = -1.0, 0, ""
-        if action is Action.DRAIN:
+        if action in (Action.CORDON, Action.DRAIN):
             turn.half_done = True
         self._send(turn, turn.since)
 
@@ -149,7 +155,7 @@ class Coordinator:
 
     def _detail(self, turn: Turn, action: Action) -> str:
         if action is Action.MOVE_LEADER:
-            return self._heir(turn.node)
+            return self.situation.heir(turn.node)
         if action is Action.DENY:
             came_from = turn.seen.passive_version if turn.seen else ""
             return came_from if turn.place is Place.PROVE else self.plan.version
@@ -256,17 +262,11 @@ class Coordinator:
             self._walk(turn, paths.CALL_OFF if turn.half_done else paths.LET_GO)
         elif no or (health.verdict != "ok" and not back):
             self._again(turn, no or "; ".join(health.reasons) or health.verdict, "failed")
-        elif self._book.moves_leader and s.store and s.store.leader == turn.node and self._heir(turn.node):
+        elif self._book.moves_leader and s.store and s.store.leader == turn.node and s.heir(turn.node):
             turn.left.appendleft(Action.MOVE_LEADER)
             self._begin(turn)
         else:
             self._next(turn)
-
-    def _heir(self, node: str) -> str:
-        """Who is to lead the store instead: one that is done, when there is one."""
-        s = self.situation
-        fit = (s.store.voters & s.store.healthy) - s.busy.keys() - {node} if s.store else frozenset[str]()
-        return min(fit, key=lambda name: (name in s.members_left, name), default="")
 
     # Failures
 

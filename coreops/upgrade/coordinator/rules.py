@@ -53,6 +53,11 @@ class Situation:
         members = frozenset(name for name, node in self.nodes.items() if node.member)
         return StoreView(voters=self.store.voters if self.store else members)
 
+    def heir(self, node: str) -> str:
+        """Who is to lead the store instead of a node: one that is done, when there is one. "" for nobody."""
+        fit = (self.store.voters & self.store.healthy) - self.busy.keys() - {node} if self.store else frozenset[str]()
+        return min(fit, key=lambda name: (name in self.members_left, name), default="")
+
     def take(self, node: str, why: str) -> None:
         """Count a node as not available."""
         if node not in self.busy:

@@ -9,6 +9,7 @@ from coreops.upgrade.coordinator.outcome import Outcome
 from coreops.upgrade.coordinator.paths import HOOKS, IN_THE_LEDGER
 from coreops.upgrade.coordinator.place import Place
 from coreops.upgrade.observation import Observation
+from coreops.upgrade.plan import Policy
 from coreops.upgrade.protocol import Action
 
 
@@ -60,11 +61,13 @@ class Turn:
         """Patience has ended without an answer. What an earlier try said tells more than that."""
         return f"no answer for {now - self.since:.0f} s" + (f"; before that: {self.said}" if self.said else "")
 
-    def needless(self, hooks: frozenset[str]) -> bool:
-        """Can the next action be left out?"""
+    def needless(self, policy: Policy) -> bool:
+        """Can the next action be left out? A node that goes alone is cordoned by its drain."""
         action = self.left[0]
         if action in HOOKS:
-            return action.value not in hooks
+            return action.value not in policy.hooks
+        if action is Action.CORDON:
+            return policy.max_unavailable == 1
         return (action is Action.LEASE and self.token != 0) or (action is Action.RELEASE and self.token == 0)
 
     @property

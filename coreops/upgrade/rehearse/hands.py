@@ -63,6 +63,7 @@ class Hands:
             Action.GATE: self._gate,
             Action.CHECK: self._check,
             Action.MOVE_LEADER: self._move_leader,
+            Action.CORDON: self._cordon,
             Action.DRAIN: self._drain,
             Action.ACTIVATE: self._activate,
             Action.REBOOT: self._reboot,
@@ -224,6 +225,11 @@ class Hands:
             self.answer(asker, do, machine, Did(do.node, do.serial))
         else:
             self.fail(asker, do, "the slot does not read back as it was sent")
+
+    def _cordon(self, asker: Asker, do: Do, machine: Machine) -> None:
+        machine.drained = True
+        self.witness.acted(asker, do, machine)
+        self.answer(asker, do, machine, Did(do.node, do.serial))
 
     def _drain(self, asker: Asker, do: Do, machine: Machine) -> None:
         machine.drained = True

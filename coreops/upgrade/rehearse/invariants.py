@@ -98,7 +98,7 @@ class Invariants:
         self.denied_before[controller.run] = self.plan.version in self.world.store.denied
 
     def emitted(self, controller: Controller, do: Do) -> None:
-        if do.action is Action.DRAIN:
+        if do.action in (Action.CORDON, Action.DRAIN):
             if not self.world.machines[do.node].drained:
                 self._failure_budget(controller, do.node)
                 self._canary_first(controller, do.node)
@@ -134,7 +134,7 @@ class Invariants:
     # What happens to nodes
 
     def arrived(self, asker: Asker, do: Do, machine: Machine | None) -> None:
-        if do.action is Action.DRAIN:
+        if do.action in (Action.CORDON, Action.DRAIN):
             self.coming.pop((asker.run, do.serial), None)
 
     def acted(self, asker: Asker, do: Do, machine: Machine) -> None:
@@ -143,7 +143,7 @@ class Invariants:
         match do.action:
             case Action.STAGE:
                 self._good_slot_is_kept(machine, machine.here.known_good)
-            case Action.DRAIN:
+            case Action.CORDON | Action.DRAIN:
                 if machine.name not in self.down:
                     self.nodes[machine.name].drained_by = asker.run
                     self.nodes[machine.name].drained_at = self.world.now

@@ -103,7 +103,7 @@ class World:
                 self.change(do.node, staged=SHA)
             case Action.MOVE_LEADER:
                 self.leader = do.detail
-            case Action.DRAIN:
+            case Action.CORDON | Action.DRAIN:
                 self.change(do.node, drained=True)
             case Action.UNDRAIN:
                 self.change(do.node, drained=False, ticket=None)
