@@ -30,6 +30,8 @@ from coreops.store.pki import Leaf
 T = TypeVar("T")
 Role = Literal["manager", "worker"]
 By = Literal["upgrade", "operator"]
+OWN_QUORUM = frozenset({"swarm", "nomad", "k3s"})
+"""Schedulers whose managers vote among themselves: most of them must be up, or nothing can be moved."""
 SecretKind = Literal["hex", "base64"]
 """How 32 random bytes are written."""
 
