@@ -1,20 +1,20 @@
-"""The artifact lock file: which etcd, for which architecture, with which SHA-256, from where. Reads one file; fetches
-nothing.
+"""The artifact lock file: which programs, for which architecture, with which SHA-256, from where. Reads one file;
+fetches nothing.
 
 ::
 
     artifacts:
-      - name: etcd
-        version: 3.5.1
+      - name: etcd              # one of PROGRAMS
+        version: 3.5.1          # as the vendor writes it: 1.7.7 (nomad), v1.28.5+k3s1 (k3s)
         arch: amd64
-        sha256: <64 hex digits, of the archive as it is downloaded>
+        sha256: <64 hex digits, of the archive (or the bare program) as it is downloaded>
         url: https://...        # or  path: relative/to/this/file.tar.gz   or  pypi: package
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,29 @@ SOURCES = ("url", "path", "pypi")
 FIELDS = ("name", "version", "arch", "sha256", *SOURCES)
 FILE_NAME = "artifacts.lock.yml"
 DEFAULT = Path(__file__).with_name(FILE_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What an artifact is made of: a tar, a zip or a wheel with ``programs`` in it, of which ``required`` must be
+    there, or the one required program itself. No programs: it travels as it is (k3s's images, whose suffix counts).
+    """
+
+    programs: tuple[str, ...]
+    required: tuple[str, ...]
+    version: str
+    example: str
+
+
+_THREE = r"\d+\.\d+\.\d+"
+_ANY = rf"v?{_THREE}([-+][0-9A-Za-z]+([.+-][0-9A-Za-z]+)*)?"
+PROGRAMS: Mapping[str, Programs] = {
+    "etcd": Programs(("etcd", "etcdctl", "etcdutl"), ("etcd", "etcdctl"), _THREE, "3.5.17"),
+    "fleet": Programs(("fleetd", "fleetctl"), ("fleetd",), _ANY, "0.11.8"),
+    "k3s": Programs(("k3s",), ("k3s",), _ANY, "v1.28.5+k3s1"),
+    "k3s-images": Programs((), (), _ANY, "v1.28.5+k3s1"),
+    "nomad": Programs(("nomad",), ("nomad",), _ANY, "1.7.7"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,8 @@ def choose(locked: Sequence[Locked], name: str, arch: str, version: str | None, 
         raise InputError(
             f"the artifact lock file has {len(fits)} entries for {wanted}",
             where=fits[1].position,
-            next="set etcd_version in the inventory: " + " or ".join(item.version for item in fits),
+            next=f"set {name.replace('-', '_')}_version in the inventory: "
+            + " or ".join(item.version for item in fits),
         )
     have = ", ".join(f"{item.name} {item.version} {item.arch}" for item in locked) or "nothing"
     raise InputError(
@@ -110,18 +134,29 @@ def read(path: Path) -> tuple[Locked, ...]:
     return tuple(entry(item) for item in items.value)
 
 
+_UNPINNED = (
+    "coreops installs nothing whose content is not pinned",
+    "take the SHA-256 from the vendor's signed list of checksums (or, for your own file: sha256sum FILE)",
+)
+
+
 def _checked(values: dict[str, str], position: Position) -> Locked:
     for name in FIELDS[:4]:
         if name not in values:
-            raise InputError(f"an artifact lacks {name}", where=position)
+            why, hint = _UNPINNED if name == "sha256" else (None, None)
+            raise InputError(f"an artifact lacks {name}", where=position, why=why, next=hint)
+    if values["name"] not in PROGRAMS:
+        hint = did_you_mean(values["name"], PROGRAMS) or f"known: {', '.join(PROGRAMS)}"
+        raise InputError(f"no artifact is called {values['name']!r}", where=position, next=hint)
     sources = [name for name in SOURCES if name in values]
     if len(sources) != 1:
         raise InputError("an artifact has exactly one of url, path, pypi", where=position, why=f"found {sources}")
     digest = values["sha256"].lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise InputError("sha256 must be 64 hex digits", where=position, why=f"found {values['sha256']!r}")
-    if not re.fullmatch(r"\d+\.\d+\.\d+", values["version"]):
-        raise InputError("version must look like 3.5.17", where=position, why=f"found {values['version']!r}")
+    known = PROGRAMS[values["name"]]
+    if not re.fullmatch(known.version, values["version"]):
+        raise InputError(f"version must look like {known.example}", where=position, why=f"found {values['version']!r}")
     location = values[sources[0]]
     if sources[0] == "path":
         location = str(Path(position.file).parent / location)

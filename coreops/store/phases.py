@@ -71,6 +71,7 @@ def inventory(run: Run, stack: Stack) -> str:
 
 def fetch(run: Run, stack: Stack) -> str:
     """Have the pinned etcd, checked, on this machine."""
+    mirror = artifact.mirror(run.inventory, run.wanted.names)
     for locked in run.wanted.artifacts.values():
         if locked.sha256 not in run.archives:
             title = f"etcd {locked.version} {locked.arch}"
@@ -78,7 +79,7 @@ def fetch(run: Run, stack: Stack) -> str:
             def tell(done: int, total: int, title: str = title) -> None:
                 run.emit(Progress("controller", title, done, total))
 
-            run.archives[locked.sha256] = artifact.archive(locked, tell=tell)
+            run.archives[locked.sha256] = artifact.archive(locked, tell=tell, mirror=mirror)
     if versions.corrupts(run.wanted.version):
         run.emit(
             Notice(

@@ -174,3 +174,47 @@ def test_the_real_one_runs(etcd_bin: Path) -> None:
 
     said = subprocess.run([etcd_bin / "etcd", "--version"], capture_output=True, text=True, check=True).stdout
     assert said.startswith("etcd Version: 3.5.1")
+
+
+def other(name: str, version: str, data: bytes, location: str, source: str = "path") -> Locked:
+    digest = hashlib.sha256(data).hexdigest()
+    return Locked(name, version, "amd64", digest, source, location, Position("artifacts.lock.yml", 2, 5))
+
+
+def zipped(**files: bytes) -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x7fELF" + b"n" * 500, b"#!/bin/sh\necho fake\n", zipped(LICENSE=b"l", nomad=b"\x7fELF" + b"n" * 500)]
+)
+def test_a_bare_program_or_a_zip_of_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "nomad-file").write_bytes(data)
+    ready = artifact.archive(other("nomad", "1.7.7", data, str(tmp_path / "nomad-file")), tmp_path / "cache")
+    assert ready.name.endswith(".nomad.tar.gz")
+    ((name, (body, mode, _)),) = contents(ready).items()
+    assert (name, mode) == ("nomad", 0o755)
+    assert body in (data, b"\x7fELF" + b"n" * 500)
+
+
+def test_a_bare_program_is_not_taken_for_one_of_two(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(data := b"\x7fELF etcd alone")
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        artifact.archive(locked(data, str(tmp_path / "a")), tmp_path / "cache")
+
+
+def test_the_wrong_archive(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(data := tarball())
+    with pytest.raises(InputError, match=r"archive of nomad 1\.7\.7 has no nomad") as caught:
+        artifact.archive(other("nomad", "1.7.7", data, str(tmp_path / "a")), tmp_path / "cache")
+    assert "official nomad release" in (caught.value.next or "")
+
+
+def test_images_travel_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "k3s-airgap-images-amd64.tar.zst"
+    path.write_bytes(b"(zstd")
+    assert artifact.archive(other("k3s-images", "v1.28.5+k3s1", b"(zstd", str(path)), tmp_path / "cache") == path

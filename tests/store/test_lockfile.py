@@ -80,3 +80,54 @@ def test_the_file_beside_the_inventory_wins(tmp_path: Path) -> None:
     assert lockfile.find(tmp_path) == lockfile.DEFAULT
     (tmp_path / "artifacts.lock.yml").touch()
     assert lockfile.find(tmp_path) == tmp_path / "artifacts.lock.yml"
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("nomad", "1.7.7"),
+        ("nomad", "2.0.0-rc.1"),
+        ("nomad", "1.7.7+ent"),
+        ("k3s", "v1.28.5+k3s1"),
+        ("k3s", "v1.30.0-rc1+k3s1"),
+        ("fleet", "v0.11.8"),
+        ("k3s-images", "v1.28.5+k3s1"),
+    ],
+)
+def test_versions_as_vendors_write_them(tmp_path: Path, name: str, version: str) -> None:
+    (item,) = read(tmp_path, entry(name=name, version=version))
+    assert lockfile.choose([item], name, "amd64", version, where=None) is item
+
+
+@pytest.mark.parametrize("version", ["1.7", "1.7.7/../x", "v1.28.5+", "1.7.7 ", "1.7.7+$(x)", "latest", "1.7.7+a+-b"])
+def test_versions_that_are_none(tmp_path: Path, version: str) -> None:
+    with pytest.raises(InputError, match=r"version must look like v1\.28\.5\+k3s1"):
+        read(tmp_path, entry(name="k3s", version=f"'{version}'"))
+
+
+def test_etcd_versions_stay_plain_numbers(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"must look like 3\.5\.17"):
+        read(tmp_path, entry(version="v3.5.17"))
+
+
+def test_no_hash_no_install(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lacks sha256") as caught:
+        read(tmp_path, entry(sha256=None))
+    assert "not pinned" in (caught.value.why or "")
+    assert "sha256sum" in (caught.value.next or "")
+
+
+def test_an_unknown_artifact(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no artifact is called 'nomda'") as caught:
+        read(tmp_path, entry(name="nomda"))
+    assert "'nomad'" in (caught.value.next or "")
+
+
+def test_the_hint_names_the_variable_of_the_program(tmp_path: Path) -> None:
+    items = read(
+        tmp_path,
+        entry(name="nomad", version="1.7.7") + entry(name="nomad", version="1.8.0").split("\n", 1)[1],
+    )
+    with pytest.raises(InputError, match="has 2 entries for nomad amd64") as caught:
+        lockfile.choose(items, "nomad", "amd64", None, where=None)
+    assert "nomad_version" in (caught.value.next or "")
