@@ -52,6 +52,10 @@ class Fenced(HostFailed):
     """A newer controller has been here."""
 
 
+class Elsewhere(HostFailed):
+    """This host cannot speak for the cluster now (its agent does not run, it has no leader); another one may."""
+
+
 def ask(step: ShellStep) -> Talk[Record]:
     """One step, and what the host said, also when it failed: ``record = yield from ask(step)``."""
     record = yield step
@@ -87,11 +91,12 @@ class Host:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The wanted cluster: all hosts that take part, in inventory order, and where a host's variable was written (for
-    errors).
+    errors). store: the client URLs of the inventory's etcd members, () when it has none.
     """
 
     scheduler: str
     hosts: tuple[Host, ...]
+    store: tuple[str, ...] = ()
     origin: Callable[[str, str], object] = lambda host, variable: None
 
     @property
