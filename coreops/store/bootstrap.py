@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from coreops.engine.engine import Engine
 from coreops.errors import CoreopsError, ExitCode
@@ -20,8 +20,9 @@ def bootstrap(
     options: Options,
     emit: Emit,
     around: Callable[[Engine], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+    more: Sequence[phases.Phase] = (),
 ) -> Result:
-    """Run all phases. ``around`` is entered with the engine (to stop it on Ctrl-C).
+    """Run all phases, and ``more`` after them. ``around`` is entered with the engine (to stop it on Ctrl-C).
 
     Raises CoreopsError of the kind that fits; nothing was touched when it is an InputError.
     """
@@ -29,7 +30,7 @@ def bootstrap(
     run = phases.prepare(options, emit)
     with _announced(run, began), run.engine, contextlib.ExitStack() as stack:
         stack.enter_context(around(run.engine))
-        todo = phases.of(options)
+        todo = (*phases.of(options), *more)
         for number, phase in enumerate(todo, start=1):
             if not run.finished or phase.always:
                 with _shown(emit, phase.title, number, len(todo)) as tell:
@@ -44,6 +45,7 @@ def bootstrap(
         seconds=time.monotonic() - began,
         commands=phases.commands(run),
         verified=run.verified,
+        further=dict(run.further),
     )
 
 

@@ -37,7 +37,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the cluster is now. ``changes``: what was done (or, with check, would be done); empty: nothing to change."""
+    """What the cluster is now. ``changes``: what was done (or, with check, would be done); empty: nothing to change.
+
+    further: what the phases after the store's say of themselves, by their own names.
+    """
 
     check: bool
     version: str
@@ -48,6 +51,7 @@ class Result:
     seconds: float
     commands: Mapping[str, str]
     verified: bool | None = None
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Run:
     strays: tuple[MemberInfo, ...] = ()
     finished: bool = False
     verified: bool | None = None
+    further: dict[str, Any] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[str, ...]:
