@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},
     "upgrade": SHARED
     | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "schedulers", "identity"},
-    "upgrade.cluster": SHARED | {"shell.quote", "engine", "store", "transport", "identity"},
+    "upgrade.cluster": SHARED | {"shell.quote", "engine", "store", "transport", "identity", "schedulers"},
     "upgrade.slots": SHARED | {"shell.quote", "engine", "gptprio", "sdboot"},
 }
 PURE = (

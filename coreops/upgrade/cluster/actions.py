@@ -12,10 +12,13 @@ from coreops.events import Notice
 from coreops.model import ShellStep
 from coreops.store import etcdctl
 from coreops.upgrade.cluster import looks
+from coreops.upgrade.cluster.lanes import beside
+from coreops.upgrade.cluster.scheduling import Scheduling
 from coreops.upgrade.cluster.world import World
 from coreops.upgrade.gates.etcd import host_of
+from coreops.upgrade.gates.spec import Moment
 from coreops.upgrade.guard import Guard
-from coreops.upgrade.observation import Observation, Ticket
+from coreops.upgrade.observation import Health, Observation, Ticket
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do
 
 Carry = Callable[[World, Do, str], Did]
@@ -63,13 +66,20 @@ def _deny(world: World, do: Do, note: str) -> Did:
 
 
 def _gate(world: World, do: Do, note: str) -> Did:
-    records = world.nodes.ask(do.node, world.gates.steps(do.node, "before"))
-    return Did(do.node, do.serial, health=world.gates.judge(do.node, "before", records))
+    return Did(do.node, do.serial, health=_health(world, do.node, "before"))
 
 
 def _check(world: World, do: Do, note: str) -> Did:
-    records = world.nodes.ask(do.node, world.gates.steps(do.node, "after"))
-    return Did(do.node, do.serial, health=world.gates.judge(do.node, "after", records, _baseline(world, do.node)))
+    return Did(do.node, do.serial, health=_health(world, do.node, "after", _baseline(world, do.node)))
+
+
+def _health(world: World, node: str, moment: Moment, baseline: tuple[str, ...] = ()) -> Health:
+    """What the node says, and beside that what the scheduler says of it."""
+    scheduling = _scheduling(world, node)
+    listed = beside(scheduling.look) if scheduling else None
+    records = world.nodes.ask(node, world.gates.steps(node, moment))
+    health = world.gates.judge(node, moment, records, baseline)
+    return scheduling.judged(node, moment, health, listed()) if scheduling and listed else health
 
 
 def _move_leader(world: World, do: Do, note: str) -> Did:
@@ -85,10 +95,25 @@ def _move_leader(world: World, do: Do, note: str) -> Did:
     return Did(do.node, do.serial)
 
 
-def _drain(world: World, do: Do, note: str) -> Did:
+def _cordon(world: World, do: Do, note: str) -> Did:
+    """The node remembers first: whoever finds it so will also ask the scheduler to undo."""
     _noted(world, do)
-    drain, guard = world.drains[do.node], _guard(do)
-    world.nodes.ask(do.node, [*drain.cordon(guard), *drain.drain(guard, _within(world.patience.drain))])
+    world.nodes.ask(do.node, world.drains[do.node].cordon(_guard(do)))
+    if scheduling := _scheduling(world, do.node):
+        scheduling.cordon(do.node, do.token, _within(world.patience.act))
+    return Did(do.node, do.serial)
+
+
+def _drain(world: World, do: Do, note: str) -> Did:
+    """The scheduler's work first: it moves, where a unit only stops."""
+    _noted(world, do)
+    drain, guard, patience = world.drains[do.node], _guard(do), _within(world.patience.drain)
+    cordon, stop = drain.cordon(guard), drain.drain(guard, patience)
+    if scheduling := _scheduling(world, do.node):
+        world.nodes.ask(do.node, cordon)
+        scheduling.drain(do.node, do.token, patience)
+        cordon = ()
+    world.nodes.ask(do.node, [*cordon, *stop])
     return Did(do.node, do.serial)
 
 
@@ -126,8 +151,11 @@ def _roll_back(world: World, do: Do, note: str) -> Did:
 
 
 def _undrain(world: World, do: Do, note: str) -> Did:
-    drain, guard = world.drains[do.node], _guard(do)
-    world.nodes.ask(do.node, [*drain.uncordon(guard, _within(world.patience.drain)), world.driver.finish(guard)])
+    """The node forgets last."""
+    drain, guard, patience = world.drains[do.node], _guard(do), _within(world.patience.drain)
+    if scheduling := _scheduling(world, do.node):
+        scheduling.uncordon(do.node, do.token, patience)
+    world.nodes.ask(do.node, [*drain.uncordon(guard, patience), world.driver.finish(guard)])
     return Did(do.node, do.serial)
 
 
@@ -155,6 +183,7 @@ ACTIONS: Mapping[Action, Carry] = {
     Action.CHECK: _check,
     Action.MOVE_LEADER: _move_leader,
     Action.BEFORE_DRAIN: _hook,
+    Action.CORDON: _cordon,
     Action.DRAIN: _drain,
     Action.BEFORE_REBOOT: _hook,
     Action.ACTIVATE: _activate,
@@ -168,6 +197,10 @@ ACTIONS: Mapping[Action, Carry] = {
     Action.DENY: _deny,
     Action.RELEASE: _release,
 }
+
+
+def _scheduling(world: World, node: str) -> Scheduling | None:
+    return world.scheduling if world.scheduling and node in world.scheduling.hosts else None
 
 
 def _guard(do: Do) -> Guard:

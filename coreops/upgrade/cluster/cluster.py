@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 
 from coreops.errors import CoreopsError, UnreachableError
+from coreops.schedulers.protocol import Fenced
 from coreops.upgrade.cluster.actions import ACTIONS
 from coreops.upgrade.cluster.lanes import Lanes
 from coreops.upgrade.cluster.nodes import StepFailed
@@ -109,5 +110,6 @@ _KINDS: tuple[tuple[type[CoreopsError], Callable[[CoreopsError], FailureKind]], 
     (StepFailed, _step),
     (UnreachableError, _unreachable),
     (Busy, lambda error: "busy"),
+    (Fenced, lambda error: "fenced"),
     (CoreopsError, lambda error: "failed"),
 )

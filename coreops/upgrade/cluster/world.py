@@ -9,6 +9,7 @@ from pathlib import Path
 from coreops.events import Emit
 from coreops.store.cluster import Member
 from coreops.upgrade.cluster.nodes import Nodes
+from coreops.upgrade.cluster.scheduling import Scheduling
 from coreops.upgrade.drain.protocol import Drain
 from coreops.upgrade.gates.gateset import GateSet
 from coreops.upgrade.hooks import Hooks
@@ -21,7 +22,10 @@ from coreops.upgrade.slots.protocol import SlotDriver
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """version: what the rollout is about. release, image: None when no image travels. takes_over: see Plan."""
+    """version: what the rollout is about. release, image: None when no image travels. takes_over: see Plan.
+
+    scheduling: None when no scheduler runs on any of the nodes.
+    """
 
     run: str
     version: str
@@ -37,4 +41,5 @@ class World:
     release: Release | None = None
     image: Path | None = None
     takes_over: frozenset[str] = frozenset()
+    scheduling: Scheduling | None = None
     seen: dict[str, Observation] = field(default_factory=dict)
