@@ -1,6 +1,6 @@
 """Makes, of what the lock file pins, the one archive that travels to the nodes. Knows archives; no network, no SSH.
 
-What travels is a tar.gz with the programs of ``lockfile.PROGRAMS`` in its root, mode 0755, and nothing else; it is built
+What travels is a tar.gz with the programs of ``lockfile.PROGRAMS`` in its root, mode 0755, and nothing else. It is made
 the same way from a tar, a zip, a wheel or the bare program. An artifact without programs travels as it is.
 """
 
