@@ -32,7 +32,7 @@ def bootstrap(
         stack.enter_context(around(run.engine))
         todo = (*phases.of(options), *more)
         for number, phase in enumerate(todo, start=1):
-            if not run.finished or phase.always:
+            if (not run.finished or phase.always) and not phase.idle():
                 with _shown(emit, phase.title, number, len(todo)) as tell:
                     tell.append(phase.work(run, stack))
     return Result(
@@ -52,7 +52,7 @@ def bootstrap(
 @contextlib.contextmanager
 def _announced(run: Run, began: float) -> Iterator[None]:
     """The run's beginning and its end, with the last word on every host."""
-    run.emit(RunStarted(run.options.run, "bootstrap", run.wanted.names, run.options.check))
+    run.emit(RunStarted(run.options.run, "bootstrap", run.everybody, run.options.check))
     code, state = int(ExitCode.DONE), "done"
     try:
         yield
@@ -63,12 +63,12 @@ def _announced(run: Run, began: float) -> Iterator[None]:
         code, state = int(ExitCode.FAILED), "failed"
         raise
     finally:
-        for host in run.wanted.names:
+        for host in run.everybody:
             if state == "done":
                 ok, changed = run.nodes.ok.get(host, 0), run.nodes.changed.get(host, 0)
                 exchanges = run.nodes.exchanges.get(host, 0)
                 run.emit(HostFinished(host, state, ok=ok, changed=changed, exchanges=exchanges))
-        states = dict.fromkeys(run.wanted.names, state)
+        states = dict.fromkeys(run.everybody, state)
         run.emit(RunFinished(run.options.run, code, time.monotonic() - began, states))
 
 

@@ -82,6 +82,8 @@ class Nodes:
 
     def play(self, tags: Sequence[str], hosts: Sequence[str], extra: Mapping[str, Any]) -> None:
         """Run the tasks with these tags on these hosts. Raises when a host failed."""
+        if not hosts:
+            return
         counter = Counter(self._emit)
         plays = self._bind(extra, tags=tags, hosts=hosts, check=False, diff=False, emit=counter)
         for bound in plays:

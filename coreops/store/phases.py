@@ -23,11 +23,12 @@ Stack = contextlib.ExitStack
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """``always``: also when there is nothing to change."""
+    """``always``: also when there is nothing to change. ``idle``: says, when its turn comes, that it can be left out."""
 
     title: str
     work: Callable[[Run, Stack], str]
     always: bool = False
+    idle: Callable[[], bool] = lambda: False
 
 
 def prepare(options: Options, emit: Emit) -> Run:
@@ -39,17 +40,20 @@ def prepare(options: Options, emit: Emit) -> Run:
 
     if options.verify:
         _needs_testinfra()
-    loaded = load_inventory(options.inventory).with_playbook_dir(options.playbook.parent)
+    loaded = (options.loaded or load_inventory(options.inventory)).with_playbook_dir(options.playbook.parent)
     want = wanted.read(loaded, options.inventory, options.connection)
     written.check(loaded)
     only = None
     if options.limit is not None:
-        only = frozenset(loaded.match(wanted.GROUP, options.limit))
+        only = frozenset(loaded.match("all", options.limit)) & {*want.names, *options.beside}
         if not only:
-            raise InputError(f"--limit {options.limit} leaves no host of the group {wanted.GROUP}")
-    authority = pki.load(loaded.base / "pki", [OPERATOR, *(member.leaf for member in want.members)])
+            also = " and none of the scheduler" if options.beside else ""
+            raise InputError(f"--limit {options.limit} leaves no host of the group {wanted.GROUP}{also}")
+    leaves = {leaf.file: leaf for leaf in (OPERATOR, *(member.leaf for member in want.members), *options.leaves)}
+    authority = pki.load(loaded.base / "pki", list(leaves.values()))
     playbook = load_playbook(options.playbook)
-    engine = Engine(want.targets, _quiet(emit), run=options.run, forks=options.forks, journal=options.journal)
+    targets = {**options.beside, **want.targets}
+    engine = Engine(targets, _quiet(emit), run=options.run, forks=options.forks, journal=options.journal)
     return Run(
         options=options,
         emit=emit,
@@ -131,7 +135,7 @@ def check_nodes(run: Run, stack: Stack) -> str:
         raise preflight.refusal(problems)
     state = members.membership(run.wanted.members, run.found, frozenset())
     fresh = state is None and not any(node.formed for node in run.found.values())
-    if fresh and run.only is not None and run.only != frozenset(run.wanted.names):
+    if fresh and run.only is not None and not run.only >= frozenset(run.wanted.names):
         raise InputError(
             "--limit cannot form a new cluster",
             why="all members of a new cluster start at once",

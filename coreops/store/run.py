@@ -10,17 +10,22 @@ from typing import Any
 from coreops.engine.engine import Engine, Keeper
 from coreops.events import Emit
 from coreops.inventory import Inventory
+from coreops.model import Target
 from coreops.store import observe
 from coreops.store.converge import Converger
 from coreops.store.etcdctl import MemberInfo
 from coreops.store.nodes import Nodes
-from coreops.store.pki import Pki
+from coreops.store.pki import Leaf, Pki
 from coreops.store.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the operator asked for. ``connection``: defaults for how to reach hosts (see ``inventory.target``)."""
+    """What the operator asked for. ``connection``: defaults for how to reach hosts (see ``inventory.target``).
+
+    loaded: the inventory, by who has read it already. beside: other hosts that the phases after the store's reach in the
+    same run. leaves: certificates that those need, of the same authority.
+    """
 
     inventory: Path
     playbook: Path
@@ -33,6 +38,9 @@ class Options:
     forks: int | None = None
     journal: Keeper | None = None
     connection: Mapping[str, Any] = field(default_factory=dict)
+    loaded: Inventory | None = None
+    beside: Mapping[str, Target] = field(default_factory=dict)
+    leaves: tuple[Leaf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,11 @@ class Run:
     finished: bool = False
     verified: bool | None = None
     further: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """The hosts of the store, then those beside it."""
+        return tuple(dict.fromkeys((*self.wanted.names, *self.options.beside)))
 
     @property
     def hosts(self) -> tuple[str, ...]:
