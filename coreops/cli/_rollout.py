@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coreops.engine.journal import Journal
     from coreops.events import Emit
     from coreops.upgrade.cluster.nodes import Nodes
+    from coreops.upgrade.cluster.scheduling import Scheduling
     from coreops.upgrade.cluster.watch import StoreWatch
     from coreops.upgrade.ledger.book import Book
     from coreops.upgrade.planning.prepare import Prepared, Wishes
@@ -66,11 +67,40 @@ def launch(request: Request, manner: Manner, *, stranger: str = "") -> int:
                 return 0
             if not manner.yes and not typer.confirm("Go on?", err=True):
                 raise typer.Abort
-            with watch, Signals() as signals:
-                return _conduct(prepared, journal, nodes, ledger, emit, signals)
+            with watch, _scheduling(wishes, run) as scheduling, Signals() as signals:
+                return _conduct(prepared, journal, nodes, ledger, scheduling, emit, signals)
 
 
-def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, emit: Emit, signals: Signals) -> int:
+@contextmanager
+def _scheduling(wishes: Wishes, run: str) -> Iterator[Scheduling | None]:
+    """The scheduler's hands, over connections of their own: a node asks managers while it waits for itself."""
+    if wishes.scheduler is None:
+        yield None
+        return
+    from dataclasses import replace
+
+    from coreops.schedulers.hands import Hands
+    from coreops.upgrade.cluster.asking import TIMEOUT
+    from coreops.upgrade.cluster.scheduling import Scheduling
+
+    targets = wishes.scheduler.targets.items()
+    quick = {host: replace(each, connect_timeout=min(TIMEOUT, each.connect_timeout)) for host, each in targets}
+    hands = Hands.over(quick, lambda event: None, run=run)
+    try:
+        yield Scheduling(wishes.scheduler.scheduler, hands)
+    finally:
+        hands.close()
+
+
+def _conduct(
+    prepared: Prepared,
+    journal: Journal,
+    nodes: Nodes,
+    ledger: Book,
+    scheduling: Scheduling | None,
+    emit: Emit,
+    signals: Signals,
+) -> int:
     from coreops.errors import CoreopsError, ExitCode
     from coreops.events import RunFinished, RunStarted
     from coreops.upgrade.running.conduct import Conduct, fetch
@@ -81,7 +111,9 @@ def _conduct(prepared: Prepared, journal: Journal, nodes: Nodes, ledger: Book, e
     began, code = time.monotonic(), int(ExitCode.FAILED)
     emit(RunStarted(journal.id, prepared.wishes.request.kind, prepared.wishes.fleet.chosen))
     try:
-        conduct = Conduct(prepared=prepared, nodes=nodes, ledger=ledger, log=log, emit=emit, images=images)
+        conduct = Conduct(
+            prepared=prepared, nodes=nodes, ledger=ledger, log=log, emit=emit, images=images, scheduling=scheduling
+        )
         code = conduct.run(signals)
     except CoreopsError as error:
         code = int(error.exit_code)

@@ -35,6 +35,14 @@ OWN_QUORUM = frozenset({"swarm", "nomad", "k3s"})
 SecretKind = Literal["hex", "base64"]
 """How 32 random bytes are written."""
 
+ENGINE_UNITS: Mapping[str, tuple[str, ...]] = {
+    "swarm": ("docker.service", "docker.socket", "containerd.service"),
+    "fleet": ("fleet.service", "fleet.socket"),
+    "nomad": ("nomad.service",),
+    "k3s": ("k3s.service", "k3s-agent.service"),
+}
+"""The engine's own units: they must run while work is moved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:

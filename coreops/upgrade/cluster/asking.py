@@ -14,14 +14,15 @@ from coreops.errors import CoreopsError, UnreachableError
 from coreops.model import Record, ShellStep, Target
 from coreops.transport.protocol import Transport
 
-_TIMEOUT = 5.0
+TIMEOUT = 5.0
+"""Seconds for each stage of a connection: there are others to ask."""
 
 
 class Asking:
     """Runs steps on hosts; what the steps said is the caller's business, also when they failed."""
 
     def __init__(self, targets: Mapping[str, Target], *, run: str, transport: Transport | None = None) -> None:
-        quick = {name: replace(t, connect_timeout=min(_TIMEOUT, t.connect_timeout)) for name, t in targets.items()}
+        quick = {name: replace(t, connect_timeout=min(TIMEOUT, t.connect_timeout)) for name, t in targets.items()}
         self._engine = Engine(quick, lambda event: None, run=run, transport=transport, reconnect=0.0)
         self._lock = threading.Lock()
         self._order = list(targets)

@@ -32,18 +32,20 @@ from coreops.upgrade.release import Release
 
 if TYPE_CHECKING:
     from coreops.inventory import Inventory
+    from coreops.schedulers.settings import Wanted
     from coreops.upgrade.channel.reader import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """All that was read. repository None: no image travels."""
+    """All that was read. repository None: no image travels. scheduler None: there is none."""
 
     request: Request
     fleet: Fleet
     settings: Settings
     hooks: Hooks
     repository: Repository | None
+    scheduler: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def read(request: Request, emit: Emit, *, channel: bool = True) -> Wishes:
     hooks = Hooks.load(playbook, fleet.inventory, emit=emit)
     settings = wanted.read(fleet.inventory, fleet.chosen, request.flags, hooks)
     _known_zones(request, settings)
+    scheduler = _scheduler(fleet, settings, request)
     repository = _repository(settings) if channel and request.kind == "upgrade" else None
     if repository is not None and not request.version:
         _known_channel(repository, settings)
@@ -105,7 +108,29 @@ def read(request: Request, emit: Emit, *, channel: bool = True) -> Wishes:
         settings=settings,
         hooks=hooks,
         repository=repository,
+        scheduler=scheduler,
     )
+
+
+def _scheduler(fleet: Fleet, settings: Settings, request: Request) -> Wanted | None:
+    """What moves work between the nodes. Raises InputError."""
+    if not any("scheduler" in fleet.inventory.settings(host) for host in fleet.inventory.hosts):
+        return None
+    from coreops.schedulers.protocol import ENGINE_UNITS
+    from coreops.schedulers.settings import read as read_scheduler
+
+    found = read_scheduler(fleet.inventory, request.connection)
+    engine = ENGINE_UNITS.get(found.name, ()) if found else ()
+    for host in fleet.chosen:
+        for unit in engine:
+            if found and host in found.targets and settings.hosts[host].drain.covers(unit):
+                raise InputError(
+                    f"upgrade_drain would stop {unit} on {host}",
+                    where=next(iter(fleet.inventory.origin(host, "upgrade_drain")), request.playbook),
+                    why=f"{found.name} needs it to move the work away, and coreops drains through {found.name}",
+                    next="name only what the scheduler does not run",
+                )
+    return found
 
 
 def plan(wishes: Wishes, run: str, looks: Mapping[str, Look], denied: Mapping[str, str]) -> Prepared:

@@ -16,6 +16,7 @@ from coreops.errors import CoreopsError, ExitCode
 from coreops.events import Emit, Event, NodeFinished, NodePhase, Notice, Progress, RolloutPlanned
 from coreops.upgrade.cluster.cluster import Cluster
 from coreops.upgrade.cluster.nodes import Nodes
+from coreops.upgrade.cluster.scheduling import Scheduling
 from coreops.upgrade.cluster.world import World
 from coreops.upgrade.coordinator import RULEBOOK, Coordinator, Outcome
 from coreops.upgrade.coordinator.outcome import DOWN
@@ -79,6 +80,7 @@ class Conduct:
     log: Log
     emit: Emit
     images: Mapping[str, Path]
+    scheduling: Scheduling | None = None
 
     def run(self, signals: Signals) -> int:
         """All rounds, as long as they end well. Return the exit code; every host's end is told once."""
@@ -151,6 +153,7 @@ class Conduct:
             release=release,
             image=self.images.get(f"{release.version} {release.board}") if release else None,
             takes_over=stage.plan.takes_over,
+            scheduling=self.scheduling,
         )
 
     def _rest(self, stages: tuple[Stage, ...]) -> None:
