@@ -53,7 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "units": SHARED | {"shell.quote", "engine", "inventory", "transport", "schedulers"},
     # what nodes tell of themselves in the store
     "registration": SHARED
-    | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"},
+    | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"}
+    | {"schedulers.settings"},
     "healing": SHARED
     | {"shell.quote", "engine", "inventory", "playbook", "store", "transport", "schedulers", "registration", "units"},
     "store": SHARED | {"shell.quote", "engine", "modules", "playbook", "inventory", "transport", "identity"},

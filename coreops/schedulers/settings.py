@@ -5,7 +5,7 @@ connection; every mistake is told with the place it was written at.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -86,6 +86,21 @@ def need(inventory: Inventory, connection: Mapping[str, Any], source: object) ->
             next=f"set scheduler ({', '.join(registry.PREFIXES)}) for the hosts that take part, then coreops bootstrap",
         )
     return wanted
+
+
+def general(inventory: Inventory, host: str, names: Collection[str]) -> dict[str, Any]:
+    """Those of a host's variables that every scheduler has (``zone``, ``node_labels`` ...), read and checked; without
+    those that are not set. Raises InputError.
+    """
+    render = host_renderer(inventory, host)
+    found: dict[str, Any] = {}
+    for key, setting in inventory.settings(host).items():
+        if key in names and key in _GENERAL:
+            try:
+                found[key] = _GENERAL[key](render(setting.value, setting.position))
+            except ValueError as error:
+                raise InputError(f"{key} is not usable", where=setting.position, why=str(error)) from error
+    return found
 
 
 def _chosen(inventory: Inventory) -> tuple[str, tuple[str, ...]] | None:
