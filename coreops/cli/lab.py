@@ -37,7 +37,7 @@ def _progress(event: Event) -> None:
 
 @app.command(
     epilog="\b\nExamples:\n  coreops lab up\n  coreops lab up --nodes 5\n  coreops lab up --name other --nodes 1\n"
-    "  coreops lab up --name vm --driver qemu\n\n"
+    "  coreops lab up --name vm --driver qemu\n  coreops lab up --name swarm --with docker\n\n"
     "\b\nNodes that cloud-init sets up, from what coreops renders:\n  coreops lab up --no-boot\n"
     "  coreops render -i inventories/lab -t cloud-init -p lab -o user-data\n  coreops lab up --user-data user-data"
 )
@@ -68,6 +68,9 @@ def up(
             help="With --driver qemu: uefi (OVMF, systemd-boot) or gptprio (CoreOS's GPT bits). [default: uefi]",
         ),
     ] = None,
+    extra: Annotated[
+        str | None, typer.Option("--with", metavar="WHAT", help="docker: nodes whose image brings the Docker engine.")
+    ] = None,
     boot: Annotated[
         bool, typer.Option("--boot/--no-boot", help="--no-boot: decide names and addresses, write the inventory, stop.")
     ] = True,
@@ -94,6 +97,7 @@ def up(
         boot=boot,
         driver=driver,
         firmware=firmware,
+        extra=extra,
         emit=_progress,
     )
     took = time.monotonic() - started
@@ -212,6 +216,7 @@ def image(
         bool, typer.Option("--cloud-init", help="The one for nodes of `lab up --user-data`.")
     ] = False,
     driver: DriverOption = None,
+    extra: Annotated[str | None, typer.Option("--with", help="The one for nodes of `lab up --with docker`.")] = None,
     kernel: Annotated[
         bool, typer.Option("--kernel", help="The release's kernel instead; virtual machines with uefi boot it.")
     ] = False,
@@ -219,7 +224,7 @@ def image(
     """Print the path of a release's /usr image. Nodes start with 1.0.0; publish 1.1.0 and upgrade them to it."""
     from coreops.errors import InputError, did_you_mean
     from coreops.providers.namespace import driver as drivers
-    from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
+    from coreops.providers.namespace.flavour import CLOUD_INIT, of
     from coreops.providers.namespace.lab import DEFAULT_DRIVER
     from coreops.providers.namespace.recipe import RELEASES
 
@@ -229,7 +234,10 @@ def image(
             why=did_you_mean(release, RELEASES) or f"releases: {', '.join(RELEASES)}",
         )
     drivers.check(driver or DEFAULT_DRIVER, None)
-    found = drivers.of(driver or DEFAULT_DRIVER).image(CLOUD_INIT if with_cloud_init else PLAIN)
+    flavour = CLOUD_INIT if with_cloud_init else of(extra)
+    if extra and (with_cloud_init or (driver or DEFAULT_DRIVER) != DEFAULT_DRIVER):
+        raise InputError(f"there is no such image with {extra}", next="leave --cloud-init and --driver out")
+    found = drivers.of(driver or DEFAULT_DRIVER).image(flavour)
     path = found.kernel_of(release) if kernel else found.usr(release)
     if path is None:
         raise InputError("namespace nodes have the host's kernel", next="leave --kernel out, or say --driver qemu")

@@ -1,7 +1,8 @@
 """What an image may have beyond the recipe that all share. Pure data; a change here is a new image in the cache.
 
 ``PLAIN`` is what coreops's own nodes are. ``CLOUD_INIT`` is for user-data only: Debian's cloud-init reads it, which is
-written in Python, and coreops must not lean on what such a node has and a CoreOS has not.
+written in Python, and coreops must not lean on what such a node has and a CoreOS has not. ``DOCKER`` has the engine
+that a Container Linux brings, at rest: its socket starts it, as there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from coreops.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,39 @@ CLOUD_INIT: Final = Flavour(
     files={"etc/cloud/cloud.cfg.d/99_lab.cfg": (0o644, _CLOUD_CFG)},
     removed=("usr/share/i18n", "usr/lib/locale/[!C]*"),
 )
+
+_ENGINE = """\
+# systemd-nspawn shows the trees of cgroup version 1 and the knobs of the node's own network read-only; containers need
+# both. All other knobs in /proc/sys are the host's, and stay so.
+[Service]
+ExecStartPre=/bin/sh -c 'for tree in cpu cpuacct cpuset memory devices freezer blkio pids; do \
+    [ ! -d /sys/fs/cgroup/$$tree ] || mount -o remount,bind,rw /sys/fs/cgroup/$$tree || exit 1; done; \
+    mountpoint -q /proc/sys/net || mount --bind /proc/sys/net /proc/sys/net; mount -o remount,bind,rw /proc/sys/net'
+"""
+
+DOCKER: Final = Flavour(
+    suffix=" with Docker",
+    takes="a minute",
+    packages=("docker.io",),
+    files={"etc/systemd/system/containerd.service.d/10-lab.conf": (0o644, _ENGINE)},
+    removed=(
+        # Patterns, because a link that leads nowhere on the host is not there for a plain name.
+        "etc/systemd/system/multi-user.target.wants/docker.*",
+        "etc/systemd/system/multi-user.target.wants/containerd.*",
+    ),
+)
+EXTRAS: Final[Mapping[str, Flavour]] = {"docker": DOCKER}
+"""What ``lab up --with`` knows."""
+
+
+def of(extra: str | None) -> Flavour:
+    """The flavour for a word after ``--with``. Raises InputError."""
+    if extra is None or extra == "":
+        return PLAIN
+    if extra not in EXTRAS:
+        raise InputError(
+            f"a lab cannot have {extra!r}",
+            why=did_you_mean(extra, EXTRAS),
+            next=f"--with knows {', '.join(EXTRAS)}",
+        )
+    return EXTRAS[extra]

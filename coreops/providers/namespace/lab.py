@@ -35,7 +35,8 @@ from coreops.providers.namespace import (
     user_data as userdata,
 )
 from coreops.providers.namespace.driver import Driver, Image
-from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
+from coreops.providers.namespace.flavour import CLOUD_INIT
+from coreops.providers.namespace.flavour import of as flavour_of
 from coreops.providers.namespace.host import (
     locked_folder,
     remove_empty,
@@ -117,11 +118,13 @@ class Lab:
         boot: bool = True,
         driver: str | None = None,
         firmware: str | None = None,
+        extra: str | None = None,
         emit: Emit = silent,
     ) -> Lab:
         """Make or repair a lab, and return when every node lets people in over ssh. Raises InputError, CoreopsError.
 
-        driver, firmware: what the nodes are; None: what they have been, or the usual.
+        driver, firmware: what the nodes are; None: what they have been, or the usual. extra: what their image has
+        beside (``docker``); None: what it has had.
         user_data: the folder of a render; the nodes then boot with cloud-init, and it has to be done with it without
         a complaint. boot False: only decide names and addresses, and write the inventory.
         """
@@ -137,7 +140,8 @@ class Lab:
                 next="leave --driver out; or put provider: qemu into an inventory, and run coreops provision",
             )
         documents = userdata.read(user_data) if user_data else {}
-        flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else PLAIN
+        extra = _extra(names, known, kind, extra, user_data)
+        flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else flavour_of(extra)
         machines = drivers.of(kind.driver)
         machines.require_programs(build=boot and not machines.image(flavour).disk.exists())
         if zones is not None and zones < 1:
@@ -150,7 +154,7 @@ class Lab:
         wanted = (known or LabPlan(name, "10.77.0.0/24", 1, "")).grown(nodes)
         if not boot:
             with locked_folder(names.folder):
-                lab = cls(names, _plan(names, nodes, zones, folder, kind))
+                lab = cls(names, _plan(names, nodes, zones, folder, kind, extra=extra))
                 lab._write_inventory()
             return lab
         if flavour == CLOUD_INIT:
@@ -164,7 +168,8 @@ class Lab:
         try:
             built = machines.build(emit, flavour)
             with locked_folder(names.folder):
-                lab = cls(names, _plan(names, nodes, zones, folder, kind, built, cloud_init=flavour == CLOUD_INIT))
+                born = flavour == CLOUD_INIT
+                lab = cls(names, _plan(names, nodes, zones, folder, kind, built, cloud_init=born, extra=extra))
                 lab._bring_up(built.disk, documents, emit)
         except KeyboardInterrupt:
             emit(Notice("interrupted" + ("; removing what there is of the lab" if fresh else "")))
@@ -303,6 +308,26 @@ def _kind(names: LabNames, known: LabPlan | None, driver: str | None, firmware: 
     return kind
 
 
+def _extra(names: LabNames, known: LabPlan | None, kind: _Kind, extra: str | None, user_data: Path | None) -> str:
+    """Decide what the image has beside. Raises InputError where nodes cannot have it, or are there without it."""
+    wanted = extra if extra is not None else known.extra if known else ""
+    flavour_of(wanted)
+    if wanted and kind.driver != DEFAULT_DRIVER:
+        raise InputError(f"--with {wanted} is for {DEFAULT_DRIVER} nodes, and these are {kind.driver}")
+    if wanted and (user_data or (known and known.cloud_init)):
+        raise InputError(
+            f"--with {wanted} and --user-data do not go together",
+            why="a node's image has cloud-init or Docker, not both",
+            next="leave one of the two out",
+        )
+    if known and known.image and known.extra != wanted:
+        raise InputError(
+            f"lab {names.lab!r} was booted {f'with {known.extra}' if known.extra else f'without {wanted}'}",
+            next=f"coreops lab down --name {names.lab}, then up again; or another --name",
+        )
+    return wanted
+
+
 def _check_user_data(names: LabNames, wanted: LabPlan, documents: Mapping[str, bytes]) -> None:
     """Refuse user-data for a lab that cannot take it, and nodes without any. Raises InputError."""
     if wanted.image and not wanted.cloud_init:
@@ -323,6 +348,7 @@ def _plan(
     built: Image | None = None,
     *,
     cloud_init: bool = False,
+    extra: str = "",
 ) -> LabPlan:
     """Read the lab's plan, or make one; write it before anything of it is made. built: None as long as none boots."""
     try:
@@ -341,6 +367,7 @@ def _plan(
         )
     if built and not plan.image:
         plan = replace(plan, image=built.folder.name, cloud_init=cloud_init)
+    plan = replace(plan, extra=extra)
     others = tuple(known for known in plan.inventories if known != str(folder))
     plan = replace(plan.grown(nodes), inventories=(*others, str(folder)))
     write_atomically(names.plan_file, plan.to_json())

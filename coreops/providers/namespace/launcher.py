@@ -20,10 +20,16 @@ from coreops.errors import CoreopsError
 from coreops.providers.namespace import cgroup, disk, gpt, machine, user_data
 from coreops.providers.namespace.host import run, wait_until, write_atomically
 from coreops.providers.namespace.names import LabNames, NodeNames
+from coreops.providers.namespace.plan import LabPlan
 
 _REBOOT = 133
 _PANICS = 5
 _ROOT = Path("/run/root")
+_POWERS = {
+    "": ("--capability=CAP_NET_ADMIN",),
+    # A container engine mounts, makes devices and cgroups, and loads programs that filter devices.
+    "docker": ("--capability=all", "--system-call-filter=add_key keyctl bpf"),
+}
 
 
 def say(text: str) -> None:
@@ -36,6 +42,7 @@ class Launcher:
     """The machine of one node, from power on to power off."""
 
     names: NodeNames
+    extra: str = ""
     boots: int = 0
     panics: int = 0
 
@@ -140,9 +147,9 @@ class Launcher:
             *(
                 "--link-journal=no",
                 "--kill-signal=SIGRTMIN+4",
-                "--capability=CAP_NET_ADMIN",
                 "--rlimit=NOFILE=1024:524288",
             ),
+            *_POWERS[self.extra],
             f"--network-namespace-path=/proc/{os.getpid()}/fd/{netns}",
             *(f"--bind={device}" for device in devices),
             *([f"--bind-ro={self.names.user_data}:{user_data.SEED}"] if born else []),
@@ -182,7 +189,7 @@ def main(lab: str, node: str) -> int:
     cgroup.create(names.launcher_cgroup)
     cgroup.join(names.launcher_cgroup)
     try:
-        Launcher(names).power_on()
+        Launcher(names, LabPlan.from_json(names.lab.plan_file.read_text()).extra).power_on()
     except CoreopsError as error:
         say(f"launcher: {error}")
         return 1

@@ -30,7 +30,7 @@ class NodePlan:
 class LabPlan:
     """One lab. image: the cached image its disks were made from, "" before the first boot. inventories: the folders it
     was written to. cloud_init: its nodes boot from user-data, by an image that has cloud-init. driver, firmware: what
-    its nodes are (``driver``).
+    its nodes are (``driver``). extra: what their image has beside (``flavour.EXTRAS``).
     """
 
     name: str
@@ -42,6 +42,7 @@ class LabPlan:
     cloud_init: bool = False
     driver: str = "namespace"
     firmware: str = "gptprio"
+    extra: str = ""
 
     @property
     def controller_address(self) -> str:
