@@ -77,7 +77,8 @@ class Cluster:
                 alive = time.monotonic()
             except CoreopsError as error:
                 silent = time.monotonic() - alive
-                if silent > LOST_AFTER:
+                # A ledger that stands on the node which we reboot is out of everybody's reach until that is back.
+                if silent > LOST_AFTER and not self.world.nodes.expects(self.world.ledger.unheard):
                     self.answers.put(LeaseLost(ROLLOUT, f"could not be renewed for {silent:.0f} s: {error.what}"))
                 continue
             except Exception as error:

@@ -4,7 +4,7 @@ coordinator's: it has to look first. Knows the engine; not what the steps mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from coreops.engine.engine import Engine
@@ -66,6 +66,7 @@ class Nodes:
         transport: Transport | None = None,
     ) -> None:
         self._targets = dict(targets)
+        self._expected: frozenset[str] = frozenset()
         self._emit = emit
         self._engine = Engine(
             targets, self._pass_on, run=run, transport=transport, limit_rate=limit_rate, reconnect=0.0
@@ -116,11 +117,17 @@ class Nodes:
         """The node reboots: what follows are new and quick attempts, until ``is_back``."""
         target = self._targets[node]
         self._engine.targets[node] = replace(target, connect_timeout=min(QUICK, target.connect_timeout))
+        self._expected |= {node}
         self._engine.disconnect(node)
 
     def is_back(self, node: str) -> None:
         """It answered."""
         self._engine.targets[node] = self._targets[node]
+        self._expected -= {node}
+
+    def expects(self, nodes: Collection[str]) -> bool:
+        """Say whether there are any, and all of them reboot."""
+        return bool(nodes) and self._expected.issuperset(nodes)
 
     def close(self) -> None:
         """Close all connections."""

@@ -42,6 +42,8 @@ class Book:
         self._lock = threading.RLock()
         self.unread: Mapping[str, CoreopsError] = {}
         """The places that did not answer the last reading."""
+        self.unheard: frozenset[str] = frozenset()
+        """The places that did not answer the last ``renew``, when none did."""
 
     def acquire(self, node: str, *, reason: str, boot_id: str = "", takes_over: frozenset[str] = frozenset()) -> Lease:
         key = format.key(format.LEASES, node)
@@ -211,7 +213,7 @@ class Book:
         new = {node: replace(lease, renewed=now) for node, lease in leases.items()}
         gone: dict[str, int] = dict.fromkeys(leases, 0)
         want = [(node, place) for node in leases for place in self._mine[node].marks]
-        errors: list[CoreopsError] = []
+        errors: dict[str, CoreopsError] = {}
         reached = 0
         for _ in range(_TRIES):
             if not want:
@@ -223,7 +225,7 @@ class Book:
             again = []
             for (node, place), outcome in zip(want, self._places.swap(swaps), strict=True):
                 if isinstance(outcome, CoreopsError):
-                    errors.append(outcome)
+                    errors.setdefault(place, outcome)
                     continue
                 reached += 1
                 if outcome.cell is not None and not outcome.done:
@@ -237,8 +239,9 @@ class Book:
                 else:
                     gone[node] += 1
             want = again
+        self.unheard = frozenset() if reached else frozenset(errors)
         if errors and not reached:
-            raise errors[0]
+            raise next(iter(errors.values()))
         lost = []
         for node, lease in new.items():
             places = len(self._places.of(format.key(format.LEASES, node)))

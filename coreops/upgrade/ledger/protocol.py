@@ -93,6 +93,10 @@ class Ledger(Protocol):
     def renew(self) -> tuple[Lease, ...]:
         """Give a sign of life for all leases of this process; return those that are no longer ours, each once."""
 
+    @property
+    def unheard(self) -> frozenset[str]:
+        """The places (nodes, where they keep the ledger) that did not answer the last ``renew``, when none did."""
+
     def note(self, node: str, phase: str) -> None:
         """Write into our lease what we are about to do. What cannot be written now goes with the next ``renew``."""
 

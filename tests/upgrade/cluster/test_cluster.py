@@ -29,9 +29,14 @@ class Bare:
         self.ledger: Any = self
         self.hung_up: list[str] = []
         self.seen: dict[str, Any] = {}
+        self.unheard: frozenset[str] = frozenset()
+        self.rebooting: frozenset[str] = frozenset()
 
     def hang_up(self, node: str) -> None:
         self.hung_up.append(node)
+
+    def expects(self, nodes: frozenset[str]) -> bool:
+        return bool(nodes) and nodes <= self.rebooting
 
 
 def test_there_is_a_way_to_do_every_action() -> None:
@@ -120,3 +125,24 @@ def test_lost_leases_are_told_and_a_ledger_that_stays_silent_is_a_loss(monkeypat
     assert isinstance(second, LeaseLost)
     assert second.node == ROLLOUT
     assert "no store" in second.why
+
+
+def test_a_ledger_on_the_node_that_reboots_may_be_silent_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RENEW", 0.01)
+    monkeypatch.setattr(module, "LOST_AFTER", 0.05)
+    world, enough = Bare(), threading.Semaphore(0)
+
+    def renew() -> Any:
+        enough.release()
+        raise UnreachableError("lost", "it is away")
+
+    world.renew = renew  # type: ignore[attr-defined]
+    world.unheard = world.rebooting = frozenset({"n1"})
+    made = Cluster(world)  # type: ignore[arg-type]
+    made.keep_alive()
+    for _ in range(15):
+        assert enough.acquire(timeout=10)
+    assert made.answers.empty()
+    world.rebooting = frozenset()
+    assert made.answers.get(timeout=10).node == ROLLOUT  # type: ignore[union-attr]
+    made.close()

@@ -87,8 +87,14 @@ def test_a_node_that_reboots_keeps_its_lease(nodes: LocalNodes) -> None:
     nodes.down = {"n1"}
     one.note("n1", "reboot")
     assert one.renew() == ()
+    assert one.unheard == frozenset()
+    nodes.down = set(HOSTS)
+    with pytest.raises(UnreachableError):
+        one.renew()
+    assert one.unheard == set(HOSTS)
     nodes.down = set()
     assert one.renew() == ()
+    assert one.unheard == frozenset()
     assert {lease.node: lease.phase for lease in one.held()} == {ROLLOUT: "", "n1": "reboot"}
 
 
