@@ -1,4 +1,6 @@
-"""``coreops bootstrap INVENTORY``: an etcd cluster on the hosts of the group store. Flags and wiring only."""
+"""``coreops bootstrap INVENTORY``: an etcd cluster on the hosts of the group store, then the inventory's scheduler. Flags
+and wiring only.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,9 @@ def bootstrap(
     limit: options.Limit = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove members that are not in the inventory.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Then run the shipped tests against the nodes.")] = False,
+    rotate_tokens: Annotated[
+        bool, typer.Option("--rotate-tokens", help="Have the scheduler make new tokens and keys, where it can.")
+    ] = False,
     playbook: Annotated[
         Path | None, typer.Option("--playbook", metavar="FILE", help="Your own copy of playbooks/bootstrap.yml.")
     ] = None,
@@ -35,6 +40,8 @@ def bootstrap(
 ) -> int:
     """Take the hosts of the group store to a healthy etcd cluster, or a cluster to what the inventory says.
 
+    Where the inventory has a scheduler, it is installed and joined after that, on all hosts that take part.
+
     Certificates are kept in pki/ beside the inventory; ca.key stays on this machine. Run it again whenever something
     changed, or when it was interrupted:
 
@@ -46,7 +53,9 @@ def bootstrap(
     from coreops.cli._run import _ask_password, _transport
     from coreops.engine.interrupt import Interrupts
     from coreops.engine.journal import Journal, RunInfo
+    from coreops.inventory import load_inventory
     from coreops.report import choose, compose
+    from coreops.schedulers import install, phases
     from coreops.store.bootstrap import bootstrap as run
     from coreops.store.run import Options
     from coreops.store.wanted import default_playbook
@@ -58,13 +67,16 @@ def bootstrap(
         "accept_new": accept_new,
         "become_password": _ask_password() if ask_become_pass else None,
     }
+    source, store = fresh(inventory), playbook or default_playbook()
+    loaded = load_inventory(source)
+    scheduler = install.prepare(loaded, connection, store, rotate=rotate_tokens)
     journal = Journal.start(RunInfo("bootstrap", {"inventory": str(inventory), "check": check, "prune": prune}, ""))
     report = choose(json=as_json, verbose=verbose, junit=junit, run_dir=journal.path, diffs=diff)
     with compose(journal, report) as emit:
         result = run(
             Options(
-                inventory=fresh(inventory),
-                playbook=playbook or default_playbook(),
+                inventory=source,
+                playbook=store,
                 run=journal.id,
                 check=check,
                 diff=diff,
@@ -74,9 +86,13 @@ def bootstrap(
                 forks=forks,
                 journal=journal,
                 connection=connection,
+                loaded=loaded,
+                beside=scheduler.wanted.targets if scheduler else {},
+                leaves=tuple(scheduler.wanted.scheduler.certificates()) if scheduler else (),
             ),
             emit,
             around=lambda engine: Interrupts(engine, emit),
+            more=phases.of(scheduler) if scheduler else (),
         )
     _print(result, as_json)
     return 0
@@ -104,5 +120,12 @@ def _print(result: Result, as_json: bool) -> None:
         print(f"  {endpoint}")
     for stray in result.strays:
         print(f"  not in the inventory: {stray} (--prune removes it)")
+    if scheduler := result.further.get("scheduler"):
+        leader = f", leader {scheduler['leader']}" if scheduler["leader"] else ""
+        print(f"{scheduler['name']}, {counted(len(scheduler['nodes']), 'node')}{leader}")
+        for stray in scheduler["strays"]:
+            print(f"  not in the inventory: {stray} (--prune removes it)")
+        for what in scheduler["rotated"]:
+            print(f"  new: {what}")
     print(f"on a node:         {result.commands['node']}")
     print(f"from this machine: {result.commands['here']}")
