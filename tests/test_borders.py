@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"},
     # systemd units with [X-Fleet], run on whatever scheduler there is
     "units": SHARED | {"shell.quote", "engine", "inventory", "transport", "schedulers"},
+    "schedulers.units": SHARED | {"shell.quote", "store", "units"},
     # what nodes tell of themselves in the store
     "registration": SHARED
     | {"shell.quote", "engine", "modules", "playbook", "inventory", "store", "transport", "identity"}
@@ -119,6 +120,8 @@ PURE = (
     "store.members",
     "store.preflight",
     "store.quorum",
+    "schedulers.units",
+    "units",
     "upgrade.channel.channels",
     "upgrade.channel.custom",
     "upgrade.channel.frames",
