@@ -1,5 +1,5 @@
-"""``coreops bootstrap INVENTORY``: an etcd cluster on the hosts of the group store, then the inventory's scheduler. Flags
-and wiring only.
+"""``coreops bootstrap INVENTORY``: an etcd cluster on the hosts of the group store, then what else the inventory wants.
+Flags and wiring only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def bootstrap(
 ) -> int:
     """Take the hosts of the group store to a healthy etcd cluster, or a cluster to what the inventory says.
 
-    Where the inventory has a scheduler, it is installed and joined after that, on all hosts that take part.
+    After that every host of the inventory keeps its record in the store (see coreops nodes), but those with
+    node_registry: false. Where the inventory has a scheduler, it is installed and joined on all hosts that take part.
 
     Certificates are kept in pki/ beside the inventory; ca.key stays on this machine. Run it again whenever something
     changed, or when it was interrupted:
@@ -54,6 +55,8 @@ def bootstrap(
     from coreops.engine.interrupt import Interrupts
     from coreops.engine.journal import Journal, RunInfo
     from coreops.inventory import load_inventory
+    from coreops.registration import phase as registration
+    from coreops.registration import settings as registry
     from coreops.report import choose, compose
     from coreops.schedulers import install, phases
     from coreops.store.bootstrap import bootstrap as run
@@ -70,6 +73,7 @@ def bootstrap(
     source, store = fresh(inventory), playbook or default_playbook()
     loaded = load_inventory(source)
     scheduler = install.prepare(loaded, connection, store, rotate=rotate_tokens)
+    registered = registry.read(loaded, connection)
     journal = Journal.start(RunInfo("bootstrap", {"inventory": str(inventory), "check": check, "prune": prune}, ""))
     report = choose(json=as_json, verbose=verbose, junit=junit, run_dir=journal.path, diffs=diff)
     with compose(journal, report) as emit:
@@ -87,12 +91,18 @@ def bootstrap(
                 journal=journal,
                 connection=connection,
                 loaded=loaded,
-                beside=scheduler.wanted.targets if scheduler else {},
-                leaves=tuple(scheduler.wanted.scheduler.certificates()) if scheduler else (),
+                beside={
+                    **(registered.targets if registered else {}),
+                    **(scheduler.wanted.targets if scheduler else {}),
+                },
+                leaves=(
+                    *(registered.leaves if registered else ()),
+                    *(scheduler.wanted.scheduler.certificates() if scheduler else ()),
+                ),
             ),
             emit,
             around=lambda engine: Interrupts(engine, emit),
-            more=phases.of(scheduler) if scheduler else (),
+            more=(*registration.phases(registered), *(phases.of(scheduler) if scheduler else ())),
         )
     _print(result, as_json)
     return 0
