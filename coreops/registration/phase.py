@@ -55,6 +55,9 @@ class _Registration:
             "hosts": [host for host, node in nodes.items() if node.wanted and outcomes[host].state == "done"],
             "exchanges": {host: outcome.exchanges for host, outcome in outcomes.items()},
         }
+        for mine, all_of_it in ((counter.ok, run.nodes.ok), (counter.changed, run.nodes.changed)):
+            for host, number in mine.items():
+                all_of_it[host] = all_of_it.get(host, 0) + number
         changed = {host: number for host, number in counter.changed.items() if number}
         run.changes += [f"{host}: {counted(number, 'task')} of {PLAYBOOK}" for host, number in changed.items()]
         _judge(run, nodes, outcomes)

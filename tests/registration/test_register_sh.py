@@ -59,9 +59,10 @@ def test_what_changes_is_published_without_a_gap(etcd: Etcd, node: Node) -> None
 def test_a_node_that_lost_its_lease_registers_again(etcd: Etcd, node: Node) -> None:
     node.start()
     lease = node.lease
-    node.process and os.kill(node.process.pid, signal.SIGSTOP)
+    assert node.process
+    os.kill(node.process.pid, signal.SIGSTOP)
     until(lambda: not etcd.nodes())
-    node.process and os.kill(node.process.pid, signal.SIGCONT)
+    os.kill(node.process.pid, signal.SIGCONT)
     until(etcd.nodes)
     until(lambda: node.lease not in ("", lease))
 
@@ -72,7 +73,8 @@ def test_it_outlives_the_store(etcd: Etcd, node: Node) -> None:
     until(lambda: "no member of the store answers" in (node.folder / "log").read_text())
     etcd.start()
     until(etcd.nodes)
-    assert node.process and node.process.poll() is None
+    assert node.process
+    assert node.process.poll() is None
 
 
 def test_a_new_program_takes_over_from_systemd(etcd: Etcd, node: Node) -> None:
