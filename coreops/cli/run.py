@@ -12,7 +12,9 @@ from coreops.cli import _options as options
 
 
 def run(
-    playbook: Annotated[Path | None, typer.Argument(help="The playbook. Not needed with --resume.")] = None,
+    playbook: Annotated[
+        Path | None, typer.Argument(help="The playbook, or the name of a shipped one. Not needed with --resume.")
+    ] = None,
     inventory: options.Inventory = None,
     check: options.Check = False,
     diff: options.Diff = False,
@@ -38,6 +40,8 @@ def run(
     coreops run site.yml -i inventories/prod --check --diff
 
     coreops run site.yml -l 'store:!n3' -e version=3.5.21
+
+    coreops run toolbox.yml -e toolbox_archive=toolbox.tar
 
     coreops run --resume
     """
@@ -87,11 +91,12 @@ def _run(
     from coreops.errors import InputError
     from coreops.events import Notice
     from coreops.playbook import bind, load_playbook, parse_extra_vars, preflight
+    from coreops.playbook.shipped import meant
     from coreops.report import choose, compose
 
     if arguments["playbook"] is None:
         raise InputError("no playbook given", next="coreops run PLAYBOOK -i INVENTORY")
-    path = Path(arguments["playbook"])
+    path = meant(Path(arguments["playbook"]))
     source = arguments["inventory"]
     loaded = load(Path(source) if source else None).with_playbook_dir(path.parent)
     playbook = load_playbook(path)

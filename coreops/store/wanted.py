@@ -11,6 +11,7 @@ from coreops.errors import InputError
 from coreops.inventory import Inventory, duplicate_addresses, target
 from coreops.model import Target
 from coreops.playbook.rendering import host_renderer
+from coreops.playbook.shipped import shipped
 from coreops.store import cluster, lockfile, versions
 from coreops.store.cluster import Member
 from coreops.store.lockfile import Locked
@@ -100,9 +101,7 @@ def variables(
 
 def default_playbook() -> Path:
     """The packaged playbook, or the checkout's."""
-    package = Path(__file__).parent.parent
-    packaged = package / "data" / "playbooks" / "bootstrap.yml"
-    return packaged if packaged.exists() else package.parent / "playbooks" / "bootstrap.yml"
+    return shipped("bootstrap.yml")
 
 
 def first_members(members: Sequence[Member]) -> dict[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ from coreops.engine.program import Program, Wait
 from coreops.errors import InputError, did_you_mean
 from coreops.events import Emit, Event
 from coreops.model import Record, Segment
+from coreops.playbook.shipped import shipped
 
 if TYPE_CHECKING:
     from coreops.inventory import Inventory
@@ -124,9 +125,7 @@ class InTurn:
 
 def default_path() -> Path:
     """The packaged playbook, or the checkout's: examples, and no task."""
-    package = Path(__file__).parent.parent
-    packaged = package / "data" / "playbooks" / "upgrade.yml"
-    return packaged if packaged.exists() else package.parent / "playbooks" / "upgrade.yml"
+    return shipped("upgrade.yml")
 
 
 def _tagged(play: BoundPlay, name: str) -> bool:
