@@ -66,7 +66,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The cluster. store: the URLs of the inventory's etcd, () for k3s's own. url: where nodes join, "" for a server's."""
+    """The cluster. store: URLs of the inventory's etcd, () for k3s's own. url: where nodes join, "" for a server's."""
 
     nodes: Mapping[str, Node]
     store: tuple[str, ...]
