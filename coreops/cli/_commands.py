@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "nodes": "Show every node as its scheduler knows it: state, cordon, tasks, version.",
     "drain": "Move the work of nodes away, and keep new work from coming.",
     "uncordon": "Let work come to nodes again.",
+    "certificate": "Sign a server's certificate with the inventory's own authority.",
     "upgrade": "Take every node to the newest release of its channel, node by node.",
     "rollback": "Take nodes back to the release in their other slot.",
     "resume": "Go on with a rollout that was interrupted, or whose controller died.",

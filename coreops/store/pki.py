@@ -31,11 +31,16 @@ RENEW_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A certificate that must exist: ``file`` is its path below the folder, without suffix. No SANs: client only."""
+    """A certificate that must exist: ``file`` is its path below the folder, without suffix. No SANs: client only.
+
+    client False: for a server that is none of the cluster's. The store takes every client certificate of this
+    authority for an operator's.
+    """
 
     file: str
     name: str
     sans: tuple[str, ...] = ()
+    client: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,7 @@ def _issue(
     leaf: Leaf, authority: x509.Certificate, key: ec.EllipticCurvePrivateKey, now: datetime
 ) -> tuple[bytes, bytes]:
     own = ec.generate_private_key(ec.SECP256R1())
-    usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
+    usages = [ExtendedKeyUsageOID.CLIENT_AUTH] if leaf.client else []
     if leaf.sans:
         usages.insert(0, ExtendedKeyUsageOID.SERVER_AUTH)
     ends = min(now + timedelta(days=LEAF_DAYS), authority.not_valid_after_utc)
