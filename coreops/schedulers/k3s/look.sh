@@ -36,7 +36,7 @@ fi
 if [ -r "$run/started" ] && [ -r "$folder/fingerprint.sh" ]; then
     read -r fingerprint version <"$run/started"
     say running "$version"
-    [ "$fingerprint" = "$(sh "$folder/fingerprint.sh")" ] || say stale yes
+    [ "$fingerprint" = "$(sh "$folder/fingerprint.sh" "$BIN")" ] || say stale yes
 fi
 [ ! -e "$folder/formed" ] || say formed yes
 [ ! -e "$folder/joined" ] || say joined yes

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Managed by coreops. Prints one line that changes whenever something changes that k3s reads when it starts. The unit
-# stores it at every start, `coreops bootstrap` compares: a difference means a restart is due.
+# stores it at every start, `coreops bootstrap` compares: a difference means a restart is due. $1: the folder of k3s.
 folder=${ROOT:-}/etc/rancher/k3s
 {
     for file in "$folder"/config.yaml "$folder"/config.yaml.d/*.yaml "$folder"/token "$folder"/agent-token \
@@ -8,5 +8,5 @@ folder=${ROOT:-}/etc/rancher/k3s
         "${ROOT:-}"/etc/systemd/system/k3s.service "${ROOT:-}"/etc/systemd/system/k3s-agent.service; do
         [ ! -r "$file" ] || cat "$file"
     done
-    readlink "${ROOT:-}/opt/bin/k3s" "${ROOT:-}/usr/local/bin/k3s"
+    readlink "$1/k3s"
 } | sha256sum | cut -d ' ' -f 1

@@ -25,4 +25,4 @@ if [ -s "$folder/cluster" ]; then
 fi
 printf '%s' "$token" >"$run/token.new" && mv "$run/token.new" "$run/token" || exit 1
 version=$("$1/k3s" --version | sed -n 's/^k3s version \([^ ]*\).*/\1/p')
-echo "$(sh "$folder/fingerprint.sh") $version" >"$run/started"
+echo "$(sh "$folder/fingerprint.sh" "$1") $version" >"$run/started"
