@@ -102,9 +102,17 @@ DOCKER: Final = Flavour(
         # Patterns, because a link that leads nowhere on the host is not there for a plain name.
         "etc/systemd/system/multi-user.target.wants/docker.*",
         "etc/systemd/system/multi-user.target.wants/containerd.*",
+        # With a script of that name systemctl would ask for update-rc.d, which is Perl.
+        "etc/init.d/docker*",
+        "etc/rc?.d/*docker*",
     ),
 )
-EXTRAS: Final[Mapping[str, Flavour]] = {"docker": DOCKER}
+PODMAN: Final = Flavour(
+    suffix=" with Podman",
+    takes="a minute",
+    packages=("podman", "crun", "slirp4netns", "uidmap", "fuse-overlayfs", "dbus-user-session"),
+)
+EXTRAS: Final[Mapping[str, Flavour]] = {"docker": DOCKER, "podman": PODMAN}
 """What ``lab up --with`` knows."""
 
 

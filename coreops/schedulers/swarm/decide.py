@@ -1,0 +1,400 @@
+"""The next step on the way to the wanted swarm, for what was seen of all engines. Pure.
+
+Says *what* is to do; ``swarm`` says it to the engines. One kind of step is one class below, in the order in which they
+are considered. Everything that must be refused is refused first, so that nothing is half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from coreops.errors import InputError, RefusedError
+from coreops.schedulers.protocol import Cluster, Host
+from coreops.schedulers.swarm import marks, settings
+from coreops.schedulers.swarm.settings import Options
+from coreops.schedulers.swarm.state import HOST, OURS, Entry, Sight
+
+KEYS = "coreops.labels"
+"""Which labels of a node came from the inventory, with blanks between: one that is no longer there is taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The swarm is at it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start engines that rest."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Restart engines that have new settings; no task of a swarm runs on them."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Take entries off the list that are what hosts were before they were wiped. Said on ``on``."""
+
+    on: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Engines that believe to be in the swarm, which has forgotten them."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    hosts: tuple[str, ...]
+    remotes: tuple[str, ...]
+    tokens: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Give nodes (by id) their labels and roles, and the swarm its settings. Said on ``on``."""
+
+    on: str
+    nodes: Mapping[str, Mapping[str, Any]]
+    """Node id -> "labels" to be set (or, None, removed), and "role"."""
+    spec: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """Drain a node whose engine has to be restarted."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Undo that."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    strays: tuple[str, ...] = ()
+
+
+Step = Wait | Start | Restart | Init | Forget | Leave | Join | Settle | Empty | Reopen | Done
+
+
+def check(cluster: Cluster) -> Options:
+    """What can be seen without a node. Raises InputError."""
+    managers = [host.name for host in cluster.managers]
+    if len(managers) not in (1, 3, 5, 7):
+        last = managers[-1] if managers else cluster.hosts[0].name
+        raise InputError(
+            f"a swarm with {len(managers)} managers is refused" if managers else "the swarm has no manager",
+            where=cluster.origin(last, "scheduler_role"),
+            why=f"managers are {', '.join(managers)}; an even number survives no more failures than one less"
+            if managers
+            else "hosts of the group store are managers, unless scheduler_role says otherwise",
+            next="have 1, 3, 5 or 7; the others are to be scheduler_role: worker",
+        )
+    seen: dict[str, str] = {}
+    for host in cluster.hosts:
+        try:
+            address = settings.place(host)
+        except ValueError as error:
+            raise InputError(
+                f"{host.name} has no address that a swarm can use",
+                where=cluster.origin(host.name, "scheduler_address"),
+                why=str(error),
+                next="set scheduler_address, or swarm_advertise_address, to the host's IP address",
+            ) from error
+        if address in seen:
+            raise InputError(
+                f"{seen[address]} and {host.name} have one address in the swarm",
+                where=cluster.origin(host.name, "swarm_advertise_address"),
+                why=address,
+                next="give each its own",
+            )
+        seen[address] = host.name
+    return settings.options(cluster)
+
+
+def decide(cluster: Cluster, options: Options, seen: Mapping[str, Sight]) -> Step:
+    """The next step. Raises RefusedError."""
+    hosts = [host for host in cluster.hosts if host.name in seen]
+    view = _View(cluster, options, hosts, seen)
+    view.refuse()
+    free = [seen[host.name] for host in hosts if seen[host.name].local == "inactive"]
+    if resting := [sight.host for sight in (seen[host.name] for host in hosts) if not sight.running]:
+        return Start(tuple(resting))
+    if old := [sight.host for sight in free if sight.stale]:
+        return Restart(tuple(old))
+    if not view.members:
+        missing = [name for name in cluster.names if name not in seen]
+        if missing:
+            raise RefusedError(
+                "a swarm is not begun while some of its hosts were not looked at",
+                why=f"{', '.join(missing)} may have one",
+                next="run without --limit",
+            )
+        return Init(cluster.managers[0].name)
+    if view.speaker is None:
+        silent = ", ".join(f"{sight.host} ({sight.error or sight.local})" for sight in view.members)
+        return Wait(f"the swarm's managers to agree on a leader: {silent}")
+    return view.grow() or view.settle() or view.restart() or view.end()
+
+
+class _View:
+    """One look at all hosts, and the questions that steps have about it."""
+
+    def __init__(self, cluster: Cluster, options: Options, hosts: Sequence[Host], seen: Mapping[str, Sight]) -> None:
+        self.cluster, self.options, self.hosts, self.seen = cluster, options, hosts, seen
+        sights = [seen[host.name] for host in hosts]
+        self.members = [sight for sight in sights if sight.local != "inactive"]
+        able = [sight for sight in sights if sight.control and sight.entries is not None and sight.swarm is not None]
+        self.speaker: Sight | None = next((each for each in able if not each.stale), next(iter(able), None))
+        self.entries: tuple[Entry, ...] = (self.speaker.entries or ()) if self.speaker else ()
+        self.by_id = {entry.id: entry for entry in self.entries}
+        self.swarm: Mapping[str, Any] = (self.speaker.swarm or {}) if self.speaker else {}
+
+    def entry(self, host: str) -> Entry | None:
+        """The swarm's entry for what this host is now."""
+        return self.by_id.get(self.seen[host].node)
+
+    def refuse(self) -> None:
+        """Raise RefusedError for what must not be touched."""
+        for host in self.hosts:
+            sight = self.seen[host.name]
+            if sight.engine == "absent":
+                raise RefusedError(
+                    "there is no Docker engine",
+                    where=host.name,
+                    why="the node has no docker.service; a CoreOS image brings one",
+                    next="use an image with Docker, or leave this host out of the scheduler",
+                )
+            if sight.local == "locked":
+                raise RefusedError(
+                    "the swarm is locked",
+                    where=host.name,
+                    next="docker swarm unlock; then docker swarm update --autolock=false",
+                )
+        self._one_swarm()
+        for sight in self.members:
+            if sight.local in ("active", "pending", "error") and self._foreign(sight):
+                known = ", ".join(sight.known_managers) or "nobody"
+                raise RefusedError(
+                    "its engine is in a swarm that is not this one",
+                    where=sight.host,
+                    why=f"its managers are {known}",
+                    next=f"if nothing there is needed: docker swarm leave --force (on {sight.host})",
+                )
+        if self.swarm:
+            self._settings()
+        managers = [self.seen[host.name] for host in self.hosts if host.role == "manager"]
+        if self.members and managers and all(each.running and each.local == "inactive" for each in managers):
+            raise RefusedError(
+                "the swarm has lost its managers",
+                where=", ".join(sight.host for sight in self.members),
+                why=f"{', '.join(each.host for each in managers)} know of no swarm any more",
+                next="restore /var/lib/docker/swarm on a manager; or begin anew: docker swarm leave --force on these",
+            )
+
+    def _one_swarm(self) -> None:
+        found: dict[str, list[str]] = {}
+        for sight in self.members:
+            if sight.cluster:
+                found.setdefault(sight.cluster, []).append(sight.host)
+        if len(found) > 1:
+            raise RefusedError(
+                "the hosts are in different swarms",
+                where=", ".join(host for hosts in found.values() for host in hosts),
+                why="; ".join(f"{', '.join(hosts)} in {id}" for id, hosts in found.items()),
+                next="take those that do not belong here out of the inventory, or docker swarm leave --force on them",
+            )
+        if self.swarm and OURS not in (self._spec.get("Labels") or {}) and not self.options.adopt:
+            raise RefusedError(
+                "its engine is in a swarm that coreops has not made",
+                where=", ".join(next(iter(found.values()), [])),
+                why=f"swarm {self.swarm.get('ID', '')} with {len(self.entries)} nodes",
+                next="set swarm_adopt: true to take it over, or let it leave (docker swarm leave --force)",
+            )
+
+    def _foreign(self, sight: Sight) -> bool:
+        """Is it in a swarm that none of the wanted managers knows?"""
+        if sight.control or (sight.node and sight.node in self.by_id):
+            return False  # managers were compared by their swarm's id
+        ours = {settings.place(host) for host in self.cluster.hosts}
+        ours |= {_bare(entry.manager_address) for entry in self.entries if entry.manager_address}
+        return bool(sight.known_managers) and not any(_bare(each) in ours for each in sight.known_managers)
+
+    def _settings(self) -> None:
+        options, have = self.options, self.swarm
+        fixed = (
+            ("swarm_default_addr_pool", options.addr_pool, tuple(have.get("DefaultAddrPool") or ())),
+            ("swarm_default_addr_pool_mask", options.addr_pool_mask, have.get("SubnetSize")),
+            ("swarm_data_path_port", options.data_path_port, have.get("DataPathPort") or 4789),
+        )
+        for variable, wanted, is_ in fixed:
+            if wanted is not None and wanted != is_:
+                raise RefusedError(
+                    f"{variable} cannot be changed to {_words(wanted)}",
+                    where=self.cluster.origin(self.cluster.hosts[0].name, variable),
+                    why=f"this swarm was made with {_words(is_)}, and a swarm keeps that for its life",
+                    next=f"write {_words(is_)}, or make a new swarm",
+                )
+
+    def grow(self) -> Step | None:
+        """Have every host in the swarm."""
+        assert self.speaker is not None
+        lost = [
+            s.host
+            for s in self.members
+            if s.local in ("active", "error") and not s.control and s.node not in self.by_id
+        ]
+        if lost:
+            return Leave(tuple(lost))
+        out = [host for host in self.hosts if self.seen[host.name].local == "inactive"]
+        present = {sight.node for sight in self.members}
+        old = [(host, e) for host in self.hosts for e in self.entries if e.id not in present and _was(e, host)]
+        if up := [host.name for host, entry in old if entry.state != "down"]:
+            return Wait(f"the swarm to notice that {', '.join(up)} has lost its place")
+        if old:
+            return Forget(self.speaker.host, tuple(entry for _, entry in old))
+        if out:
+            remotes = tuple(
+                e.manager_address for e in self.entries if e.reachability == "reachable" and e.manager_address
+            )
+            tokens = self.swarm.get("JoinTokens") or {}
+            found = {"manager": str(tokens.get("Manager", "")), "worker": str(tokens.get("Worker", ""))}
+            return Join(tuple(host.name for host in out), remotes, found)
+        if pending := [sight.host for sight in self.members if sight.local == "pending" or not self.entry(sight.host)]:
+            return Wait(f"{', '.join(pending)} to be let in")
+        return None
+
+    def settle(self) -> Step | None:
+        """Labels, roles and settings."""
+        assert self.speaker is not None
+        changes: dict[str, Mapping[str, Any]] = {}
+        for host in self.hosts:
+            entry = self.entry(host.name)
+            if entry and (change := _change(host, entry)):
+                changes[entry.id] = change
+        # Those who rise before those who fall: never fewer managers than there were, or shall be.
+        if any(change.get("role") == "manager" for change in changes.values()):
+            changes = {id: change for id, change in changes.items() if change.get("role") != "worker"}
+        elif any(not e.settled for e in self.entries if e.role == "manager"):
+            changes = {id: {**change, "role": None} for id, change in changes.items() if change["labels"]}
+        elif falling := [id for id, change in changes.items() if change.get("role") == "worker"]:
+            for id in falling[1:]:
+                changes.pop(id)
+        spec = self._wanted_spec()
+        if changes or spec:
+            return Settle(self.speaker.host, changes, spec)
+        return None
+
+    def restart(self) -> Step | None:
+        """Engines with new settings, one at a time, each emptied before."""
+        by_host = {host.name: entry for host in self.hosts if (entry := self.entry(host.name))}
+        opened = [name for name, entry in by_host.items() if _emptied(entry)]
+        for name in opened:
+            if not self.seen[name].stale:
+                return Reopen(name)
+        if unready := [name for name, entry in by_host.items() if not entry.settled]:
+            return Wait(f"{', '.join(unready)} to be ready")
+        stale = [name for name in by_host if self.seen[name].stale]
+        stale.sort(key=lambda name: (name not in opened, by_host[name].leader))
+        if not stale:
+            return None
+        name = stale[0]
+        if by_host[name].spec.availability == "drain" and not self.seen[name].tasks:
+            return Restart((name,))
+        return Empty(name)
+
+    def end(self) -> Step:
+        if self.swarm.get("RootRotationInProgress"):
+            return Wait("all nodes to have certificates of the swarm's new CA")
+        mine = {sight.node for sight in self.members}
+        names = {host.name for host in self.cluster.hosts}
+        strays = [entry for entry in self.entries if entry.id not in mine and entry.host not in names]
+        return Done(tuple(sorted(entry.name for entry in strays)))
+
+    @property
+    def _spec(self) -> Mapping[str, Any]:
+        return self.swarm.get("Spec") or {}
+
+    def _wanted_spec(self) -> Mapping[str, Any] | None:
+        """The swarm's settings as they shall be, None when they are."""
+        spec, options = self._spec, self.options
+        wanted = {**spec, "Labels": {**(spec.get("Labels") or {}), OURS: "1"}}
+        if options.task_history is not None:
+            wanted["Orchestration"] = {
+                **spec.get("Orchestration", {}),
+                "TaskHistoryRetentionLimit": options.task_history,
+            }
+        ca = dict(spec.get("CAConfig", {}))
+        if options.cert_expiry is not None:
+            ca["NodeCertExpiry"] = options.cert_expiry
+        if options.ca_rotation is not None and options.ca_rotation > ca.get("ForceRotate", 0):
+            ca["ForceRotate"] = options.ca_rotation
+        wanted["CAConfig"] = ca
+        return wanted if {**spec, "CAConfig": spec.get("CAConfig", {})} != wanted else None
+
+
+def first_spec(options: Options) -> dict[str, Any]:
+    """The settings of a swarm that is begun."""
+    spec: dict[str, Any] = {"Labels": {OURS: "1"}}
+    if options.task_history is not None:
+        spec["Orchestration"] = {"TaskHistoryRetentionLimit": options.task_history}
+    if options.cert_expiry is not None:
+        spec["CAConfig"] = {"NodeCertExpiry": options.cert_expiry}
+    return spec
+
+
+def labels(host: Host) -> dict[str, str]:
+    """What the inventory says of a node."""
+    return {HOST: host.name, KEYS: " ".join(sorted(host.labels)), **host.labels}
+
+
+def _change(host: Host, entry: Entry) -> dict[str, Any] | None:
+    wanted, have = labels(host), entry.spec.labels
+    stale = set(have.get(KEYS, "").split()) - set(wanted)
+    own: dict[str, str | None] = {key: value for key, value in wanted.items() if have.get(key) != value}
+    own.update({key: None for key in stale if key in have})
+    role = host.role if host.role != entry.role else None
+    return {"labels": own, "role": role} if own or role else None
+
+
+def _emptied(entry: Entry) -> bool:
+    memory = entry.spec.memory(marks.DRAIN)
+    return memory is not None and memory[0] == "restart"
+
+
+def _was(entry: Entry, host: Host) -> bool:
+    """Is this entry of what the host was before?"""
+    return entry.host == host.name or (
+        not entry.host and settings.place(host) in (entry.address, _bare(entry.manager_address))
+    )
+
+
+def _bare(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

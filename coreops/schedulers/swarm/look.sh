@@ -1,0 +1,32 @@
+# shellcheck shell=sh
+# How is the engine on this node? Changes nothing, and does not wake an engine that rests.
+# Prints facts "NAME VALUE", a line "=", and then, when the engine runs, answers of its API, each followed by a line
+# "= NAME STATUS".
+socket=${SOCKET:-/run/docker.sock}
+ask() { curl -sS --max-time 30 --unix-socket "$socket" -w "\n= $1 %{http_code}\n" "http://localhost$2" || exit 2; }
+
+systemctl cat docker.service >/dev/null 2>&1 || {
+    printf 'engine absent\n=\n'
+    exit 0
+}
+state=$(systemctl show -p ActiveState --value docker.service)
+echo "engine $state"
+data=$(sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null)
+[ ! -s "${data:-/var/lib/docker}/swarm/docker-state.json" ] || echo "member yes"
+if [ -e /etc/docker/coreops-fingerprint.sh ]; then
+    [ "$(sh /etc/docker/coreops-fingerprint.sh)" = "$(cat /run/coreops-docker.sum 2>/dev/null)" ] || echo "stale yes"
+fi
+case $state in
+    failed) journalctl -u docker.service -n 20 --no-pager -o cat | sed -n 's/^failed to start daemon/log failed to start daemon/p' | tail -n 1 ;;
+esac
+echo '='
+[ "$state" = active ] || exit 0
+info=$(ask info /info) || exit 2
+printf '%s\n' "$info"
+ask tasks '/containers/json?filters=%7B%22label%22%3A%5B%22com.docker.swarm.task.id%22%5D%7D'
+case $info in
+    *'"ControlAvailable":true'*)
+        ask nodes /nodes
+        ask swarm /swarm
+        ;;
+esac

@@ -1,0 +1,180 @@
+"""What a look at one engine told, and the swarm as one of its managers lists it. Pure: text in, frozen data out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from coreops.errors import HostFailed
+from coreops.schedulers.protocol import Role, Seen
+from coreops.schedulers.swarm.engine import decode
+from coreops.schedulers.swarm.marks import Spec
+
+HOST = "coreops.host"
+OURS = "coreops.swarm"
+"""The label of a swarm that coreops made, or took over."""
+_END = re.compile(r"\n= ([a-z]+) (\d{3})\n")
+_ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One node in the swarm's own list. reachability: of a manager, "" of a worker. address: where it was seen from."""
+
+    id: str
+    version: int
+    spec: Spec
+    state: str
+    address: str = ""
+    hostname: str = ""
+    engine: str = ""
+    reachability: str = ""
+    leader: bool = False
+    manager_address: str = ""
+
+    @property
+    def host(self) -> str:
+        """The inventory's name for it, "" for one that coreops has not named."""
+        return self.spec.labels.get(HOST, "")
+
+    @property
+    def name(self) -> str:
+        """A word for people."""
+        return self.host or self.hostname or self.id
+
+    @property
+    def role(self) -> Role:
+        return "manager" if self.spec.role == "manager" else "worker"
+
+    @property
+    def settled(self) -> bool:
+        """Is it up, and what it shall be?"""
+        return self.state == "ready" and (
+            self.reachability == "reachable" if self.role == "manager" else not self.reachability
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task. state is what its node last said, desired what the swarm wants."""
+
+    id: str
+    service: str
+    node: str
+    state: str
+    desired: str
+    slot: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """May it run, or be about to?"""
+        return self.state not in _ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight(Seen):
+    """One engine. engine: absent, or systemd's word for docker.service. member: it has the state of a swarm on its
+    disk. stale: it runs with other settings than it has on its disk. local: the engine's word for its part in a swarm.
+    tasks: containers of a swarm that run on it. entries, swarm: as a manager knows them.
+    """
+
+    engine: str = "active"
+    log: str = ""
+    member: bool = False
+    stale: bool = False
+    local: str = "inactive"
+    error: str = ""
+    node: str = ""
+    control: bool = False
+    known_managers: tuple[str, ...] = ()
+    tasks: int = 0
+    entries: tuple[Entry, ...] | None = None
+    swarm: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def running(self) -> bool:
+        return self.engine == "active"
+
+
+def read_look(host: str, text: str) -> Sight:
+    """What ``look.sh`` printed. Raises HostFailed."""
+    head, _, rest = text.partition("=\n")
+    facts = dict(line.split(" ", 1) for line in head.splitlines() if " " in line)
+    answers = dict(_answers(rest))
+    common: dict[str, Any] = {
+        "host": host,
+        "engine": facts.get("engine", "unknown"),
+        "log": facts.get("log", ""),
+        "member": facts.get("member") == "yes",
+        "stale": facts.get("stale") == "yes",
+    }
+    if "info" not in answers:
+        return Sight(**common)
+    status, info = answers["info"]
+    if status != 200 or not isinstance(info, dict):
+        raise HostFailed("the Docker engine does not say how it is", where=host, why=str(info)[:200])
+    swarm = info.get("Swarm") or {}
+    return Sight(
+        **common,
+        version=str(info.get("ServerVersion", "")),
+        cluster=str((swarm.get("Cluster") or {}).get("ID", "")),
+        local=str(swarm.get("LocalNodeState", "inactive")),
+        error=str(swarm.get("Error", "")),
+        node=str(swarm.get("NodeID", "")),
+        control=bool(swarm.get("ControlAvailable")),
+        known_managers=tuple(str(each.get("Addr", "")) for each in swarm.get("RemoteManagers") or ()),
+        tasks=len(_good(answers, "tasks") or ()),
+        entries=read_nodes(found) if isinstance(found := _good(answers, "nodes"), list) else None,
+        swarm=_good(answers, "swarm"),
+    )
+
+
+def read_nodes(raw: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+    """The answer to ``GET /nodes``."""
+    return tuple(entry(each) for each in raw)
+
+
+def entry(raw: Mapping[str, Any]) -> Entry:
+    """One node of that answer."""
+    manager = raw.get("ManagerStatus") or {}
+    description, status = raw.get("Description") or {}, raw.get("Status") or {}
+    return Entry(
+        id=str(raw["ID"]),
+        version=int(raw["Version"]["Index"]),
+        spec=Spec.of(raw["Spec"]),
+        state=str(status.get("State", "unknown")),
+        address=str(status.get("Addr", "")),
+        hostname=str(description.get("Hostname", "")),
+        engine=str((description.get("Engine") or {}).get("EngineVersion", "")),
+        reachability=str(manager.get("Reachability", "")),
+        leader=bool(manager.get("Leader")),
+        manager_address=str(manager.get("Addr", "")),
+    )
+
+
+def read_tasks(raw: Sequence[Mapping[str, Any]]) -> tuple[Task, ...]:
+    """The answer to ``GET /tasks``."""
+    return tuple(
+        Task(
+            id=str(each["ID"]),
+            service=str(each.get("ServiceID", "")),
+            node=str(each.get("NodeID", "")),
+            state=str((each.get("Status") or {}).get("State", "unknown")),
+            desired=str(each.get("DesiredState", "")),
+            slot=int(each.get("Slot") or 0),
+        )
+        for each in raw
+    )
+
+
+def _answers(text: str) -> Iterator[tuple[str, tuple[int, Any]]]:
+    parts = _END.split(text)
+    for body, name, status in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        yield name, (int(status), decode(body))
+
+
+def _good(answers: Mapping[str, tuple[int, Any]], name: str) -> Any:
+    status, data = answers.get(name, (0, None))
+    return data if status == 200 else None
