@@ -69,6 +69,22 @@ def silent(version: str = "1.1.0") -> Path:
     return _variant(f"silent-{version}", change)
 
 
+def hangs(base: Path, version: str) -> Path:
+    """From a virtual machine's /usr: boots, and would be without sshd for ever. Gives itself a few seconds only."""
+
+    def change(usr: Path) -> None:
+        _os_release(version)(usr)
+        for unit, text in {
+            "ssh.service": "[Service]\nExecStartPre=/usr/bin/sleep infinity\nTimeoutStartSec=infinity\n",
+            "slot-trial.service": "[Service]\nTimeoutStartSec=20\n",
+        }.items():
+            drop_in = usr / f"lib/systemd/system/{unit}.d/90-test.conf"
+            drop_in.parent.mkdir(parents=True, exist_ok=True)
+            drop_in.write_text(text)
+
+    return _variant(f"hangs-{version}", change, base)
+
+
 def no_etcd(version: str = "1.1.0") -> Path:
     """Boots and answers, but etcd fails to start under it."""
 
@@ -105,16 +121,16 @@ def _os_release(version: str) -> Callable[[Path], None]:
     return change
 
 
-def _folder() -> Path:
-    base = image.current()
-    name = hashlib.sha256(f"{_MAKER} {base.folder.name}".encode()).hexdigest()[:16]
+def _folder(base: Path | None = None) -> Path:
+    origin = base.parent if base else image.current().folder
+    name = hashlib.sha256(f"{_MAKER} {origin.name}".encode()).hexdigest()[:16]
     folder = image.cache_root() / f"variants-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _variant(name: str, change: Callable[[Path], None]) -> Path:
-    folder = _folder()
+def _variant(name: str, change: Callable[[Path], None], base: Path | None = None) -> Path:
+    folder = _folder(base)
     made = folder / f"{name}.squashfs"
     if made.exists():
         return made
@@ -125,7 +141,7 @@ def _variant(name: str, change: Callable[[Path], None]) -> Path:
         try:
             tree = folder / "tree"
             if not tree.exists():
-                _unpack(image.current().usr(_BASE), work / "unpacked")
+                _unpack(base or image.current().usr(_BASE), work / "unpacked")
                 (work / "unpacked").rename(tree)
             # Hard links: only what a change replaces takes room. Builders write new files, never into old ones.
             subprocess.run(["cp", "-al", str(tree), str(work / "usr")], check=True)

@@ -5,6 +5,7 @@
 # coreops.usr=PARTUUID=...  the slot that the boot manager chose
 # coreops.usr=gptprio       choose by the bits in the partition table, see gptprio.sh
 # Where that cannot be done the machine starts again, so that the firmware's count of tries comes into play.
+# /run/slot-on-trial is there when the slot has not been marked good yet; see slot-trial.sh.
 export PATH=/bin
 
 say() { echo "initramfs: $*"; }
@@ -65,6 +66,8 @@ case $wanted in
   *) again "the kernel's command line names no slot (coreops.usr=)" ;;
 esac
 usr=${root%"${root##*[!0-9]}"}$number
+on_trial=''
+[ "$wanted" != gptprio ] || on_trial=$(slots "$disk" | awk -v number="$number" '$1 == number && $5 == 0')
 say "booting partition $number"
 
 mount -t ext4 -o rw,noatime "$root" /sysroot || again "cannot mount ROOT"
@@ -91,7 +94,16 @@ for event in /sys/class/block/"${disk#/dev/}"*/uevent; do
 done
 mount -t vfat -o umask=0077,noatime "$esp" /sysroot/boot || say "cannot mount EFI-SYSTEM at /boot"
 
-for each in dev proc sys; do
+# An entry with a count is one of a slot that nobody has marked good.
+[ "$wanted" = gptprio ] || on_trial=$(grep -ils "${wanted#PARTUUID=}" /sysroot/boot/loader/entries/*+*.conf)
+mkdir -p /run
+mount -t tmpfs -o mode=0755,nosuid,nodev run /run
+if [ -n "$on_trial" ]; then
+  say "the slot is on trial"
+  : >/run/slot-on-trial
+fi
+
+for each in dev proc sys run; do
   mount --move "/$each" "/sysroot/$each"
 done
 exec switch_root /sysroot /usr/lib/systemd/systemd

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, replace
+from pathlib import Path
 from typing import Final
 
 from coreops.providers.namespace import disk, recipe
@@ -16,8 +17,10 @@ from coreops.providers.namespace.flavour import PLAIN, Flavour
 BOOT_PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "systemd-boot-efi", "ovmf")
 """Unpacked, never installed: the kernel, what the initramfs consists of, boot manager and firmware."""
 
-MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "squashfs", "vfat", "nls_cp437", "nls_ascii")
-"""What the initramfs needs of the kernel; ext4 is built in, all else is loaded from /usr."""
+MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "squashfs", "vfat", "nls_cp437", "nls_ascii", "softdog")
+"""What the initramfs needs of the kernel; ext4 is built in, all else is loaded from /usr. softdog: systemd looks for a
+watchdog before udev is there, and Debian's kernel for clouds has no driver of one that QEMU has.
+"""
 
 LAYOUT: Final = tuple(
     # Kernels: those of both slots, and those that are being written beside them.
@@ -26,8 +29,26 @@ LAYOUT: Final = tuple(
 )
 
 CMDLINE: Final = (
-    "console=ttyS0 panic=5 mitigations=off random.trust_cpu=on net.ifnames=0 systemd.gpt_auto=0 systemd.show_status=1"
+    "console=ttyS0 mitigations=off random.trust_cpu=on net.ifnames=0 systemd.gpt_auto=0 systemd.show_status=1"
+    # A kernel that is lost starts again. Emulated among others, a processor may stand still for half a minute.
+    " panic=5 oops=panic softlockup_panic=1 sysctl.kernel.watchdog_thresh=60"
 )
+
+_TRIAL = """\
+[Unit]
+Description=Leave a slot that lets nobody in
+ConditionPathExists=/run/slot-on-trial
+# Whatever the boot comes to, be it emergency mode.
+DefaultDependencies=no
+IgnoreOnIsolate=yes
+FailureAction=reboot-force
+
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/slot-trial
+TimeoutStartSec=10min
+StandardOutput=journal+console
+"""
 
 _FILES: Mapping[str, tuple[int, str]] = {
     # For who gives no address: a network of QEMU's own, or libvirt's.
@@ -43,6 +64,11 @@ _FILES: Mapping[str, tuple[int, str]] = {
         0o644,
         "[Unit]\nWants=ssh-keys.service\nAfter=ssh-keys.service\n",
     ),
+    # A systemd that is lost, too: the watchdog resets the machine.
+    "usr/lib/systemd/system.conf.d/watchdog.conf": (0o644, "[Manager]\nRuntimeWatchdogSec=3min\n"),
+    "usr/lib/systemd/system/slot-trial.service": (0o644, _TRIAL),
+    "usr/lib/systemd/system/sysinit.target.d/trial.conf": (0o644, "[Unit]\nWants=slot-trial.service\n"),
+    "usr/lib/slot-trial": (0o755, (Path(__file__).parent / "slot-trial.sh").read_text()),
 }
 
 # A machine has drives and no folder of the host's; its addresses come with the user-data.
