@@ -8,7 +8,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # pytest must know of conformance suites, which tests of several folders share, before anybody imports them.
-pytest.register_assert_rewrite("tests.upgrade.slots.conformance", "tests.providers.conformance")
+pytest.register_assert_rewrite(
+    "tests.upgrade.slots.conformance",
+    "tests.providers.conformance",
+    "tests.schedulers.conformance",
+    "tests.schedulers.worlds",
+)
 
 # A machine that is busy with other things is no reason to fail.
 settings.register_profile("coreops", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
