@@ -111,6 +111,7 @@ PODMAN: Final = Flavour(
     suffix=" with Podman",
     takes="a minute",
     packages=("podman", "crun", "slirp4netns", "uidmap", "fuse-overlayfs", "dbus-user-session"),
+    files={"etc/systemd/system/user@.service.d/10-lab.conf": (0o644, _ENGINE.replace("=/bin/sh", "=+/bin/sh"))},
 )
 EXTRAS: Final[Mapping[str, Flavour]] = {"docker": DOCKER, "podman": PODMAN}
 """What ``lab up --with`` knows."""

@@ -29,6 +29,7 @@ _POWERS = {
     "": ("--capability=CAP_NET_ADMIN",),
     # A container engine mounts, makes devices and cgroups, and loads programs that filter devices.
     "docker": ("--capability=all", "--system-call-filter=add_key keyctl bpf"),
+    "podman": ("--capability=all", "--system-call-filter=add_key keyctl bpf"),
 }
 
 
