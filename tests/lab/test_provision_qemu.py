@@ -31,6 +31,7 @@ all:
     cluster: {cluster}
     provider: qemu
     qemu_memory: 512
+    qemu_release: 1.1.0
     ansible_user: core
     ansible_become: true
     ansible_ssh_private_key_file: ../key
@@ -83,7 +84,10 @@ def test_from_nothing_to_a_member_and_back(here: Path) -> None:
     assert "created" not in coreops(here, "provision", "inv")
     # its host key is the one in known_hosts, and its user the one of the user-data: else there were no way in
     assert "etcd 3." in coreops(here, "bootstrap", "inv")
-    assert "Linux version" in coreops(here, "console", "n1", "-i", "inv")
+    said = coreops(here, "console", "n1", "-i", "inv")
+    assert "Linux version" in said
+    assert "coreops lab 1.1.0" in said
+    assert "1.1.0" in coreops(here, "exec", "n1", "-i", "inv", "--", "lab-release")
 
     (folder,) = (here / "state").glob("q-*/nodes/*/vm")
     pid = machine.pid(folder)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
-from coreops.providers.namespace import disk, recipe
+from coreops.providers.namespace import disk, eviction, recipe
 from coreops.providers.namespace.flavour import PLAIN, Flavour
 from coreops.providers.namespace.host import KEYRING, locked_folder, run, wait_until
 
@@ -54,16 +54,18 @@ def current(flavour: Flavour = PLAIN) -> Image:
 def ensure(emit: Emit, flavour: Flavour = PLAIN) -> Image:
     """Return the image, building it when it is not in the cache."""
     image = current(flavour)
-    keep(image.folder, lambda work: _build(work, flavour, emit))
+    keep(image.folder, f"namespace{flavour.suffix}", lambda work: _build(work, flavour, emit), emit)
     return image
 
 
-def keep(folder: Path, build: Callable[[Path], None]) -> None:
+def keep(folder: Path, kind: str, build: Callable[[Path], None], emit: Emit) -> None:
     """Have a folder in the cache: what ``build`` leaves in ``out``, in the folder it is given. Whole or not at all.
 
-    Two builders wait for each other; what a killed one left is cleared away by the next.
+    Two builders wait for each other; what a killed one left is cleared away by the next, and so are images of that kind
+    which nobody has asked for lately.
     """
     if folder.exists():
+        os.utime(folder)
         return
     with locked_folder(cache_root()):
         if folder.exists():
@@ -76,10 +78,12 @@ def keep(folder: Path, build: Callable[[Path], None]) -> None:
             work.chmod(0o755)
             (work / "out").mkdir()
             build(work)
+            eviction.label(work / "out", kind)
             (work / "out").rename(folder)
         finally:
             os.umask(mask)
             _remove_tree(work)
+        eviction.tidy(folder, emit)
 
 
 def _remove_tree(folder: Path) -> None:

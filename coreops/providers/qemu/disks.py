@@ -5,6 +5,7 @@ So a machine goes on when images are built anew or thrown away.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from coreops.errors import CoreopsError, InputError
 from coreops.events import Emit
 from coreops.providers.namespace.disk import copy_image
 from coreops.providers.namespace.host import write_atomically
+from coreops.providers.namespace.recipe import RELEASES
 from coreops.providers.qemu.argv import Direct, Uefi
-from coreops.providers.qemu.image import Image
+from coreops.providers.qemu.image import Image, put_release
 from coreops.providers.qemu.settings import Firmware
 
 DISK = "disk.img"
@@ -48,10 +50,16 @@ class Disks:
     image: Callable[[Emit], Image] = guest
     firmware: tuple[Path, Path] | None = None
 
-    def ensure(self, folder: Path, firmware: Firmware, own: Path | None, emit: Emit) -> None:
-        """Put what a machine starts from into its folder, as far as it is missing. Raises CoreopsError, InputError."""
+    def ensure(
+        self, folder: Path, firmware: Firmware, own: Path | None, emit: Emit, release: str = RELEASES[0]
+    ) -> None:
+        """Put what a machine starts from into its folder, as far as it is missing. Raises CoreopsError, InputError.
+
+        release: of coreops's guest; an image of the operator's own is taken as it is.
+        """
         if (folder / DISK).exists():
             return
+        image: Image | None = None
         if own is not None:
             code, variables = self.firmware or _of_this_machine()
             source, parts = own, {_CODE: code, _VARS: variables}
@@ -65,8 +73,12 @@ class Disks:
         _check_room(folder, source)
         for name, part in parts.items():
             shutil.copyfile(part, folder / name)
+        made = folder / f".{DISK}.new"
+        copy_image(source, made)
+        if image is not None and release != RELEASES[0]:
+            put_release(image, release, made)
         # last: when it is there, all is there
-        copy_image(source, folder / DISK)
+        os.replace(made, folder / DISK)
 
 
 def boot(folder: Path) -> Uefi | Direct:

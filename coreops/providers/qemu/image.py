@@ -75,6 +75,14 @@ class Image:
         return self.folder / "ovmf-vars.fd"
 
 
+def put_release(image: Image, release: str, node_disk: Path) -> None:
+    """Have a disk that was copied from the image, and has never booted, begin with another release."""
+    with image.usr(release).open("rb") as source, node_disk.open("r+b") as target:
+        target.seek(disk.offset(_SLOT.number, recipe.LAYOUT) * disk.MIB)
+        shutil.copyfileobj(source, target, disk.MIB)
+    esp.put(node_disk, esp.kernel_path(_SLOT), image.kernel_of(release))
+
+
 def current(flavour: Flavour = PLAIN) -> Image:
     """The image of today's recipe, whether or not it has been built."""
     scripts = (content.decode() for _, content in initramfs.scripts().values())
@@ -87,7 +95,7 @@ def ensure(emit: Emit, flavour: Flavour = PLAIN) -> Image:
     image = current(flavour)
     if not image.folder.exists():
         _require()
-    keep(image.folder, lambda work: _build(work, flavour, emit))
+    keep(image.folder, f"qemu{flavour.suffix}", lambda work: _build(work, flavour, emit), emit)
     return image
 
 

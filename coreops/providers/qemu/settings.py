@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coreops.errors import InputError, did_you_mean
+from coreops.providers.namespace.recipe import RELEASES
 from coreops.providers.protocol import Wanted
 
 PREFIX = "qemu_"
@@ -17,6 +18,12 @@ Target = Literal["cloud-init", "ignition"]
 
 def _address(text: str) -> str:
     return str(IPv4Address(text))
+
+
+def _release(text: str) -> str:
+    if text not in RELEASES:
+        raise ValueError(did_you_mean(text, RELEASES) or f"the guest's releases are {', '.join(RELEASES)}")
+    return text
 
 
 def _network(text: str) -> str:
@@ -29,8 +36,9 @@ def _network(text: str) -> str:
 class Settings(BaseModel):
     """How one node becomes a virtual machine. docs/qemu.md describes every field.
 
-    memory: MiB. image: a raw disk of the operator's own in place of coreops's guest; it is copied. address, network:
-    fixed ones; without them the provider takes free ones. target, platform: of the user-data, which others read.
+    memory: MiB. release: which one of coreops's guest a new machine has. image: a raw disk of the operator's own in
+    place of that guest; it is copied. address, network: fixed ones; without them the provider takes free ones. target,
+    platform: of the user-data, which others read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -38,6 +46,7 @@ class Settings(BaseModel):
     memory: int = Field(1024, ge=128, le=1 << 20)
     cpus: int = Field(1, ge=1, le=255)
     firmware: Firmware = "uefi"
+    release: Annotated[str, AfterValidator(_release)] = RELEASES[0]
     image: str | None = Field(None, min_length=1)
     address: Annotated[str, AfterValidator(_address)] | None = None
     network: Annotated[str, AfterValidator(_network)] | None = None
@@ -48,6 +57,8 @@ class Settings(BaseModel):
     def _is_whole(self) -> Settings:
         if self.image is not None and self.firmware != "uefi":
             raise ValueError("qemu_image is booted by the firmware of a machine: leave qemu_firmware out")
+        if self.image is not None and "release" in self.model_fields_set:
+            raise ValueError("qemu_release is one of coreops's guest, and qemu_image is another disk: leave one out")
         if self.image is None and self.target != "cloud-init":
             raise ValueError("coreops's guest has cloud-init; for Ignition name an image that has it with qemu_image")
         if self.address and self.network and not usable(IPv4Address(self.address), IPv4Network(self.network)):
