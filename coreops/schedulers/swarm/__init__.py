@@ -1,5 +1,5 @@
 """Docker Swarm: ``decide`` knows what to do next, ``marks`` who cordoned a node, ``settings`` reads the inventory's
-variables, ``engine`` asks an engine; ``swarm`` puts them together. Pure.
+variables, ``engine`` and ``talks`` ask an engine; ``swarm`` puts them together. Pure.
 """
 
 from __future__ import annotations

@@ -195,24 +195,17 @@ class _View:
                     next="docker swarm unlock; then docker swarm update --autolock=false",
                 )
         self._one_swarm()
-        for sight in self.members:
-            if sight.local in ("active", "pending", "error") and self._foreign(sight):
-                known = ", ".join(sight.known_managers) or "nobody"
-                raise RefusedError(
-                    "its engine is in a swarm that is not this one",
-                    where=sight.host,
-                    why=f"its managers are {known}",
-                    next=f"if nothing there is needed: docker swarm leave --force (on {sight.host})",
-                )
         if self.swarm:
             self._settings()
         managers = [self.seen[host.name] for host in self.hosts if host.role == "manager"]
         if self.members and managers and all(each.running and each.local == "inactive" for each in managers):
+            known = dict.fromkeys(each for sight in self.members for each in sight.known_managers)
             raise RefusedError(
-                "the swarm has lost its managers",
+                "its engine is in a swarm that no manager of the inventory is in",
                 where=", ".join(sight.host for sight in self.members),
-                why=f"{', '.join(each.host for each in managers)} know of no swarm any more",
-                next="restore /var/lib/docker/swarm on a manager; or begin anew: docker swarm leave --force on these",
+                why=f"the managers that it knows: {', '.join(known) or 'none'}",
+                next="if nothing there is needed: docker swarm leave --force on it; if managers have lost their disks:"
+                " restore /var/lib/docker/swarm on one",
             )
 
     def _one_swarm(self) -> None:
@@ -234,14 +227,6 @@ class _View:
                 why=f"swarm {self.swarm.get('ID', '')} with {len(self.entries)} nodes",
                 next="set swarm_adopt: true to take it over, or let it leave (docker swarm leave --force)",
             )
-
-    def _foreign(self, sight: Sight) -> bool:
-        """Is it in a swarm that none of the wanted managers knows?"""
-        if sight.control or (sight.node and sight.node in self.by_id):
-            return False  # managers were compared by their swarm's id
-        ours = {settings.place(host) for host in self.cluster.hosts}
-        ours |= {_bare(entry.manager_address) for entry in self.entries if entry.manager_address}
-        return bool(sight.known_managers) and not any(_bare(each) in ours for each in sight.known_managers)
 
     def _settings(self) -> None:
         options, have = self.options, self.swarm

@@ -123,4 +123,4 @@ def decode(body: str) -> Any:
     try:
         return json.loads(body) if body.strip() else None
     except ValueError:
-        return {"message": body.strip()[:500]}
+        return {"message": body.strip()[:4000]}

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # How is the engine on this node? Changes nothing, and does not wake an engine that rests.
 # Prints facts "NAME VALUE", a line "=", and then, when the engine runs, answers of its API, each followed by a line
-# "= NAME STATUS".
+# "= NAME STATUS". "certificate" is the node's own, which names its swarm and has no secret in it.
 socket=${SOCKET:-/run/docker.sock}
 ask() { curl -sS --max-time 30 --unix-socket "$socket" -w "\n= $1 %{http_code}\n" "http://localhost$2" || exit 2; }
 
@@ -12,7 +12,6 @@ systemctl cat docker.service >/dev/null 2>&1 || {
 state=$(systemctl show -p ActiveState --value docker.service)
 echo "engine $state"
 data=$(sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null)
-[ ! -s "${data:-/var/lib/docker}/swarm/docker-state.json" ] || echo "member yes"
 if [ -e /etc/docker/coreops-fingerprint.sh ]; then
     [ "$(sh /etc/docker/coreops-fingerprint.sh)" = "$(cat /run/coreops-docker.sum 2>/dev/null)" ] || echo "stale yes"
 fi
@@ -21,6 +20,11 @@ case $state in
 esac
 echo '='
 [ "$state" = active ] || exit 0
+certificate=${data:-/var/lib/docker}/swarm/certificates/swarm-node.crt
+if [ -r "$certificate" ]; then
+    sed '/-END CERTIFICATE-/q' "$certificate"
+    printf '\n= certificate 200\n'
+fi
 info=$(ask info /info) || exit 2
 printf '%s\n' "$info"
 ask tasks '/containers/json?filters=%7B%22label%22%3A%5B%22com.docker.swarm.task.id%22%5D%7D'

@@ -75,14 +75,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight(Seen):
-    """One engine. engine: absent, or systemd's word for docker.service. member: it has the state of a swarm on its
-    disk. stale: it runs with other settings than it has on its disk. local: the engine's word for its part in a swarm.
-    tasks: containers of a swarm that run on it. entries, swarm: as a manager knows them.
+    """One engine. engine: absent, or systemd's word for docker.service. stale: it runs with other settings than it has
+    on its disk. local: the engine's word for its part in a swarm. tasks: containers of a swarm that run on it. entries,
+    swarm: as a manager knows them.
     """
 
     engine: str = "active"
     log: str = ""
-    member: bool = False
     stale: bool = False
     local: str = "inactive"
     error: str = ""
@@ -107,7 +106,6 @@ def read_look(host: str, text: str) -> Sight:
         "host": host,
         "engine": facts.get("engine", "unknown"),
         "log": facts.get("log", ""),
-        "member": facts.get("member") == "yes",
         "stale": facts.get("stale") == "yes",
     }
     if "info" not in answers:
@@ -116,11 +114,14 @@ def read_look(host: str, text: str) -> Sight:
     if status != 200 or not isinstance(info, dict):
         raise HostFailed("the Docker engine does not say how it is", where=host, why=str(info)[:200])
     swarm = info.get("Swarm") or {}
+    local = str(swarm.get("LocalNodeState", "inactive"))
+    cluster = str((swarm.get("Cluster") or {}).get("ID", ""))
     return Sight(
         **common,
         version=str(info.get("ServerVersion", "")),
-        cluster=str((swarm.get("Cluster") or {}).get("ID", "")),
-        local=str(swarm.get("LocalNodeState", "inactive")),
+        # Only a manager's engine says which swarm it is in; every node's certificate does.
+        cluster=cluster or (_swarm_of(answers) if local != "inactive" else ""),
+        local=local,
         error=str(swarm.get("Error", "")),
         node=str(swarm.get("NodeID", "")),
         control=bool(swarm.get("ControlAvailable")),
@@ -167,6 +168,21 @@ def read_tasks(raw: Sequence[Mapping[str, Any]]) -> tuple[Task, ...]:
         )
         for each in raw
     )
+
+
+def _swarm_of(answers: Mapping[str, tuple[int, Any]]) -> str:
+    """The swarm that a node's certificate was made for: its subject's organisation."""
+    text = (_good(answers, "certificate") or {}).get("message", "")
+    if "BEGIN CERTIFICATE" not in text:
+        return ""
+    from cryptography.x509 import load_pem_x509_certificate
+    from cryptography.x509.oid import NameOID
+
+    try:
+        subject = load_pem_x509_certificate(text.encode()).subject
+    except ValueError:
+        return ""
+    return str(next(iter(subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))).value)
 
 
 def _answers(text: str) -> Iterator[tuple[str, tuple[int, Any]]]:

@@ -16,7 +16,6 @@ from coreops.model import ShellStep
 from coreops.schedulers.protocol import (
     Artifact,
     Cluster,
-    Elsewhere,
     Mark,
     Move,
     Node,
@@ -29,15 +28,13 @@ from coreops.schedulers.protocol import (
     do,
 )
 from coreops.schedulers.swarm import decide as steps
-from coreops.schedulers.swarm import engine, marks, settings
-from coreops.schedulers.swarm.engine import Answer, path
+from coreops.schedulers.swarm import engine, marks, settings, talks
 from coreops.schedulers.swarm.marks import Spec
 from coreops.schedulers.swarm.settings import Options
-from coreops.schedulers.swarm.state import Entry, Sight, Task, entry, read_look, read_nodes, read_tasks
+from coreops.schedulers.swarm.state import Entry, Sight, entry, read_look
 from coreops.store.pki import Leaf
 
 _LOOK = Path(__file__).with_name("look.sh")
-_RESTART = Path(__file__).with_name("restart.sh")
 
 
 def make(cluster: Cluster) -> Swarm:
@@ -90,22 +87,24 @@ class Swarm:
             case steps.Wait(why):
                 return Move(title=f"wait for {why}")
             case steps.Start(hosts):
-                return _move(f"start Docker on {_list(hosts)}", dict.fromkeys(hosts, partial(_restart, "start")))
+                return _move(f"start Docker on {_list(hosts)}", dict.fromkeys(hosts, partial(talks.restart, "start")))
             case steps.Restart(hosts):
                 title = f"restart Docker on {_list(hosts)} with its new settings"
-                return _move(title, dict.fromkeys(hosts, partial(_restart, "restart")))
+                return _move(title, dict.fromkeys(hosts, partial(talks.restart, "restart")))
             case steps.Init(host):
                 return _move(f"begin the swarm on {host}", {host: partial(self._init, host)})
             case steps.Forget(on, entries):
                 names = _list(each.name for each in entries)
-                return _move(f"forget what {names} was before it lost its place", {on: partial(_forget, entries)})
+                return _move(f"forget what {names} was before it lost its place", {on: partial(talks.forget, entries)})
             case steps.Leave(hosts):
-                return _move(f"let {_list(hosts)} leave a swarm that has forgotten it", dict.fromkeys(hosts, _leave))
+                return _move(
+                    f"let {_list(hosts)} leave a swarm that has forgotten it", dict.fromkeys(hosts, talks.leave)
+                )
             case steps.Join(hosts, remotes, tokens):
                 joins = {name: partial(self._join, name, remotes, tokens) for name in hosts}
                 return _move(f"let {_list(hosts)} join the swarm", joins)
             case steps.Settle(on, nodes, spec):
-                return _move(self._settling(step, sights), {on: partial(_settle, nodes, spec)})
+                return _move(self._settling(step, sights), {on: partial(talks.settle, nodes, spec)})
             case steps.Empty(host):
                 on = self._speaker(host, sights)
                 return _move(f"drain {host}, to restart its Docker", {on: partial(self._empty, host, "restart", 0)})
@@ -120,7 +119,7 @@ class Swarm:
             version = swarm["Version"]["Index"]
             return f"/swarm/update?version={version}&rotateWorkerToken=true&rotateManagerToken=true", swarm["Spec"]
 
-        yield from _rewrite("make new join tokens", "/swarm", new)
+        yield from talks.rewrite("make new join tokens", "/swarm", new)
         return ("the token with which workers join", "the token with which managers join")
 
     def where(self, host: str) -> tuple[str, ...]:
@@ -128,8 +127,8 @@ class Swarm:
         return (*(name for name in names if name != host), *(name for name in names if name == host))
 
     def nodes(self) -> Talk[tuple[Node, ...]]:
-        entries = yield from _entries()
-        tasks = yield from _tasks(entries)
+        entries = yield from talks.entries()
+        tasks = yield from talks.tasks(entries)
         running: dict[str, int] = {}
         for task in tasks:
             if task.state == "running":
@@ -152,9 +151,9 @@ class Swarm:
         )
 
     def workloads(self) -> Talk[tuple[Workload, ...]]:
-        entries = yield from _entries()
-        tasks = yield from _tasks(entries)
-        names = yield from _services()
+        entries = yield from talks.entries()
+        tasks = yield from talks.tasks(entries)
+        names = yield from talks.services()
         hosts = {each.id: each.name for each in entries}
         return tuple(
             Workload(
@@ -175,13 +174,13 @@ class Swarm:
 
     def drained(self, host: str) -> Talk[tuple[str, ...]]:
         found = yield from self._find(host)
-        return tuple((yield from _left(found.id)))
+        return tuple((yield from talks.left(found.id)))
 
     def uncordon(self, host: str, mark: Mark) -> Talk[None]:
         yield from self._reopen(host, mark.by, mark.token)
 
     def remove(self, host: str) -> Talk[None]:
-        entries = yield from _entries()
+        entries = yield from talks.entries()
         gone = _named(entries, host)
         for each in gone:
             if each.state == "ready":
@@ -198,7 +197,7 @@ class Swarm:
                 why=f"{len(voting)} of the {len(managers)} other managers can be reached",
                 next="bring managers back first",
             )
-        yield from _forget(gone)
+        yield from talks.forget(gone)
 
     def _init(self, host: str) -> Talk[None]:
         own = self.cluster.host(host)
@@ -210,7 +209,7 @@ class Swarm:
         if self.options.data_path_port:
             body["DataPathPort"] = self.options.data_path_port
         answer = yield from engine.send(f"begin the swarm on {own.name}", "POST", "/swarm/init", body)
-        _good(answer, f"begin the swarm on {own.name}", "already part of a swarm")
+        talks.good(answer, f"begin the swarm on {own.name}", "already part of a swarm")
 
     def _join(self, host: str, remotes: Sequence[str], tokens: Mapping[str, str]) -> Talk[None]:
         body = self._place(host) | {
@@ -218,7 +217,7 @@ class Swarm:
             "JoinToken": tokens[self.cluster.host(host).role],
         }
         answer = yield from engine.send("join the swarm", "POST", "/swarm/join", body, secret=True)
-        _good(answer, "join the swarm", "already part of a swarm", "will continue in the background")
+        talks.good(answer, "join the swarm", "already part of a swarm", "will continue in the background")
 
     def _place(self, host: str) -> dict[str, Any]:
         own = self.cluster.host(host)
@@ -229,7 +228,7 @@ class Swarm:
 
     def _find(self, host: str) -> Talk[Entry]:
         """The node of a host, or a stray by its name. Raises HostFailed."""
-        found = _named((yield from _entries()), host)
+        found = _named((yield from talks.entries()), host)
         if not found:
             raise HostFailed(f"the swarm has no node for {host}", next="coreops bootstrap lets it join")
         return max(found, key=lambda each: each.state == "ready")
@@ -241,14 +240,14 @@ class Swarm:
         def new(raw: Mapping[str, Any]) -> tuple[str, Any] | None:
             now = entry(raw)
             wanted = make(now.spec)
-            return None if wanted == now.spec else (_update(now), wanted.raw())
+            return None if wanted == now.spec else (talks.update(now), wanted.raw())
 
-        yield from _rewrite(title, f"/nodes/{found.id}", new)
+        yield from talks.rewrite(title, f"/nodes/{found.id}", new)
         return found
 
     def _empty(self, host: str, by: marks.By, token: int) -> Talk[None]:
         found = yield from self._change(f"drain {host}", host, lambda spec: marks.drain(spec, by, token))
-        while left := (yield from _left(found.id)):
+        while left := (yield from talks.left(found.id)):
             yield Pause(tuple(left))
 
     def _reopen(self, host: str, by: marks.By, token: int) -> Talk[None]:
@@ -280,8 +279,8 @@ class Swarm:
         return ", ".join(parts)
 
 
-def _move(title: str, talks: Mapping[str, Callable[[], Talk[None]]]) -> Move:
-    return Move(title=title, talks=talks)
+def _move(title: str, said: Mapping[str, Callable[[], Talk[None]]]) -> Move:
+    return Move(title=title, talks=said)
 
 
 def _list(names: Iterator[str] | Sequence[str]) -> str:
@@ -293,134 +292,3 @@ def _named(entries: Sequence[Entry], name: str) -> tuple[Entry, ...]:
     return tuple(each for each in entries if each.host == name) or tuple(
         each for each in entries if not each.host and name in (each.hostname, each.id)
     )
-
-
-def _restart(verb: str) -> Talk[None]:
-    yield from do(
-        ShellStep(
-            id="swarm-engine", title=f"{verb} Docker", act=_RESTART.read_text(), env={"VERB": verb}, timeout=240.0
-        )
-    )
-
-
-def _leave() -> Talk[None]:
-    answer = yield from engine.send("leave the swarm that has forgotten it", "POST", "/swarm/leave?force=true")
-    _good(answer, "leave the swarm that has forgotten it", "not part of a swarm")
-
-
-def _settle(nodes: Mapping[str, Mapping[str, Any]], spec: Mapping[str, Any] | None) -> Talk[None]:
-    for id, change in nodes.items():
-
-        def new(raw: Mapping[str, Any], change: Mapping[str, Any] = change) -> tuple[str, Any] | None:
-            now = entry(raw)
-            labels = {**now.spec.labels, **change["labels"]}
-            kept = {key: value for key, value in labels.items() if value is not None}
-            wanted = Spec(now.spec.availability, change["role"] or now.spec.role, kept, now.spec.rest)
-            return None if wanted == now.spec else (_update(now), wanted.raw())
-
-        yield from _rewrite("set a node's labels and role", f"/nodes/{id}", new)
-    if spec is not None:
-        yield from _rewrite(
-            "set what holds for the whole swarm",
-            "/swarm",
-            lambda swarm: (
-                None if swarm["Spec"] == spec else (f"/swarm/update?version={swarm['Version']['Index']}", spec)
-            ),
-        )
-
-
-def _forget(entries: Sequence[Entry]) -> Talk[None]:
-    """Take nodes that are gone off the list; managers give up their vote before."""
-    for each in entries:
-        title = f"forget the node {each.name}"
-        if each.role == "manager":
-
-            def demoted(raw: Mapping[str, Any]) -> tuple[str, Any] | None:
-                now = entry(raw)
-                wanted = Spec(now.spec.availability, "worker", now.spec.labels, now.spec.rest)
-                return None if wanted == now.spec else (_update(now), wanted.raw())
-
-            yield from _rewrite(title, f"/nodes/{each.id}", demoted, missing=True)
-        while True:
-            answer = yield from engine.send(title, "DELETE", f"/nodes/{each.id}?force=true")
-            if answer.good or answer.status == 404:
-                break
-            if not engine.transient(answer) and "is a cluster manager" not in answer.message:
-                raise HostFailed(f"could not {title}", why=answer.message)
-            yield Pause((f"{each.name} to give up its vote ({answer.message})",))
-
-
-def _rewrite(
-    title: str, where: str, make: Callable[[Mapping[str, Any]], tuple[str, Any] | None], *, missing: bool = False
-) -> Talk[None]:
-    """Read, and write what ``make`` returns (a path and a body; None: it is so already), until nobody wrote in between.
-
-    missing: it is as well if there is no such thing.
-    """
-    while True:
-        try:
-            (found,) = yield from engine.get(title, where, secret=where == "/swarm")
-        except Elsewhere:
-            raise
-        except HostFailed as error:
-            if missing and "not found" in (error.why or ""):
-                return
-            raise
-        wanted = make(found.data)
-        if wanted is None:
-            return
-        answer = yield from engine.send(title, "POST", *wanted)
-        if answer.good:
-            return
-        if not engine.transient(answer):
-            raise HostFailed(f"could not {title}", why=answer.message)
-        yield Pause((f"the swarm to take it ({answer.message})",), 0.1)
-
-
-def _update(now: Entry) -> str:
-    return f"/nodes/{now.id}/update?version={now.version}"
-
-
-def _good(answer: Answer, title: str, *also: str) -> None:
-    if not answer.good and not any(each in answer.message for each in also):
-        raise HostFailed(f"could not {title}", why=answer.message)
-
-
-def _entries() -> Talk[tuple[Entry, ...]]:
-    (answer,) = yield from engine.get("ask the swarm for its nodes", "/nodes")
-    if answer.cut:
-        raise HostFailed("the swarm has more nodes than one answer can hold")
-    return read_nodes(answer.data or ())
-
-
-def _tasks(entries: Sequence[Entry]) -> Talk[tuple[Task, ...]]:
-    """All tasks; node by node where one answer cannot hold them."""
-    title = "ask the swarm for its tasks"
-    (answer,) = yield from engine.get(title, "/tasks")
-    if not answer.cut:
-        return read_tasks(answer.data or ())
-    found: list[Task] = []
-    for each in entries:
-        (answer,) = yield from engine.get(title, path("/tasks", node=[each.id]))
-        if answer.cut:
-            raise HostFailed("a node has more tasks than one answer can hold", why=each.name)
-        found += read_tasks(answer.data or ())
-    return tuple(found)
-
-
-def _services() -> Talk[dict[str, str]]:
-    (answer,) = yield from engine.get("ask the swarm for its services", "/services")
-    return {} if answer.cut else {str(each["ID"]): str(each["Spec"]["Name"]) for each in answer.data or ()}
-
-
-def _left(node: str) -> Talk[list[str]]:
-    """What runs on a node, in words."""
-    tasks, services = yield from engine.get("ask what runs on a node", path("/tasks", node=[node]), "/services")
-    if tasks.cut:
-        return ["more tasks than one answer can hold"]
-    names = {str(each["ID"]): str(each["Spec"]["Name"]) for each in services.data or ()}
-    return [
-        f"{names.get(task.service, task.service)}{f'.{task.slot}' if task.slot else ''} ({task.state})"
-        for task in read_tasks(tasks.data or ())
-        if task.alive
-    ]
