@@ -1,0 +1,251 @@
+"""Talks with hosts: real shells behind a transport that can be made to fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from coreops.engine.engine import Engine
+from coreops.errors import CoreopsError, HostFailed, InterruptedRun, RefusedError, UnreachableError
+from coreops.events import Event
+from coreops.inventory import load_inventory
+from coreops.model import ShellStep, Target
+from coreops.schedulers.hands import Hands, good, quiet
+from coreops.schedulers.protocol import Elsewhere, Fenced, Pause, Talk, ask, do
+from coreops.transport.fake import FakeTransport, Fault
+
+HOSTS = ("n1", "n2", "n3")
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> FakeTransport:
+    return FakeTransport(tmp_path)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def hands(hosts: FakeTransport, events: list[Event]) -> Iterator[Hands]:
+    targets = {name: Target(name=name, address=name, transport="fake") for name in HOSTS}
+    engine = Engine(targets, quiet(events.append), run="test", transport=hosts, reconnect=0.0)
+    made = Hands(engine, events.append)
+    yield made
+    made.close()
+
+
+def shell(script: str, **more: object) -> ShellStep:
+    return ShellStep(id="s", title="try it", act=script, **more)  # type: ignore[arg-type]
+
+
+def where() -> Talk[str]:
+    record = yield from do(shell('echo "${HOME##*/}"'))
+    return record.stdout.decode().strip()
+
+
+def test_a_talk_runs_on_the_first_host(hands: Hands) -> None:
+    assert hands.talk(HOSTS, lambda: said("one", "two"), title="t") == ["one", "two"]
+    assert hands.exchanges == {"n1": 2}
+
+
+def said(*words: str) -> Talk[list[str]]:
+    found = []
+    for word in words:
+        record = yield from do(shell('printf %s "$WORD"', env={"WORD": word}))
+        assert record.step == "s"
+        found.append(record.stdout.decode())
+    return found
+
+
+def test_a_record_of_a_failed_step_comes_back(hands: Hands) -> None:
+    def talk() -> Talk[int]:
+        return (yield from ask(shell("exit 9"))).rc
+
+    assert hands.talk(HOSTS, talk) == 9
+
+
+def test_what_fails_says_on_which_host(hands: Hands) -> None:
+    with pytest.raises(HostFailed, match="could not try it") as caught:
+        hands.talk(HOSTS, lambda: do(shell("echo no room >&2; exit 1")))
+    assert (caught.value.where, caught.value.why) == ("n1", "no room")
+
+
+@pytest.mark.parametrize("kind", [Fenced, RefusedError, HostFailed])
+def test_errors_of_a_talk_pass_through(hands: Hands, kind: type[CoreopsError]) -> None:
+    def talk() -> Talk[None]:
+        yield from ask(shell("true"))
+        raise kind("no")
+
+    with pytest.raises(kind) as caught:
+        hands.talk(HOSTS, talk)
+    assert type(caught.value) is kind
+    assert caught.value.where == "n1"
+    assert hands.exchanges == {"n1": 1}
+
+
+def test_the_talk_begins_again_where_a_host_is_lost(hands: Hands, hosts: FakeTransport) -> None:
+    hosts.faults = {"n1": Fault(refuse="tcp"), "n2": Fault(drop_before=b"second")}
+    assert hands.talk(HOSTS, lambda: said("first", "second")) == ["first", "second"]
+    assert hands.exchanges["n3"] == 2
+
+
+def test_the_talk_begins_again_where_a_host_cannot_speak_for_the_cluster(hands: Hands) -> None:
+    def talk() -> Talk[str]:
+        name = yield from where()
+        if name != "n3":
+            raise Elsewhere("no leader")
+        return name
+
+    assert hands.talk(HOSTS, talk) == "n3"
+    with pytest.raises(HostFailed, match="ask: no host could be asked") as caught:
+        hands.talk(HOSTS[:2], talk, title="ask")
+    assert caught.value.where == "n1, n2"
+    assert caught.value.why == "n1: no leader; n2: no leader"
+    with pytest.raises(Elsewhere) as alone:
+        hands.talk(HOSTS[:1], talk)
+    assert alone.value.where == "n1"
+
+
+def test_nobody_answers(hands: Hands, hosts: FakeTransport) -> None:
+    hosts.faults = {name: Fault(refuse="tcp") for name in HOSTS}
+    with pytest.raises(UnreachableError) as caught:
+        hands.talk(HOSTS, where, title="ask")
+    assert caught.value.where == "n1, n2, n3"
+    with pytest.raises(HostFailed, match="there is no host to hold it on"):
+        hands.talk((), where, title="ask")
+
+
+def test_patience_ends_with_what_is_waited_for(hands: Hands) -> None:
+    def talk() -> Talk[None]:
+        while True:
+            yield Pause(("web.1 (running)", "db.1 (running)"), 0.0)
+
+    with pytest.raises(HostFailed, match=r"drain n2: not done within 0\.05 s") as caught:
+        hands.talk(HOSTS, talk, patience=0.05, title="drain n2")
+    assert caught.value.why == "still there: web.1 (running); db.1 (running)"
+
+
+def test_pauses_take_their_time(hosts: FakeTransport) -> None:
+    now, slept = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    def talk() -> Talk[str]:
+        yield Pause(("x",), 0.25)
+        return "done"
+
+    engine = Engine({}, lambda event: None, run="test", transport=hosts)
+    hands = Hands(engine, lambda event: None, clock=lambda: now[0], sleep=sleep)
+    assert hands.talk(["n1"], talk) == "done"
+    assert sum(slept) == pytest.approx(0.25)
+
+
+def test_a_stopped_run_ends_pauses_and_talks(hands: Hands) -> None:
+    ended = []
+
+    def talk() -> Talk[None]:
+        try:
+            while True:
+                yield Pause(("web.1",), 5.0)
+        finally:
+            ended.append(True)
+
+    hands.engine.stop()
+    with pytest.raises(InterruptedRun) as caught:
+        hands.talk(HOSTS, talk)
+    assert "web.1" in (caught.value.why or "")
+    assert ended
+    with pytest.raises(InterruptedRun):
+        hands.talk(HOSTS, where)
+
+
+def test_many_talks_at_once(hands: Hands, hosts: FakeTransport) -> None:
+    hosts.faults = {"n2": Fault(refuse="auth")}
+    met = threading.Barrier(2)
+
+    def make(host: str) -> Talk[str]:
+        if host != "n2":
+            met.wait(10)
+        return (yield from where())
+
+    found = hands.talks({host: (host,) for host in HOSTS}, make)
+    assert (found["n1"], found["n3"]) == ("n1", "n3")
+    assert isinstance(found["n2"], UnreachableError)
+    with pytest.raises(UnreachableError):
+        good(found)
+    assert hands.every(("n1", "n3"), lambda host: where()) == {"n1": "n1", "n3": "n3"}
+
+
+def test_several_talks_share_a_host(hands: Hands) -> None:
+    """One that pauses keeps nobody from being asked there."""
+    turns = {"a": threading.Event(), "b": threading.Event()}
+
+    def make(key: str) -> Talk[list[str]]:
+        found = []
+        for word in ("one", "two"):
+            found += yield from said(f"{key} {word}")
+            turns[key].set()
+            while not turns["b" if key == "a" else "a"].is_set():
+                yield Pause(("the other",), 0.01)
+        return found
+
+    found = good(hands.talks({"a": ("n1",), "b": ("n1",)}, make, patience=20))
+    assert found == {"a": ["a one", "a two"], "b": ["b one", "b two"]}
+
+
+def test_a_bug_in_a_talk_is_no_error_of_a_host(hands: Hands) -> None:
+    def make(host: str) -> Talk[None]:
+        yield from ask(shell("true"))
+        raise KeyError(host)
+
+    with pytest.raises(KeyError):
+        hands.talks({"n1": ("n1",)}, make)
+
+
+def test_errors_of_many_become_one() -> None:
+    lost = UnreachableError("tcp", "cannot connect")
+    with pytest.raises(UnreachableError) as caught:
+        good({"n1": HostFailed("no"), "n2": lost, "n3": lost, "n4": 1})
+    assert caught.value.where == "n2, n3"
+    with pytest.raises(HostFailed, match="no") as failed:
+        good({"n1": HostFailed("no"), "n2": HostFailed("nor here")})
+    assert failed.value.where == "n1, n2"
+    with pytest.raises(Fenced):
+        good({"n1": Fenced("newer"), "n2": Fenced("newer")})
+    assert good({"n1": 1}) == {"n1": 1}
+
+
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Write, copy: {dest: "{{ place }}/{{ inventory_hostname }}", content: hello}, tags: [install]}
+    - {name: Other, command: "false", tags: [other]}
+"""
+
+
+def test_a_part_of_a_playbook(hands: Hands, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {n1: {}, n2: {}, n3: {}}}\n")
+    (tmp_path / "toy.yml").write_text(PLAYBOOK)
+    (tmp_path / "out").mkdir()
+    inventory = load_inventory(tmp_path / "hosts.yml")
+    play: Callable[..., tuple[dict[str, int], dict[str, str]]] = lambda tags, hosts, **more: hands.play(  # noqa: E731
+        tmp_path / "toy.yml", inventory, tags, hosts, {"place": str(tmp_path / "out")}, **more
+    )
+    assert play(["install"], ["n1", "n3"], check=True) == ({"n1": 1, "n3": 1}, {})
+    assert not list((tmp_path / "out").iterdir())
+    assert play(["install"], ["n1", "n3"]) == ({"n1": 1, "n3": 1}, {})
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["n1", "n3"]
+    assert play(["install"], ["n1", "n3"]) == ({}, {})
+    assert hands.changed == {"n1": 1, "n3": 1}
+    with pytest.raises(HostFailed) as caught:
+        play(["other"], ["n2"])
+    assert caught.value.where == "n2"
+    assert play(["install"], []) == ({}, {})
