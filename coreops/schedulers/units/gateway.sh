@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# Asks the store: POSTs stdin to $CALL of the first member of $URLS that answers, with the node's own certificate in $PKI.
+# The answer, raw, on stdout. Exit 75: no member answers from here.
+body=$(cat) || exit 1
+for url in $URLS; do
+    answer=$(printf '%s' "$body" | curl -sS --http1.1 --noproxy '*' --connect-timeout 2 -m 10 \
+        --cacert "$PKI/ca.crt" --cert "$PKI/client.crt" --key "$PKI/client.key" \
+        -H 'Content-Type: application/json' --data-binary @- -w '\n%{http_code}' "$url/v3/$CALL" 2>&1)
+    nl='
+'
+    case ${answer##*"$nl"} in
+        200)
+            printf '%s' "${answer%"$nl"*}"
+            exit 0
+            ;;
+        000) ;;
+        *) said=${answer%"$nl"*} ;;
+    esac
+done
+printf '%s\n' "${said:-no member of the store answers}" | head -c 300 >&2
+exit 75

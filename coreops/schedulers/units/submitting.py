@@ -1,0 +1,140 @@
+"""What only the scheduler ``units`` has: units come, are started and stopped, and go. In talks, with the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from coreops.errors import InputError, RefusedError, did_you_mean
+from coreops.schedulers.protocol import Cluster, Pause, Talk
+from coreops.schedulers.units.gateway import Gateway, again
+from coreops.schedulers.units.layout import Desired, State, Unit
+from coreops.schedulers.units.planning import plan
+from coreops.units import names
+from coreops.units.placement import Placement, Unplaced
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the status. host: "" for a unit that is placed nowhere. service: the template, or the unit itself.
+
+    done: its node has done what is wanted. A unit that failed, or whose node is down, is not waited for.
+    """
+
+    name: str
+    service: str
+    desired: Desired
+    host: str
+    state: str
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All units, and why those that should be somewhere are nowhere."""
+
+    rows: tuple[Row, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+class Submitting:
+    """The units of one cluster."""
+
+    def __init__(self, cluster: Cluster, gateway: Gateway) -> None:
+        self.cluster = cluster
+        self.gateway = gateway
+
+    def submit(self, units: Sequence[Unit]) -> Talk[Placement]:
+        """Put units into the store and place them. Raises RefusedError, nothing written, when one fits nowhere."""
+        wanted = {unit.name: unit for unit in units}
+        while True:
+            state = yield from self.gateway.state()
+            done = plan(state, self.cluster, wanted)
+            placed = {name for name, on in state.on.items() if on}
+            bad = [each for each in done.placement.unplaced if each.name in wanted or each.name in placed]
+            if bad:
+                raise RefusedError(
+                    f"{bad[0].name} cannot be placed" + (f", nor can {len(bad) - 1} more" if len(bad) > 1 else ""),
+                    why="\n       ".join(str(each) for each in bad[:5]),
+                    next="nothing was changed: change [X-Fleet] or the nodes (coreops nodes), and submit again",
+                )
+            if not done.groups or (yield from self.gateway.write(state, done.groups, "submit")):
+                return done.placement
+            yield again("submit")
+
+    def desire(self, wanted: Collection[str], desired: Desired) -> Talk[Placement]:
+        """Start units that were submitted, or stop them. Raises InputError for one that was not."""
+        while True:
+            state = yield from self.gateway.state()
+            _need(wanted, state)
+            changed = {name: Unit(name, state.units[name].file, desired) for name in wanted}
+            done = plan(state, self.cluster, changed)
+            if not done.groups or (yield from self.gateway.write(state, done.groups, desired)):
+                return done.placement
+            yield again(desired)
+
+    def destroy(self, wanted: Collection[str]) -> Talk[None]:
+        """Stop units and forget them; pauses until no node has them. What is not there is gone already."""
+        while True:
+            state = yield from self.gateway.state()
+            done = plan(state, self.cluster, dict.fromkeys(wanted))
+            if not done.groups or (yield from self.gateway.write(state, done.groups, "destroy")):
+                break
+            yield again("destroy")
+        while left := (yield from self._left(wanted)):
+            yield Pause(left)
+
+    def settled(self, wanted: Collection[str]) -> Talk[tuple[Row, ...]]:
+        """Pauses until nodes have done what is wanted of these units; their rows then. What failed has settled too."""
+        while True:
+            state = yield from self.gateway.state()
+            rows = tuple(row for row in self.rows(state) if row.name in wanted)
+            left = tuple(f"{row.name} on {row.host}: {row.state}" for row in rows if row.host and not row.done)
+            if not left:
+                return rows
+            yield Pause(left)
+
+    def status(self) -> Talk[Status]:
+        """Every unit: where it is, and what its node says."""
+        state = yield from self.gateway.state()
+        return Status(self.rows(state), plan(state, self.cluster, {}).placement.unplaced)
+
+    @staticmethod
+    def rows(state: State) -> tuple[Row, ...]:
+        """A line for each unit and host."""
+        found = []
+        for name in sorted(state.units, key=names.natural):
+            unit = state.units[name]
+            service = names.read(name).template or name
+            for host in sorted(state.on.get(name, ()), key=names.natural) or [""]:
+                said, done = _said(state, unit, host)
+                found.append(Row(name, service, unit.desired, host, said, done))
+        return tuple(found)
+
+    def _left(self, wanted: Collection[str]) -> Talk[tuple[str, ...]]:
+        state = yield from self.gateway.state(("held", "said"))
+        held = [f"{name} on {state.held[name]}" for name in wanted if name in state.held]
+        said = [f"{name} on {host}" for host, each in state.said.items() for name in wanted if name in each.units]
+        return tuple(dict.fromkeys((*held, *said)))
+
+
+def _need(wanted: Collection[str], state: State) -> None:
+    for name in wanted:
+        if name not in state.units:
+            hint = did_you_mean(name, state.units) or "submit it first: coreops units submit FILE"
+            raise InputError(f"no unit {name} was submitted", next=hint)
+
+
+def _said(state: State, unit: Unit, host: str) -> tuple[str, bool]:
+    """What is known of a unit, and whether its node has done all there was to do."""
+    if not host:
+        return ("inactive" if unit.desired == "inactive" else "placed nowhere"), True
+    if host not in state.said:
+        return f"{host} is down", True
+    active, sub, sum = state.said[host].units.get(unit.name, ("given", "not yet there", ""))
+    if active == "refused":
+        return f"refused: {sub.replace('-', ' ')}", True
+    if active in ("waiting", "given"):
+        return f"{active}: {sub.replace('-', ' ', 1)}", False
+    moving = ("activating", "deactivating", "reloading") if unit.desired == "launched" else ("deactivating",)
+    return f"{active}/{sub}", unit.is_done(sum) and active not in moving
