@@ -1,0 +1,56 @@
+"""Secrets that are made once."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+
+from coreops.errors import InputError
+from coreops.schedulers import kept
+
+WANTED: dict[str, kept.SecretKind] = {"gossip.key": "base64", "token": "hex"}
+
+
+def test_made_once_and_kept(tmp_path: Path) -> None:
+    root = tmp_path / "pki"
+    first = kept.load(root, WANTED)
+    assert first.pending == ("gossip.key", "token")
+    assert not root.exists()
+    kept.save(first)
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in root.iterdir()} == {
+        "gossip.key": 0o600,
+        "token": 0o600,
+    }
+    assert len(base64.b64decode((root / "gossip.key").read_bytes(), validate=False)) == 32
+    assert len(bytes.fromhex((root / "token").read_text())) == 32
+    again = kept.load(root, WANTED)
+    assert (again.files, again.pending) == (first.files, ())
+    kept.save(again)
+    assert "token" not in repr(again.files) or (root / "token").read_text().strip() not in repr(again)
+
+
+def test_one_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    kept.save(kept.load(tmp_path, WANTED))
+    (tmp_path / "token").chmod(0o640)
+    with pytest.raises(InputError, match="can be read by others") as caught:
+        kept.load(tmp_path, WANTED)
+    assert str(caught.value.where) == str(tmp_path / "token")
+    assert "0640" in (caught.value.why or "")
+
+
+def test_one_that_is_empty_or_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "token").touch(mode=0o600)
+    with pytest.raises(InputError, match="empty"):
+        kept.load(tmp_path, WANTED)
+    (tmp_path / "token").unlink()
+    (tmp_path / "token").mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        kept.load(tmp_path, WANTED)
+
+
+def test_nothing_outside_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be the name"):
+        kept.load(tmp_path, {"../token": "hex"})
