@@ -1,5 +1,5 @@
-"""A cluster of ``units`` in memory: a store that answers as etcd's JSON gateway does, and nodes that do what the program
-on real nodes does (``playbooks/files/units/agent.sh``; ``test_agent`` holds that against a real etcd).
+"""A cluster of ``units`` in memory: a store that answers as etcd does, and nodes that do what the program on real nodes
+does (``playbooks/files/units/agent.sh``; ``test_agent`` holds that against a real etcd).
 """
 
 from __future__ import annotations
