@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -109,6 +110,20 @@ def test_bad_input_stops_vagrant_before_it_does_anything(project: Project) -> No
     assert "did you mean 'memory'?" in said
     project.instances(2)
     assert not (project.folder / "inventory/hosts.yml").exists()
+
+
+def test_a_port_in_use_is_told_and_the_machine_not_made(project: Project) -> None:
+    project.instances(2)
+    knobs = project.folder / "lab.yml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        knobs.write_text(knobs.read_text().replace("#  2379: 12379", f"  2379: {port}"))
+        said = project.run("vagrant", "up", fails=True)
+    assert f"core-01: port {port} of this computer cannot be used: Address already in use" in said
+    assert "change forwarded_ports in lab.yml" in said
+    assert re.search(r"core-01 +not_created", project.run("vagrant", "status"))
+    project.instances(2)
+    project.run("vagrant", "destroy", "--force")  # the other one, which was made beside it
 
 
 def test_up_twice_is_one_cluster_and_a_machine_more_joins_it(project: Project) -> None:
