@@ -6,6 +6,8 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from coreops.engine.engine import HostOutcome
@@ -16,12 +18,15 @@ from tests.schedulers.toy import ToyWorld
 
 
 class ToyEngine:
-    """As much of ``engine.Engine`` as hands use. down: hosts that cannot be reached. on_step: sees each step first."""
+    """As much of ``engine.Engine`` as hands use. root: where the files of the hosts are, ``root/HOST/etc/...``. down:
+    hosts that cannot be reached. on_step: sees each step first.
+    """
 
     forks = 8
 
-    def __init__(self, world: ToyWorld) -> None:
+    def __init__(self, world: ToyWorld, root: Path = Path("/nowhere")) -> None:
         self.world = world
+        self.root = root
         self.targets: dict[str, Any] = dict.fromkeys(world.scheduler.cluster.names)
         self.interrupted = False
         self.down: set[str] = set()
@@ -46,7 +51,7 @@ class ToyEngine:
                 assert isinstance(step, ShellStep)
                 self.asked.append((host, step.title))
                 self.on_step(host, step)
-                program.feed(self.world.run(host, step) if "TOY" in step.env else run_here(step))
+                program.feed(self.world.run(host, step) if "TOY" in step.env else run_here(step, self.root / host))
         return HostOutcome("done", None, 1)
 
     def disconnect(self, host: str) -> None:
@@ -61,8 +66,10 @@ class ToyEngine:
         """Nothing is open."""
 
 
-def run_here(step: ShellStep) -> Record:
-    """A step in a shell of this machine."""
+def run_here(step: ShellStep, root: Path) -> Record:
+    """A step in a shell of this machine; $FILE lies below ``root``."""
+    if "FILE" in step.env:
+        step = replace(step, env={**step.env, "FILE": f"{root}{step.env['FILE']}"})
     if step.probe is not None:
         done = _sh(step.probe, step)
         if done.returncode == 0 or step.act is None or done.returncode != 1:
