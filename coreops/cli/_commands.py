@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "discovery": "Let etcd members that boot alone find each other.",
     "inventory": "List hosts and groups, and explain where a variable comes from.",
     "lab": "Boot, look at, break and remove local labs of real nodes.",
+    "units": "Run systemd units with [X-Fleet] on the cluster's scheduler.",
     "modules": "List the modules that tasks can use, or show one.",
     "version": "Print the version.",
 }

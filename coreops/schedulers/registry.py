@@ -13,6 +13,7 @@ NONE: Final = "none"
 
 PREFIXES: Final[dict[str, tuple[str, ...]]] = {
     "swarm": ("swarm_", "docker_"),
+    "units": ("units_",),
 }
 """Scheduler -> what the names of its variables begin with; all other variables are none of its business. One line for
 each adapter that works; its package is ``coreops.schedulers.NAME`` unless ``PACKAGES`` says otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from coreops.errors import InputError, RefusedError, did_you_mean
@@ -44,20 +44,20 @@ class Submitting:
         self.cluster = cluster
         self.gateway = gateway
 
-    def submit(self, units: Sequence[Unit]) -> Talk[Placement]:
-        """Put units into the store and place them. Raises RefusedError, nothing written, when one fits nowhere."""
-        wanted = {unit.name: unit for unit in units}
+    def submit(self, files: Mapping[str, str], *, start: bool) -> Talk[Placement]:
+        """Put units into the store. start: and run them; without it, a unit that is there stays as it is wanted.
+
+        Raises RefusedError, nothing written, when one could be placed nowhere.
+        """
         while True:
             state = yield from self.gateway.state()
+            self._check(state, {name: Unit(name, file, "launched") for name, file in files.items()})
+            before = {name: state.units[name].desired for name in files if name in state.units}
+            wanted = {
+                name: Unit(name, file, "launched" if start else before.get(name, "inactive"))
+                for name, file in files.items()
+            }
             done = plan(state, self.cluster, wanted)
-            placed = {name for name, on in state.on.items() if on}
-            bad = [each for each in done.placement.unplaced if each.name in wanted or each.name in placed]
-            if bad:
-                raise RefusedError(
-                    f"{bad[0].name} cannot be placed" + (f", nor can {len(bad) - 1} more" if len(bad) > 1 else ""),
-                    why="\n       ".join(str(each) for each in bad[:5]),
-                    next="nothing was changed: change [X-Fleet] or the nodes (coreops nodes), and submit again",
-                )
             if not done.groups or (yield from self.gateway.write(state, done.groups, "submit")):
                 return done.placement
             yield again("submit")
@@ -68,6 +68,8 @@ class Submitting:
             state = yield from self.gateway.state()
             _need(wanted, state)
             changed = {name: Unit(name, state.units[name].file, desired) for name in wanted}
+            if desired != "inactive":
+                self._check(state, changed)
             done = plan(state, self.cluster, changed)
             if not done.groups or (yield from self.gateway.write(state, done.groups, desired)):
                 return done.placement
@@ -110,6 +112,22 @@ class Submitting:
                 said, done = _said(state, unit, host)
                 found.append(Row(name, service, unit.desired, host, said, done))
         return tuple(found)
+
+    def _check(self, state: State, wanted: Mapping[str, Unit]) -> None:
+        """Could all of them run, and leave what runs now where it can?"""
+        placed = {name for name, on in state.on.items() if on}
+        bad = [
+            each
+            for each in plan(state, self.cluster, wanted).placement.unplaced
+            if each.name in wanted or each.name in placed
+        ]
+        if bad:
+            more = f", nor can {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise RefusedError(
+                f"{bad[0].name} cannot be placed{more}",
+                why="\n       ".join(str(each) for each in bad[:5]),
+                next="nothing was changed: change [X-Fleet], or the nodes (coreops nodes), and try again",
+            )
 
     def _left(self, wanted: Collection[str]) -> Talk[tuple[str, ...]]:
         state = yield from self.gateway.state(("held", "said"))

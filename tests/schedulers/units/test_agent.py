@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from coreops.errors import RefusedError
 from coreops.schedulers.protocol import Mark
-from coreops.schedulers.units.layout import Desired, Unit
+from coreops.schedulers.units.layout import Desired
 from tests.schedulers.units.conftest import Real
-from tests.schedulers.worlds import hold, listed, must
+from tests.schedulers.worlds import World, hold, listed, must
 
 pytestmark = pytest.mark.slow
 OPERATOR = Mark(by="operator")
@@ -21,11 +21,13 @@ HOSTILE = '[Service]\nEnvironment="A=$(touch x)`y` \\\\ \'ü*"\nExecStart=/bin/e
 
 
 def say(world: Real, talk: Callable[[], Any]) -> Any:
-    return must(world, world.scheduler.where("n1"), talk)
+    return must(cast(World, world), world.scheduler.where("n1"), talk)
 
 
 def ready(world: Real) -> None:
-    until(world, lambda: {node.host for node in listed(world) if node.state == "ready"} == set(world.nodes))
+    until(
+        world, lambda: {node.host for node in listed(cast(World, world)) if node.state == "ready"} == set(world.nodes)
+    )
 
 
 def until(world: Real, what: Callable[[], bool]) -> None:
@@ -37,7 +39,9 @@ def until(world: Real, what: Callable[[], bool]) -> None:
 
 
 def submit(world: Real, *names: str, file: str = PLAIN, desired: Desired = "launched") -> None:
-    say(world, lambda: world.scheduler.submit([Unit(name, file, desired) for name in names]))
+    say(world, lambda: world.scheduler.submit(dict.fromkeys(names, file), start=desired == "launched"))
+    if desired == "loaded":
+        say(world, lambda: world.scheduler.desire(names, desired))
     say(world, lambda: world.scheduler.settled(names))
 
 
@@ -100,7 +104,7 @@ def test_a_node_that_was_away(real: Real) -> None:
     until(real, lambda: where(real, [mine]) == {mine: {"n1"}})
     # its unit was moved while it was away: the new node waits until the old one has come back without it
     real.nodes["n1"].crash()
-    ended = hold(real, ("n2",), lambda: real.scheduler.drain("n1", OPERATOR), pauses=10)
+    ended = hold(cast(World, real), ("n2",), lambda: real.scheduler.drain("n1", OPERATOR), pauses=10)
     assert any(mine in text for text in ended.pauses[-1])
     assert where(real, [mine]) == {mine: {"n1"}}, "nobody knows that it has stopped"
     real.nodes["n1"].boot()
@@ -112,7 +116,7 @@ def test_a_node_that_was_away(real: Real) -> None:
     real.nodes["n2"].crash()
     assert other in real.nodes["n2"].active()
     real.nodes["n2"].start()
-    until(real, lambda: {n.host for n in listed(real) if n.state == "ready"} == {"n1", "n2", "n3"})
+    until(real, lambda: {n.host for n in listed(cast(World, real)) if n.state == "ready"} == {"n1", "n2", "n3"})
     assert other in real.nodes["n2"].active()
     assert max(real.most[name] for name in names) == 1
 
@@ -120,19 +124,19 @@ def test_a_node_that_was_away(real: Real) -> None:
 def test_a_node_that_is_gone_for_good(real: Real) -> None:
     ready(real)
     submit(real, "a.service", "b.service", "c.service")
-    ended = hold(real, ("n2",), lambda: real.scheduler.remove("n1"))
+    ended = hold(cast(World, real), ("n2",), lambda: real.scheduler.remove("n1"))
     assert isinstance(ended.error, RefusedError)
     real.nodes["n1"].crash()
-    until(real, lambda: any(node.host == "n1" and node.state == "down" for node in listed(real)))
+    until(real, lambda: any(node.host == "n1" and node.state == "down" for node in listed(cast(World, real))))
     for file in (real.nodes["n1"].folder / "fake" / "active").iterdir():
         file.unlink()  # the power is off
-    must(real, ("n2",), lambda: real.scheduler.remove("n1"))
+    must(cast(World, real), ("n2",), lambda: real.scheduler.remove("n1"))
     names = ("a.service", "b.service", "c.service")
     until(real, lambda: all(where(real, names).values()))
     assert not any("n1" in on for on in where(real, names).values())
-    assert {node.name for node in listed(real)} == {"n2", "n3"}
+    assert {node.name for node in listed(cast(World, real))} == {"n2", "n3"}
     real.nodes["n1"].boot()
-    until(real, lambda: any(node.host == "n1" and node.state == "ready" for node in listed(real)))
+    until(real, lambda: any(node.host == "n1" and node.state == "ready" for node in listed(cast(World, real))))
     assert not real.nodes["n1"].active()
     assert max(real.most[name] for name in names) == 1
 

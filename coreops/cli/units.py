@@ -1,0 +1,218 @@
+"""``coreops units``: systemd units with [X-Fleet], on whatever scheduler the inventory has. Flags and wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from coreops.cli import _options as options
+
+if TYPE_CHECKING:
+    from coreops.schedulers.protocol import Talk
+    from coreops.schedulers.units import Units
+    from coreops.schedulers.units.submitting import Row
+
+T = TypeVar("T")
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Unit files; web@1..3.service: instances of web@.service.")
+]
+Names = Annotated[list[str], typer.Argument(metavar="UNIT...", help="Names of units; web@1..3 for several.")]
+Wait = Annotated[str, typer.Option("--patience", metavar="TIME", help="How long nodes may take to do it.")]
+
+
+@app.command("submit", epilog="\b\nExamples:\n  coreops units submit web@1..3.service -i inventories/lab")
+def submit(
+    files: Files,
+    inventory: options.Inventory = None,
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+    as_json: options.Json = False,
+) -> int:
+    """Give units to the cluster, without starting them. One that is there already gets its new file.
+
+    Refused (exit 4), with the nodes that were closest, when a unit could be placed nowhere.
+    """
+    texts = _texts(files)
+    with _opened(inventory, user, key, transport, accept_new) as (scheduler, hold):
+        hold(lambda: scheduler.submit(texts, start=False), "submit units")
+        rows = hold(lambda: scheduler.settled(texts), "wait for the nodes")
+    return _show(rows, as_json)
+
+
+@app.command("start", epilog="\b\nExamples:\n  coreops units start web@1..3.service -i inventories/lab")
+def start(
+    files: Files,
+    inventory: options.Inventory = None,
+    patience: Wait = "3m",
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+    as_json: options.Json = False,
+) -> int:
+    """Run units. What is a file here is submitted first; a name without a file was submitted before."""
+    from coreops.units import loading
+
+    there = [path for path in files if _is_file(path)]
+    texts = _texts(there)
+    names = loading.named([str(path) for path in files if path not in there])
+    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
+        if texts:
+            hold(lambda: scheduler.submit(texts, start=True), "submit units")
+        if names:
+            hold(lambda: scheduler.desire(names, "launched"), "start units")
+        rows = hold(lambda: scheduler.settled((*texts, *names)), "wait until the units run")
+    return _show(rows, as_json)
+
+
+@app.command("stop")
+def stop(
+    units: Names,
+    inventory: options.Inventory = None,
+    patience: Wait = "3m",
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+    as_json: options.Json = False,
+) -> int:
+    """Stop units; they stay on their nodes, to be started again."""
+    from coreops.units import loading
+
+    names = loading.named(units)
+    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
+        hold(lambda: scheduler.desire(names, "loaded"), "stop units")
+        rows = hold(lambda: scheduler.settled(names), "wait until the units have stopped")
+    return _show(rows, as_json)
+
+
+@app.command("status")
+def status(
+    units: Annotated[list[str] | None, typer.Argument(metavar="[UNIT...]", help="Only these.")] = None,
+    inventory: options.Inventory = None,
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+    as_json: options.Json = False,
+) -> int:
+    """Show every unit: what it shall be, where it is, what its node says; and why one is nowhere."""
+    from coreops.units import loading
+
+    names = loading.named(units or [])
+    with _opened(inventory, user, key, transport, accept_new) as (scheduler, hold):
+        found = hold(scheduler.status, "ask for the units")
+    for each in found.unplaced:
+        if not names or each.name in names:
+            typer.echo(f"coreops: {each}", err=True)
+    return _show([row for row in found.rows if not names or row.name in names], as_json)
+
+
+@app.command("destroy")
+def destroy(
+    units: Names,
+    inventory: options.Inventory = None,
+    patience: Wait = "3m",
+    user: options.User = None,
+    key: options.Key = None,
+    transport: options.Transport = "paramiko",
+    accept_new: options.AcceptNew = False,
+) -> int:
+    """Stop units and forget them; nothing of them stays on a node."""
+    from coreops.units import loading
+
+    names = loading.named(units)
+    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
+        hold(lambda: scheduler.destroy(names), "wait until the units are gone")
+    return 0
+
+
+@contextmanager
+def _opened(
+    inventory: Path | None,
+    user: str | None,
+    key: Path | None,
+    transport: str,
+    accept_new: bool,
+    patience: str = "3m",
+) -> Iterator[tuple[Units, Callable[[Callable[[], Talk[T]], str], T]]]:
+    """The scheduler, and a way to hold a talk with its cluster."""
+    import secrets
+
+    from coreops.cli import _fleet
+    from coreops.cli._scheduler import notices
+    from coreops.engine.interrupt import Interrupts
+    from coreops.errors import InputError
+    from coreops.inventory import load_inventory
+    from coreops.schedulers import settings
+    from coreops.schedulers.hands import Hands
+    from coreops.schedulers.protocol import runs_on
+    from coreops.schedulers.units import Units
+    from coreops.upgrade.planning.readers import patience as read_patience
+
+    try:
+        seconds = read_patience(patience)
+    except ValueError as error:
+        raise InputError("--patience is not usable", why=str(error)) from error
+    path = _fleet.source(inventory)
+    wanted = settings.need(load_inventory(path), _fleet.connection(user, key, transport, accept_new, False), path)
+    scheduler: Any = wanted.scheduler
+    if not isinstance(scheduler, Units):
+        raise InputError(
+            f"units do not run on {wanted.name} as they are",
+            where=path,
+            next="run them with `scheduler: units`" if wanted.name != "units" else None,
+        )
+    hands = Hands.over(wanted.targets, notices, run=f"units-{secrets.token_hex(4)}")
+
+    def hold(make: Callable[[], Talk[T]], title: str) -> T:
+        return hands.talk(runs_on(scheduler), make, patience=seconds, title=title)
+
+    try:
+        with Interrupts(hands.engine, notices):
+            yield scheduler, hold
+    finally:
+        hands.close()
+
+
+def _is_file(path: Path) -> bool:
+    """Is there a file for this unit, or for its template?"""
+    from coreops.units import names
+
+    for each in names.expand(path.name, path):
+        template = names.read(each, path).template
+        if path.with_name(each).exists() or (template and path.with_name(template).exists()):
+            return True
+    return "/" in str(path)
+
+
+def _texts(files: list[Path]) -> dict[str, str]:
+    from coreops.units import loading
+
+    return {unit.name.full: unit.text for unit in loading.load(files)}
+
+
+def _show(rows: tuple[Row, ...] | list[Row], as_json: bool) -> int:
+    """A table, or one object a line. 1 when a unit failed."""
+    import json
+    from dataclasses import asdict
+
+    from coreops.report.text import clean
+
+    if as_json:
+        for row in rows:
+            print(json.dumps(asdict(row)))
+    elif rows:
+        table = [("UNIT", "WANTED", "HOST", "STATE"), *((r.name, r.desired, r.host or "-", r.state) for r in rows)]
+        widths = [max(len(line[i]) for line in table) for i in range(3)]
+        for line in table:
+            cells = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
+            print(clean("  ".join((*cells, line[3])).rstrip()))
+    return 1 if any(row.state.startswith(("failed", "refused")) for row in rows) else 0
