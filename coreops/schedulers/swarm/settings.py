@@ -14,7 +14,6 @@ from coreops.errors import InputError
 from coreops.schedulers.protocol import Cluster, Host
 
 PORT: Final = 2377
-ULIMITS: Final = {"nofile": {"Name": "nofile", "Soft": 1048576, "Hard": 1048576}}
 LOG_OPTIONS: Final = {"max-size": "10m", "max-file": "3"}
 
 _OWNED: Final = {
@@ -81,7 +80,10 @@ def options(cluster: Cluster) -> Options:
 def daemon(host: Host) -> dict[str, Any]:
     """The host's /etc/docker/daemon.json."""
     settings = host.settings
-    made: dict[str, Any] = {"default-ulimits": {**ULIMITS, **settings.get("docker_ulimits", {})}}
+    made: dict[str, Any] = {}
+    # How many files a container may open comes from the units' LimitNOFILE, which gives what the node can give.
+    if limits := settings.get("docker_ulimits"):
+        made["default-ulimits"] = limits
     driver = settings.get("docker_log_driver", "json-file")
     made["log-driver"] = driver
     usual = LOG_OPTIONS if driver in ("json-file", "local") else {}
