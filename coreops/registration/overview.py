@@ -51,7 +51,7 @@ def say(change: Change) -> str:
 def plain(change: Change) -> dict[str, object]:
     """One change for ``--json``."""
     what = "gone" if change.now is None else "there" if change.before is None else "changed"
-    return {"event": "node", "change": what, "host": change.node.host, "before": change.before, "now": change.now}
+    return {"change": what, "host": change.node.host, "before": change.before, "now": change.now}
 
 
 def _differences(before: Registered, now: Registered) -> list[str]:
