@@ -8,6 +8,7 @@ folder=${ROOT:-}/etc/rancher/k3s
 data=${ROOT:-}/var/lib/rancher/k3s
 run=${ROOT:-}/run/coreops-k3s
 units=${ROOT:-}/etc/systemd/system
+BIN=${ROOT:-}$BIN
 other=k3s-agent
 [ "$UNIT" = k3s ] || other=k3s
 
@@ -24,14 +25,8 @@ fi
 [ ! -e "$units/$other.service" ] || say other "$other"
 if [ -e "$units/$UNIT.service" ]; then
     grep -q '^# Managed by coreops' "$units/$UNIT.service" || say foreign "$UNIT"
-    systemctl show -p ActiveState -p NRestarts -- "$UNIT.service" | while IFS='=' read -r key value; do
-        case $key in
-            ActiveState) echo "active $value" ;;
-            NRestarts) echo "restarts $value" ;;
-        esac
-    done >"${TMPDIR:-/tmp}/.coreops-k3s.$$"
-    said=$said$(cat "${TMPDIR:-/tmp}/.coreops-k3s.$$")$nl
-    rm -f "${TMPDIR:-/tmp}/.coreops-k3s.$$"
+    said=$said$(systemctl show -p ActiveState -p NRestarts -- "$UNIT.service" |
+        sed -n 's/^ActiveState=/active /p; s/^NRestarts=/restarts /p')$nl
 fi
 if [ -r "$run/started" ] && [ -r "$folder/fingerprint.sh" ]; then
     read -r fingerprint version <"$run/started"
@@ -50,6 +45,9 @@ if [ "$UNIT" = k3s ]; then
 else
     if [ "$(grep -c 'BEGIN CERTIFICATE' "$data/agent/server-ca.crt" 2>/dev/null)" = 1 ]; then
         say cluster "$(sha256sum <"$data/agent/server-ca.crt" | cut -d ' ' -f 1)"
+    elif [ -e "$data/agent/server-ca.crt" ]; then
+        # An authority of several certificates: what k3s hashes of it is not the file.
+        say cluster "$(cat "$folder/cluster" 2>/dev/null)"
     fi
     [ ! -e "$data/agent/client-kubelet.crt" ] || say data yes
 fi
