@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# One or more requests to fleet's API over its socket. Environment: SOCKET, METHOD, RESOURCES (one a line).
+# BODY=yes: stdin is the body, for all of them. After each answer stands its status between two record separators
+# (octal 036), which JSON cannot contain. Exit 7: nobody listens.
+[ -S "$SOCKET" ] || { echo "there is no socket $SOCKET" >&2; exit 7; }
+set -f
+IFS='
+'
+body=''
+# shellcheck disable=SC2153
+[ "$BODY" != yes ] || { body=$(cat && echo .) || exit 2; body=${body%.}; }
+for resource in $RESOURCES; do
+    set -- --silent --show-error --globoff --max-time 30 --unix-socket "$SOCKET" --request "$METHOD" \
+        --write-out '\036%{http_code}\036' "http://fleet/fleet/v1/$resource"
+    if [ "$BODY" = yes ]; then
+        printf %s "$body" | curl --header 'Content-Type: application/json' --data-binary @- "$@" || exit 7
+    else
+        curl "$@" || exit 7
+    fi
+done

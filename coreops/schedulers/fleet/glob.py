@@ -1,0 +1,99 @@
+"""fleet's glob patterns (those of Go's ``path.Match``): matching, and patterns for everything but some names. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+_SPECIAL = re.compile(r"([\\*?\[\]-])")
+
+
+def match(pattern: str, name: str) -> bool:
+    """Does the whole name match? A malformed pattern matches nothing, as in fleet."""
+    try:
+        return re.fullmatch(_regex(pattern), name, re.DOTALL) is not None
+    except (ValueError, re.error):
+        return False
+
+
+def literal(name: str) -> str:
+    """The pattern that matches this name only."""
+    return re.sub(r"([\\*?\[])", r"\\\1", name)
+
+
+def all_but(names: Collection[str], prefixes: Iterable[str] = ()) -> tuple[str, ...]:
+    """Patterns that together match every name of a unit, except these and whatever begins with a prefix.
+
+    fleet has no negation, but ``[^x]*`` has: where a name leaves the tree of the kept names, a pattern begins.
+    """
+    kept = frozenset(names)
+    free = tuple(sorted(set(prefixes)))
+    stems = {name[:end] for name in (*kept, *free) for end in range(len(name) + 1)}
+    stems = {stem for stem in stems if not any(stem.startswith(prefix) for prefix in free)} | {""}
+    if "" in free:
+        return ()
+    patterns = []
+    for stem in sorted(stems):
+        going_on = sorted(
+            {word[len(stem)] for word in (*kept, *free) if len(word) > len(stem) and word.startswith(stem)}
+        )
+        start = literal(stem)
+        if "." in stem and stem not in kept:  # a unit's name has a dot
+            patterns.append(start)
+        if going_on:
+            others = "".join(_SPECIAL.sub(r"\\\1", char) for char in going_on)
+            patterns.append(f"{start}[^{others}]*")
+        else:
+            patterns.append(f"{start}?*")
+    return tuple(patterns)
+
+
+def _regex(pattern: str) -> str:
+    made, at = [], 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            made.append("[^/]*")
+        elif char == "?":
+            made.append("[^/]")
+        elif char == "\\":
+            if at == len(pattern):
+                raise ValueError("a pattern ends with a backslash")
+            made.append(re.escape(pattern[at]))
+            at += 1
+        elif char == "[":
+            text, at = _class(pattern, at)
+            made.append(text)
+        else:
+            made.append(re.escape(char))
+    return "".join(made)
+
+
+def _class(pattern: str, at: int) -> tuple[str, int]:
+    negated = pattern[at : at + 1] == "^"
+    at += negated
+    ranges: list[str] = []
+    while True:
+        if pattern[at : at + 1] == "]" and ranges:
+            inside = "".join(ranges)
+            return (f"[^{inside}]" if negated else f"[{inside}]"), at + 1
+        low, at = _char(pattern, at)
+        high = low
+        if pattern[at : at + 1] == "-":
+            high, at = _char(pattern, at + 1)
+        if low > high:
+            raise ValueError("a range from back to front")
+        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+
+
+def _char(pattern: str, at: int) -> tuple[str, int]:
+    char = pattern[at : at + 1]
+    if not char or char in "-]":
+        raise ValueError("malformed class")
+    if char == "\\":
+        at += 1
+        char = pattern[at : at + 1]
+        if not char:
+            raise ValueError("malformed class")
+    return char, at + 1
