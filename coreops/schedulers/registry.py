@@ -12,6 +12,7 @@ from coreops.schedulers.protocol import Cluster, Scheduler
 NONE: Final = "none"
 
 PREFIXES: Final[dict[str, tuple[str, ...]]] = {
+    "fleet": ("fleet_",),
     "k3s": ("k3s_",),
     "swarm": ("swarm_", "docker_"),
     "units": ("units_",),

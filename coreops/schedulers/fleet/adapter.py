@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, cast
 
 from coreops.errors import InputError
@@ -59,6 +60,7 @@ class Fleet:
             host.name: {
                 "conf": config.conf(self.cluster, host),
                 "archive": archives.get(host.name, ""),
+                "release": _release(archives.get(host.name, "")),
                 "from_archive": _archive(host),
             }
             for host in self.cluster.hosts
@@ -84,9 +86,9 @@ class Fleet:
         off = tuple(each.host for each in found if not each.active)
         if off:
             return Move(title=f"start fleetd on {', '.join(off)}", play=("start",), on=off)
-        stale = next((each.host for each in found if each.stale), "")
+        stale = next((each.host for each in found if each.stale or not each.socket), "")
         if stale:
-            title = f"restart fleetd on {stale} for its new settings (its units go elsewhere meanwhile)"
+            title = f"restart fleetd on {stale} with its new settings (its units go elsewhere meanwhile)"
             return Move(title=title, play=("restart",), on=(stale,))
         return Settled()
 
@@ -189,6 +191,11 @@ def make(cluster: Cluster) -> Fleet:
             next="set one for all",
         )
     return Fleet(cluster)
+
+
+def _release(archive: str) -> str:
+    """The folder of an archive: two archives never share one. Their files in the cache begin with the SHA-256."""
+    return PurePath(archive).name[:12] or "none"
 
 
 def _archive(host: Host) -> bool:

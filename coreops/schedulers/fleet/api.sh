@@ -7,11 +7,12 @@ set -f
 IFS='
 '
 body=''
+separator=$(printf '\036')
 # shellcheck disable=SC2153
 [ "$BODY" != yes ] || { body=$(cat && echo .) || exit 2; body=${body%.}; }
 for resource in $RESOURCES; do
     set -- --silent --show-error --globoff --max-time 30 --unix-socket "$SOCKET" --request "$METHOD" \
-        --write-out '\036%{http_code}\036' "http://fleet/fleet/v1/$resource"
+        --write-out "$separator%{http_code}$separator" "http://fleet/fleet/v1/$resource"
     if [ "$BODY" = yes ]; then
         printf %s "$body" | curl --header 'Content-Type: application/json' --data-binary @- "$@" || exit 7
     else

@@ -165,8 +165,8 @@ def _one(*words: str) -> Callable[[object], str]:
 
 
 def _version(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\d+\.\d+\.\d+", value):
-        raise ValueError(f"it must look like '1.0.0', found {value!r:.80}")
+    if not isinstance(value, str) or not re.fullmatch(r"v?\d+\.\d+\.\d+", value):
+        raise ValueError(f"it must look like '0.11.8', found {value!r:.80}")
     return value
 
 

@@ -21,8 +21,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.schedulers.fleet.model import Fleet, Job, path_match
 
 Answer = tuple[int, bytes]
-UNIT_TYPES = "automount busname device mount path scope service slice snapshot socket swap target timer".split()
-TEMPLATE_TYPES = "path service socket target timer".split()
+TEMPLATE_TYPES = ["path", "service", "socket", "target", "timer"]
+OTHER_TYPES = ["automount", "busname", "device", "mount", "scope", "slice", "snapshot", "swap"]
+UNIT_TYPES = TEMPLATE_TYPES + OTHER_TYPES
 PATH = re.compile(r"^/([^/]+)/metadata/([A-Za-z0-9_.-]+$)")
 
 
