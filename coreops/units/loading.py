@@ -12,7 +12,7 @@ from coreops.units.names import Name
 from coreops.units.placement import Wish
 from coreops.units.unit_file import UnitFile
 
-_MOST = 1024 * 1024
+_MOST = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

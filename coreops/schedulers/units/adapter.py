@@ -37,7 +37,12 @@ from coreops.store.pki import Leaf
 
 _PROGRAM = "/etc/coreops/units/agent.sh"
 _RUN = "/run/coreops-units"
-_LOOK = f"""systemctl is-active -q coreops-units.service && echo active
+_LOOK = f"""n=0
+while systemctl is-active -q coreops-units.service && [ ! -s {_RUN}/program ] && [ "$n" -lt 50 ]; do
+    sleep 0.1 2>/dev/null || sleep 1
+    n=$((n + 1))
+done
+systemctl is-active -q coreops-units.service && echo active
 [ ! -s {_RUN}/lease ] || echo joined
 [ "$(sha256sum <{_PROGRAM} 2>/dev/null)" = "$(cat {_RUN}/program 2>/dev/null)" ] && echo current
 :"""

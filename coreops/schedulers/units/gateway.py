@@ -17,7 +17,8 @@ from coreops.schedulers.units.planning import Write
 
 PKI = "/etc/coreops/units/pki"
 _MOST_OPERATIONS = 100  # etcd takes 128 in a transaction
-_MOST_BYTES = 400_000  # and 1.5 MiB in a request
+_MOST_BYTES = 50_000  # and 1.5 MiB in a request; this much fits into a variable
+_MOST_IN_ENV = 100_000  # Linux takes 128 KiB in one variable; what is larger costs another exchange
 _PAGE = 250
 _SILENT = 75
 FOLDERS = ("closed", "held", "machine", "on", "said", "unit")
@@ -63,12 +64,14 @@ class Gateway:
         return True
 
     def _call(self, path: str, body: Mapping[str, Any], title: str) -> Talk[dict[str, Any]]:
+        text = json.dumps(body)
+        small = len(text) <= _MOST_IN_ENV
         step = ShellStep(
             id="store",
             title=title,
             act=_script(),
-            stdin=Blob.of(json.dumps(body).encode()),
-            env={"URLS": " ".join(self._urls), "CALL": path, "PKI": self._pki},
+            blobs=() if small else (Blob.of(text.encode()),),
+            env={"URLS": " ".join(self._urls), "CALL": path, "PKI": self._pki, "BODY": text if small else ""},
             changes=False,
             timeout=60.0,
         )

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# Asks the store: POSTs stdin to $CALL of the first member of $URLS that answers, with the node's own certificate in $PKI.
+# Asks the store: POSTs $BODY, or the file $blob1, to $CALL of the first member of $URLS that answers, with the node's own certificate in $PKI.
 # The answer, raw, on stdout. Exit 75: no member answers from here.
-body=$(cat) || exit 1
+body() { if [ -n "$BODY" ]; then printf '%s' "$BODY"; else cat "${blob1:?}"; fi; }
 for url in $URLS; do
-    answer=$(printf '%s' "$body" | curl -sS --http1.1 --noproxy '*' --connect-timeout 2 -m 10 \
+    answer=$(body | curl -sS --http1.1 --noproxy '*' --connect-timeout 2 -m 10 \
         --cacert "$PKI/ca.crt" --cert "$PKI/client.crt" --key "$PKI/client.key" \
         -H 'Content-Type: application/json' --data-binary @- -w '\n%{http_code}' "$url/v3/$CALL" 2>&1)
     nl='

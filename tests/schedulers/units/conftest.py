@@ -87,8 +87,10 @@ class Real:
     def run(self, host: str, step: ShellStep) -> Record:
         assert step.act is not None
         env = {**os.environ, **step.env, "PKI": str(self.folder)}
-        data = step.stdin.data if step.stdin else b""
-        done = subprocess.run(["dash", "-c", step.act], env=env, input=data, capture_output=True, check=False)
+        for number, blob in enumerate(step.blobs, 1):
+            (self.folder / f"blob{number}").write_bytes(blob.data or b"")
+            env[f"blob{number}"] = str(self.folder / f"blob{number}")
+        done = subprocess.run(["dash", "-c", step.act], env=env, capture_output=True, check=False)
         state = "ok" if done.returncode == 0 else "failed"
         return Record(step.id, state, done.returncode, done.stdout, done.stderr)  # type: ignore[arg-type]
 

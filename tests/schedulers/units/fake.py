@@ -176,9 +176,8 @@ class UnitsWorld:
             return Record(step.id, "failed", rc=75, stderr=b"no member of the store answers")
         if "CALL" not in step.env:
             return Record(step.id, "ok", stdout=b"active\njoined\ncurrent\n" if step.id == "look" else b"")
-        assert step.stdin is not None
-        assert step.stdin.data is not None
-        answer = self.store.post(step.env["CALL"], json.loads(step.stdin.data))
+        body = step.env["BODY"] or step.blobs[0].data or b""
+        answer = self.store.post(step.env["CALL"], json.loads(body))
         return Record(step.id, "ok", stdout=json.dumps(answer).encode())
 
     def tick(self) -> None:
