@@ -198,11 +198,12 @@ class _View:
         if self.swarm:
             self._settings()
         managers = [self.seen[host.name] for host in self.hosts if host.role == "manager"]
-        if self.members and managers and all(each.running and each.local == "inactive" for each in managers):
-            known = dict.fromkeys(each for sight in self.members for each in sight.known_managers)
+        inside = [sight for sight in (self.seen[host.name] for host in self.hosts) if sight.cluster]
+        if inside and managers and not any(each.cluster for each in managers):
+            known = dict.fromkeys(each for sight in inside for each in sight.known_managers)
             raise RefusedError(
                 "its engine is in a swarm that no manager of the inventory is in",
-                where=", ".join(sight.host for sight in self.members),
+                where=", ".join(sight.host for sight in inside),
                 why=f"the managers that it knows: {', '.join(known) or 'none'}",
                 next="if nothing there is needed: docker swarm leave --force on it; if managers have lost their disks:"
                 " restore /var/lib/docker/swarm on one",
@@ -210,7 +211,7 @@ class _View:
 
     def _one_swarm(self) -> None:
         found: dict[str, list[str]] = {}
-        for sight in self.members:
+        for sight in (self.seen[host.name] for host in self.hosts):
             if sight.cluster:
                 found.setdefault(sight.cluster, []).append(sight.host)
         if len(found) > 1:

@@ -19,12 +19,12 @@ case $state in
     failed) journalctl -u docker.service -n 20 --no-pager -o cat | sed -n 's/^failed to start daemon/log failed to start daemon/p' | tail -n 1 ;;
 esac
 echo '='
-[ "$state" = active ] || exit 0
 certificate=${data:-/var/lib/docker}/swarm/certificates/swarm-node.crt
 if [ -r "$certificate" ]; then
     sed '/-END CERTIFICATE-/q' "$certificate"
     printf '\n= certificate 200\n'
 fi
+[ "$state" = active ] || exit 0
 info=$(ask info /info) || exit 2
 printf '%s\n' "$info"
 ask tasks '/containers/json?filters=%7B%22label%22%3A%5B%22com.docker.swarm.task.id%22%5D%7D'

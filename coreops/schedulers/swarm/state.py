@@ -108,8 +108,9 @@ def read_look(host: str, text: str) -> Sight:
         "log": facts.get("log", ""),
         "stale": facts.get("stale") == "yes",
     }
+    certified = _swarm_of(answers)
     if "info" not in answers:
-        return Sight(**common)
+        return Sight(**common, cluster=certified)
     status, info = answers["info"]
     if status != 200 or not isinstance(info, dict):
         raise HostFailed("the Docker engine does not say how it is", where=host, why=str(info)[:200])
@@ -120,7 +121,7 @@ def read_look(host: str, text: str) -> Sight:
         **common,
         version=str(info.get("ServerVersion", "")),
         # Only a manager's engine says which swarm it is in; every node's certificate does.
-        cluster=cluster or (_swarm_of(answers) if local != "inactive" else ""),
+        cluster=cluster or (certified if local != "inactive" else ""),
         local=local,
         error=str(swarm.get("Error", "")),
         node=str(swarm.get("NodeID", "")),

@@ -23,6 +23,7 @@ from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Cluster, Host, Scheduler
 from coreops.schedulers.swarm import make
 
+_SWARMS = count(1)
 CLUSTER = Cluster(
     scheduler="swarm",
     hosts=tuple(
@@ -160,11 +161,11 @@ class World:
 
     def _look(self, engine: Engine) -> str:
         head = f"engine {engine.state}\n" + ("stale yes\n" if engine.stale else "")
-        if engine.state != "active":
-            return head + "=\n"
         parts = []
         if engine.swarm:
             parts.append(("certificate", (200, certificate(engine.swarm.id))))
+        if engine.state != "active":
+            return head + "=\n" + "".join(f"{body}\n\n= {name} {status}\n" for name, (status, body) in parts)
         parts.append(("info", self._answer(engine, "GET", "/info", None)))
         running = [task for task in self._tasks(engine) if task["Status"]["State"] == "running"]
         parts.append(("tasks", (200, json.dumps(running))))
@@ -191,9 +192,7 @@ class World:
             case ["POST", "swarm", "init"]:
                 if engine.swarm:
                     raise Refused(503, 'This node is already part of a swarm. Use "docker swarm leave" to leave it.')
-                self.join(
-                    Swarm(f"swarm{next(self._ids)}", spec=dict(body["Spec"])), engine.name, "manager", leader=True
-                )
+                self.join(Swarm(f"swarm{next(_SWARMS)}", spec=dict(body["Spec"])), engine.name, "manager", leader=True)
                 return engine.node
             case ["POST", "swarm", "join"]:
                 return self._join(engine, body)
