@@ -81,8 +81,3 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.Monk
         qemu.require_programs(build=True)
     assert "qemu-system-x86" in str(caught.value.next)
     assert "mtools" in str(caught.value.next)
-
-
-def test_user_data_is_for_containers(state: Path) -> None:
-    with pytest.raises(InputError, match="--user-data is for namespace nodes"):
-        Lab.up("vm", inventory_folder=state / "i", user_data=state, driver="qemu")

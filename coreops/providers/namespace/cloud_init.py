@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from coreops.errors import CoreopsError
 from coreops.events import Emit, Notice
@@ -21,6 +23,10 @@ _COMPLAINT = re.compile(r"^[-0-9]+ [:0-9,]+ - \S+\[(?:WARNING|ERROR|CRITICAL)\]:
 _BOOT = "running 'init-local'"
 # What ``limits`` has told before.
 _HARMLESS = frozenset({"Activate mounts: FAIL:swapon -a"})
+_OFF, _RESULT = "run/cloud-init/disabled", "run/cloud-init/result.json"
+_LOG, _INSTANCE = "var/log/cloud-init.log", "var/lib/cloud/data/instance-id"
+FILES: Final = (_OFF, _RESULT, _LOG, _INSTANCE)
+"""What a report is read from, as far as a node has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +56,34 @@ def report(names: NodeNames) -> Report | None:
     pid = cgroup.init_process(names.cgroup)
     if pid is None:
         return None
-    root = Path(f"/proc/{pid}/root")
+    files = {}
+    for name in FILES:
+        with suppress(OSError):  # not there yet, or the node has just gone down
+            files[name] = Path(f"/proc/{pid}/root", name).read_text(errors="replace")
+    return read(files)
+
+
+def read(files: Mapping[str, str]) -> Report | None:
+    """Read how it ended from those of ``FILES`` that a node has; None while they are not all there. Pure."""
+    if _OFF in files:
+        return Report(errors=("cloud-init did not run",))
     try:
-        if (root / "run/cloud-init/disabled").exists():
-            return Report(errors=("cloud-init did not run",))
-        result = json.loads((root / "run/cloud-init/result.json").read_text())["v1"]
-        log = (root / "var/log/cloud-init.log").read_text(errors="replace")
-        instance = (root / "var/lib/cloud/data/instance-id").read_text().strip()
-    except (OSError, ValueError):
-        return None  # not there yet, half written, or the node has just gone down
+        result, log, instance = json.loads(files[_RESULT])["v1"], files[_LOG], files[_INSTANCE].strip()
+    except (KeyError, ValueError):
+        return None  # or half written
     if "NoCloud" not in (result["datasource"] or ""):
         return Report(errors=(f"cloud-init did not find its user-data; it took {result['datasource']}",))
     return Report(instance, tuple(map(str, result["errors"])), complaints(log))
 
 
-def wait(nodes: Sequence[NodeNames], timeout: float, emit: Emit) -> None:
-    """Wait until cloud-init is done on every node. Raises CoreopsError if it did not take all of the user-data."""
+def wait(nodes: Sequence[NodeNames], look: Callable[[NodeNames], Report | None], timeout: float, emit: Emit) -> None:
+    """Wait until cloud-init is done on every node. Raises CoreopsError if it did not take all of the user-data.
+
+    look: what a node's cloud-init says so far, as ``report`` finds it.
+    """
     troubles = []
     for names in nodes:
-        if cgroup.frozen(names.cgroup):
-            continue
-        found = _ended(names, timeout)
+        found = _ended(names, look, timeout)
         if found.instance not in ("", user_data.instance(names)):
             # What became of the older user-data is old news.
             emit(Notice(f"has other user-data now; it counts from the next boot on: {_reboot(names)}", host=names.node))
@@ -90,11 +103,11 @@ def wait(nodes: Sequence[NodeNames], timeout: float, emit: Emit) -> None:
         )
 
 
-def _ended(names: NodeNames, timeout: float) -> Report:
+def _ended(names: NodeNames, look: Callable[[NodeNames], Report | None], timeout: float) -> Report:
     found: list[Report] = []
 
     def done() -> bool:
-        if told := report(names):
+        if told := look(names):
             found.append(told)
         return bool(found)
 

@@ -15,6 +15,7 @@ from coreops.errors import InputError, did_you_mean
 from coreops.events import Emit
 
 if TYPE_CHECKING:
+    from coreops.providers.namespace.cloud_init import Report
     from coreops.providers.namespace.flavour import Flavour
     from coreops.providers.namespace.keys import KeyPair
     from coreops.providers.namespace.names import LabNames, NodeNames
@@ -102,6 +103,10 @@ class Driver(Protocol):
 
     def wait_ready(self, names: NodeNames, node: NodePlan, timeout: float) -> None:
         """Wait until the node lets people in over ssh. Raises CoreopsError with the end of its console."""
+        ...
+
+    def cloud_init_report(self, names: NodeNames, node: NodePlan) -> Report | None:
+        """What the node's cloud-init made of its user-data; None as long as it is at work. May wait for it."""
         ...
 
     def status(self, names: NodeNames, node: NodePlan) -> NodeStatus:

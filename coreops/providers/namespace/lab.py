@@ -134,11 +134,6 @@ class Lab:
             raise InputError("--no-boot boots nothing that could take user-data", next="leave one of the two out")
         known = _known(names)
         kind = _kind(names, known, driver, firmware)
-        if user_data and kind.driver != DEFAULT_DRIVER:
-            raise InputError(
-                f"--user-data is for {DEFAULT_DRIVER} nodes, and these are {kind.driver}",
-                next="leave --driver out; or put provider: qemu into an inventory, and run coreops provision",
-            )
         documents = userdata.read(user_data) if user_data else {}
         extra = _extra(names, known, kind, extra, user_data)
         flavour = CLOUD_INIT if user_data or (known and known.cloud_init) else flavour_of(extra)
@@ -162,7 +157,7 @@ class Lab:
             if strangers := sorted({*documents} - {each.name for each in wanted.nodes}):
                 emit(Notice(f"the lab has no node {', '.join(strangers)}; that user-data is left out"))
             mine = {each.name: documents[each.name] for each in wanted.nodes if each.name in documents}
-            for text, asking in limits.foresee(mine).items():
+            for text, asking in limits.foresee(mine).items() if kind.driver == DEFAULT_DRIVER else ():
                 emit(Notice(f"a lab cannot do all of this user-data: {text}", host=", ".join(asking)))
         machines.require_room(names, nodes)
         try:
@@ -214,13 +209,23 @@ class Lab:
             driver.launch(names)
         for each in self.nodes:
             names = self.names.node(each.name)
-            if driver.status(names, each).state == "frozen":
+            if self._is_frozen(each):
                 emit(Notice("is frozen and was left so", host=each.name))
                 continue
             driver.wait_ready(names, each, driver.BOOT_SECONDS)
             emit(Notice(f"is up at {each.address} in {each.zone}", host=each.name))
         if self.plan.cloud_init:
-            cloud_init.wait([self.names.node(each.name) for each in self.nodes], driver.BOOT_SECONDS, emit)
+            # What is frozen or cut off cannot be asked.
+            cut = [each for each in self.nodes if network.is_cut(self.names.node(each.name))]
+            asked = {
+                self.names.node(each.name): each for each in self.nodes if not self._is_frozen(each) and each not in cut
+            }
+            cloud_init.wait(
+                [*asked], lambda names: driver.cloud_init_report(names, asked[names]), driver.BOOT_SECONDS, emit
+            )
+
+    def _is_frozen(self, node: NodePlan) -> bool:
+        return self.driver.status(self.names.node(node.name), node).state == "frozen"
 
     def node(self, name: str) -> NodePlan:
         """Return one node. Raises InputError."""

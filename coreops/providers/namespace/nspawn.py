@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from coreops.events import Emit
-from coreops.providers.namespace import cgroup, chaos, disk, network, udev
+from coreops.providers.namespace import cgroup, chaos, cloud_init, disk, network, udev
 from coreops.providers.namespace import image as images
 from coreops.providers.namespace import node as nodes
 from coreops.providers.namespace.host import lock_held, require_inotify, require_programs
@@ -21,6 +21,7 @@ __all__ = [
     "build",
     "cached",
     "clear",
+    "cloud_init_report",
     "connect",
     "create",
     "image",
@@ -57,6 +58,10 @@ def prepare(names: LabNames, plan: LabPlan, emit: Emit) -> None:
 
 def create(names: NodeNames, plan: LabPlan, node: NodePlan, template: Path, host_key: KeyPair, authorized: str) -> None:
     nodes.ensure_files(names, node, template, host_key, authorized)
+
+
+def cloud_init_report(names: NodeNames, node: NodePlan) -> cloud_init.Report | None:
+    return cloud_init.report(names)
 
 
 def was_on(names: NodeNames) -> bool:

@@ -96,6 +96,11 @@ def instance(names: NodeNames) -> str:
     return str(json.loads((names.user_data / "meta-data").read_text())["instance-id"])
 
 
+def files(names: NodeNames) -> dict[str, bytes]:
+    """The node's seed, as it is on a drive."""
+    return {name: (names.user_data / name).read_bytes() for name in ("meta-data", "user-data")}
+
+
 def offer(names: NodeNames, document: bytes) -> bool:
     """Write the node's seed; say whether it is another than before. It counts from the next boot on."""
     user, meta = names.user_data / "user-data", names.user_data / "meta-data"

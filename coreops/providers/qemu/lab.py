@@ -5,15 +5,17 @@ One lab's machines hang on the same bridge as containers would, and are read fro
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Final
 
 from coreops.errors import CoreopsError, InputError
 from coreops.events import Emit
+from coreops.providers.namespace import cloud_init, ssh
 from coreops.providers.namespace import node as nodes
-from coreops.providers.namespace import ssh
 from coreops.providers.namespace.disk import MIB, copy_image
 from coreops.providers.namespace.host import missing_packages, wait_until, write_atomically
 from coreops.providers.namespace.image import cache_root
@@ -22,7 +24,7 @@ from coreops.providers.namespace.names import LabNames, NodeNames
 from coreops.providers.namespace.network import ensure_switch, is_cut
 from coreops.providers.namespace.node import NodeStatus
 from coreops.providers.namespace.plan import LabPlan, NodePlan
-from coreops.providers.qemu import console, machine, network, observed, process, seed, start
+from coreops.providers.qemu import birth, console, machine, network, observed, process, seed, start
 from coreops.providers.qemu import image as images
 from coreops.providers.qemu.chaos import ACTIONS as ACTIONS
 from coreops.providers.qemu.image import Image
@@ -95,6 +97,8 @@ def cached(name: str) -> Image:
 
 
 def prepare(names: LabNames, plan: LabPlan, emit: Emit) -> None:
+    if plan.cloud_init:
+        birth.tool()
     ensure_switch(names, plan)
     start.accelerator(emit)
 
@@ -105,6 +109,8 @@ def create(names: NodeNames, plan: LabPlan, node: NodePlan, template: Path, host
     if not names.disk.exists():
         files = nodes.own_files(node, host_key, authorized)
         files["etc/systemd/network/50-lab.network"] = 0o644, _network(plan, node)
+        if plan.cloud_init:
+            files["etc/cloud/cloud.cfg.d/99_network.cfg"] = 0o644, "network:\n  config: disabled\n"
         write_atomically(start.seed_file(names), seed.pack(files), 0o600)
         shutil.copyfile(cached(plan.image).ovmf_vars, start.vars_file(names))
         copy_image(template, names.disk)
@@ -172,6 +178,21 @@ def answers(names: NodeNames, node: NodePlan) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
+
+
+def cloud_init_report(names: NodeNames, node: NodePlan) -> cloud_init.Report | None:
+    """Ask the node, once cloud-init is done."""
+    pack = f"tar -C / --dereference --ignore-failed-read -cf - {' '.join(cloud_init.FILES)}"
+    script = f"cloud-init status --wait >/dev/null; {pack}"
+    argv = ssh.argv(names.lab, node.address, ["sudo", "sh", "-c", script])
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=BOOT_SECONDS)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+            found = {member.name: tar.extractfile(member) for member in tar if member.isfile()}
+            files = {name: stream.read().decode(errors="replace") for name, stream in found.items() if stream}
+    except (subprocess.TimeoutExpired, tarfile.TarError):
+        return None  # it has just gone down
+    return cloud_init.read(files)
 
 
 def status(names: NodeNames, node: NodePlan) -> NodeStatus:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from coreops.events import Emit, Event
-from coreops.providers.namespace import cgroup
+from coreops.providers.namespace import cgroup, user_data
 from coreops.providers.namespace.image import cache_root
 from coreops.providers.namespace.names import NodeNames
 from coreops.providers.namespace.plan import LabPlan, NodePlan
-from coreops.providers.qemu import accel, machine, network, seed
+from coreops.providers.qemu import accel, birth, machine, network, seed
 from coreops.providers.qemu.argv import Direct, Nic, Uefi, Vm
 from coreops.providers.qemu.console import POWER_ON
 from coreops.providers.qemu.image import Image
@@ -33,6 +33,11 @@ def accelerator(emit: Emit) -> str:
 def seed_file(names: NodeNames) -> Path:
     """The node's own files, for its first boot."""
     return names.folder / "seed.tar"
+
+
+def user_data_drive(names: NodeNames) -> Path:
+    """What cloud-init finds, where the lab has user-data."""
+    return names.folder / "cidata.iso"
 
 
 def vars_file(names: NodeNames) -> Path:
@@ -60,6 +65,8 @@ def description(names: NodeNames, plan: LabPlan, node: NodePlan) -> Vm:
         boot=boot,
         memory=MEMORY,
         nic=Nic(names.lab.switch, names.node, mac(node)),
+        seed=user_data_drive(names) if plan.cloud_init else None,
+        smbios_serial=birth.SERIAL if plan.cloud_init else "",
         fw_cfg=((seed.FW_CFG, seed_file(names)),),
         cache="unsafe",
     )
@@ -69,6 +76,8 @@ def start(names: NodeNames) -> None:
     """Switch the node on; one that is on stays as it is. It outlives the caller."""
     plan = LabPlan.from_json(names.lab.plan_file.read_text())
     node = next(each for each in plan.nodes if each.name == names.node)
+    if plan.cloud_init:
+        birth.write_drive(user_data.files(names), user_data_drive(names))
     with names.log.open("a") as log:
         log.write(time.strftime(f"[%Y-%m-%d %H:%M:%S] {POWER_ON}\r\n"))
     machine.start(description(names, plan, node), accelerator(silent))
