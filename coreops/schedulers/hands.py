@@ -100,7 +100,10 @@ class Hands:
         patience: float = PATIENCE,
         title: str = "",
     ) -> dict[str, T | CoreopsError]:
-        """Hold a talk for each key of ``on``, on one of its hosts, all at once: what each returned or raised."""
+        """Hold a talk for each key of ``on``, on one of its hosts, all at once: what each returned or raised.
+
+        title: a {} in it stands for the key.
+        """
         found: dict[str, T | CoreopsError] = {}
         bugs: list[BaseException] = []
         window = threading.Semaphore(self._engine.forks)
@@ -108,7 +111,8 @@ class Hands:
         def work(key: str) -> None:
             try:
                 with window:
-                    found[key] = self.talk(on[key], lambda: make(key), patience=patience, title=title)
+                    own = title.replace("{}", key)
+                    found[key] = self.talk(on[key], lambda: make(key), patience=patience, title=own)
             except CoreopsError as error:
                 found[key] = error
             except BaseException as bug:
@@ -219,7 +223,12 @@ class Hands:
                     next="find out why, or have more patience; then run the same command again",
                 )
             if self._engine.interrupted:
-                raise InterruptedRun("stopped by the operator", where=host, why="waited for " + "; ".join(pause.left))
+                raise InterruptedRun(
+                    f"{title or 'a talk'}: stopped by the operator",
+                    where=host,
+                    why="it waited for " + "; ".join(pause.left),
+                    next="run the same command again: it continues",
+                )
             if now >= until:
                 return
             self._sleep(min(_SLICE, until - now))

@@ -70,12 +70,11 @@ class Operator:
         if not force:
             self._check_rest(hosts)
         cordoned, found = self._cordon(hosts, reason, given)
-        title = "drain"
         drained = self._hands.talks(
             {host: self._scheduler.where(host) for host in cordoned},
             lambda host: self._drain(host),
             patience=patience,
-            title=title,
+            title="drain {}",
         )
         for host, ended in drained.items():
             error = ended if isinstance(ended, CoreopsError) else None
@@ -90,13 +89,15 @@ class Operator:
             {host: scheduler.where(host) for host in hosts},
             lambda host: scheduler.uncordon(host, MARK),
             patience=patience,
-            title="uncordon",
+            title="uncordon {}",
         )
         for host, each in ended.items():
             if isinstance(each, CoreopsError):
                 found[host] = Outcome(host, "unchanged", each)
         good = [host for host in hosts if host not in found]
-        forgotten = self._hands.talks({host: (host,) for host in good}, lambda host: self._forget(), title="uncordon")
+        forgotten = self._hands.talks(
+            {host: (host,) for host in good}, lambda host: self._forget(), title="uncordon {}"
+        )
         for host, each in forgotten.items():
             error = each if isinstance(each, CoreopsError) else None
             found[host] = Outcome(host, "cordoned" if error else "open", error)
@@ -116,7 +117,7 @@ class Operator:
     def _cordon(self, hosts: Sequence[str], reason: str, given: bool) -> tuple[list[str], dict[str, Outcome]]:
         """The file on each node first; a node that cannot be reached is cordoned all the same."""
         written = self._hands.talks(
-            {host: (host,) for host in hosts}, lambda host: self._remember(reason, given), title="cordon"
+            {host: (host,) for host in hosts}, lambda host: self._remember(reason, given), title="cordon {}"
         )
         for host, each in written.items():
             if isinstance(each, CoreopsError):
@@ -126,7 +127,7 @@ class Operator:
             {host: self._scheduler.where(host) for host in hosts},
             lambda host: self._scheduler.cordon(host, MARK),
             patience=_QUICK,
-            title="cordon",
+            title="cordon {}",
         )
         for host, each in ended.items():
             if isinstance(each, CoreopsError):
