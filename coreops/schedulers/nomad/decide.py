@@ -1,0 +1,131 @@
+"""What has to be done next so that the hosts become the wanted cluster, for what was seen of all of them. Pure.
+
+First all servers start at once, told how many they are; that file is taken away as soon as they have a leader, so that
+no server can ever form a second cluster. What joins later just starts. Then whatever runs with an older program or
+other settings is restarted: servers one at a time with a majority standing, the leader last, then clients a few at a
+time (a client that restarts leaves its work running).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from coreops.errors import RefusedError
+from coreops.schedulers.nomad import settings, versions
+from coreops.schedulers.nomad.found import Server
+from coreops.schedulers.nomad.seen import NomadSeen
+from coreops.schedulers.protocol import Cluster, Move, Settled, Talk
+
+_SHARE = 10
+
+
+def decide(cluster: Cluster, seen: Mapping[str, NomadSeen], rekey: Callable[[], Talk[None]]) -> Move | Settled:
+    """Raises RefusedError before anything is half done. rekey: makes the wanted gossip key the one in use."""
+    refuse(cluster, seen)
+    managers = [seen[host.name] for host in cluster.managers]
+    workers = [seen[host.name] for host in cluster.hosts if host.role == "worker"]
+    leading = [each for each in managers if each.servers]
+    if not leading:
+        return _form(managers)
+    known = {server.name: server for each in leading for server in each.servers}
+    if ready := [each.host for each in managers if each.first]:
+        return Move(title="forget how the cluster was formed", play=("formed",), on=tuple(ready))
+    sound = all(_sound(server) for server in known.values() if server.id)
+    if sound and (other := [each.host for each in leading if each.rekey]):
+        return Move(title="change the key of the servers' gossip", talks={other[0]: rekey})
+    if down := [each.host for each in (*managers, *workers) if not each.active]:
+        return _start("start", down)
+    if missing := [each.host for each in managers if not (each.host in known and _sound(known[each.host]))]:
+        return Move(title=f"wait until {', '.join(missing)} votes")
+    if lost := [each.host for each in (*managers, *workers) if not (each.answers and each.leader)]:
+        return Move(title=f"wait until {', '.join(lost)} knows the leader")
+    if late := [each.host for each in managers if each.stale]:
+        late.sort(key=lambda name: known[name].leader)
+        return _restart(late[:1])
+    if late := [each.host for each in workers if each.stale]:
+        return _restart(late[: max(1, len(workers) // _SHARE)])
+    return Settled(strays=_strays(cluster, leading))
+
+
+def refuse(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:
+    """What must not be touched."""
+    for each in seen.values():
+        if each.installed and not each.ours:
+            raise RefusedError(
+                "there is a Nomad that coreops did not install",
+                where=each.host,
+                why="its unit nomad.service is not coreops's",
+                next="drain it, remove its unit and its data, or take the host out of the inventory",
+            )
+        if each.foreign:
+            raise RefusedError(
+                "Nomad would read configuration that coreops did not write",
+                where=each.host,
+                why=", ".join(each.foreign),
+                next="move it into nomad_config, or away",
+            )
+        if each.trouble and "certificate" in each.trouble:
+            raise RefusedError(
+                "its Nomad belongs to another cluster",
+                where=each.host,
+                why=each.trouble,
+                next="use the inventory (and its pki folder) that this host was set up with",
+            )
+    _one_cluster(cluster, seen)
+    running = [(each.host, each.version or each.current) for each in seen.values() if each.version or each.current]
+    wanted = {each.wanted for each in seen.values() if each.wanted}
+    wanted |= {own for host in cluster.hosts if (own := settings.of(host).version)}
+    for version in sorted(wanted, key=versions.parse):
+        versions.check(running, version)
+
+
+def _one_cluster(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:
+    """Servers that follow different leaders are two clusters."""
+    found: dict[str, str] = {}
+    for host in cluster.managers:
+        for server in seen[host.name].servers:
+            if server.leader:
+                found.setdefault(server.id, host.name)
+    if len(found) > 1:
+        raise RefusedError(
+            "the managers belong to different Nomad clusters",
+            where=", ".join(found.values()),
+            why="each of them follows a leader of its own",
+            next="decide which one is to live; stop nomad.service on the others and move their data away",
+        )
+
+
+def _form(managers: Sequence[NomadSeen]) -> Move:
+    """Nobody knows a leader."""
+    idle = [each.host for each in managers if not each.active]
+    if not any(each.raft for each in managers):
+        if idle:
+            hosts = ", ".join(idle)
+            return Move(
+                title=f"form the cluster: start {hosts} at once", play=("first", "release", "start"), on=tuple(idle)
+            )
+    elif idle:
+        return _start("start", idle)
+    log = [f"{each.host}: {line}" for each in managers for line in each.log]
+    return Move(title="wait until the servers have elected a leader" + (f" ({'; '.join(log)})" if log else ""))
+
+
+def _sound(server: Server) -> bool:
+    return bool(server.id) and server.voter and server.alive
+
+
+def _start(word: str, hosts: Sequence[str]) -> Move:
+    return Move(title=f"{word} {', '.join(hosts)}", play=("release", "start"), on=tuple(hosts))
+
+
+def _restart(hosts: Sequence[str]) -> Move:
+    title = f"restart {', '.join(hosts)} with its new release or settings"
+    return Move(title=title, play=("release", "restart"), on=tuple(hosts))
+
+
+def _strays(cluster: Cluster, leading: Sequence[NomadSeen]) -> tuple[str, ...]:
+    """Nodes and servers that the inventory has not; of two nodes with one name, the older by its id."""
+    wanted = set(cluster.names)
+    names = {client.name for each in leading for client in each.clients}
+    names |= {server.name for each in leading for server in each.servers}
+    return tuple(sorted(names - wanted))

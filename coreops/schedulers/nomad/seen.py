@@ -1,0 +1,126 @@
+"""What a look at one host finds: the program and the unit, then what the agent says of itself and its cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from coreops.model import ShellStep
+from coreops.schedulers.nomad import gossip
+from coreops.schedulers.nomad.api import Api, Reply
+from coreops.schedulers.nomad.found import Client, Server, client
+from coreops.schedulers.nomad.found import servers as read_servers
+from coreops.schedulers.protocol import Elsewhere, Host, Seen, Talk, do
+
+_SCRIPT = Path(__file__).with_name("look.sh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NomadSeen(Seen):
+    """``version``: of the agent that runs. ours: the unit is coreops's. current, wanted: the versions on disk.
+    chosen: the wanted release is the current one. changed: settings differ from those the agent was started with.
+    raft: it has a server's data. first: it is told to form a cluster. answers: the agent takes our certificate.
+    leader: it knows one. servers, clients: as it sees them. rekey: the gossip's key is not the wanted one.
+    """
+
+    unit: str = ""
+    active: bool = False
+    ours: bool = False
+    foreign: tuple[str, ...] = ()
+    current: str = ""
+    wanted: str = ""
+    chosen: bool = False
+    changed: bool = False
+    raft: bool = False
+    first: bool = False
+    answers: bool = False
+    trouble: str = ""
+    leader: bool = False
+    servers: tuple[Server, ...] = ()
+    clients: tuple[Client, ...] = ()
+    log: tuple[str, ...] = ()
+    rekey: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Is there a unit of that name at all?"""
+        return "LoadState=loaded" in self.unit
+
+    @property
+    def stale(self) -> bool:
+        return self.active and (self.changed or not self.chosen)
+
+
+def look(api: Api, host: Host, region: str, folder: str, data: str, opt: str) -> Talk[NomadSeen]:
+    """Runs on the host itself."""
+    script = _SCRIPT.read_text(encoding="utf-8")
+    env = {"FOLDER": folder, "DATA": data, "OPT": opt}
+    record = yield from do(ShellStep(id="nomad-look", title="look at Nomad", probe=script, env=env, timeout=60.0))
+    seen = read(host.name, record.stdout.decode("utf-8", errors="replace"))
+    if not seen.active or not seen.ours:
+        return seen
+    try:
+        return (yield from _agent(api, host, region, seen, folder))
+    except Elsewhere as error:
+        return replace(seen, trouble=f"{error.what}: {error.why}")
+
+
+def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> Talk[NomadSeen]:
+    self: Reply = yield from api.request("GET", "/v1/agent/self", patient=False)
+    if not self.good:
+        return replace(seen, answers=True, trouble=f"HTTP {self.status}: {self.value!s:.200}")
+    seen = replace(seen, answers=True, version=_version(self.value))
+    leader: Reply = yield from api.request("GET", "/v1/status/leader", patient=False)
+    knows = leader.good and bool(leader.value)
+    seen = replace(seen, leader=knows, cluster=f"nomad {region}" if knows else "")
+    if host.role != "manager" or not seen.leader:
+        return seen
+    raft: Reply = yield from api.request("GET", "/v1/operator/raft/configuration", patient=False)
+    members: Reply = yield from api.request("GET", "/v1/agent/members", patient=False)
+    nodes: Reply = yield from api.request("GET", "/v1/nodes", patient=False)
+    if not (raft.good and members.good and nodes.good):
+        return replace(seen, leader=False, cluster="")
+    held = yield from gossip.keys(api, folder)
+    known = read_servers(raft.value, members.value, region)
+    return replace(
+        seen,
+        cluster=f"nomad {region}",
+        servers=known,
+        clients=tuple(client(each) for each in nodes.value),
+        rekey=not held.settled,
+    )
+
+
+def read(host: str, text: str) -> NomadSeen:
+    """The answer of look.sh."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        values.setdefault(key, []).append(value)
+
+    def one(key: str) -> str:
+        return values.get(key, [""])[0].strip()
+
+    unit = one("unit")
+    return NomadSeen(
+        host=host,
+        unit=unit,
+        active="ActiveState=active" in unit,
+        ours=one("ours") == "yes",
+        foreign=tuple(values.get("foreign", ())),
+        current=one("current"),
+        wanted=one("wanted"),
+        chosen=bool(one("chosen")) and one("chosen") == one("release"),
+        changed=one("fingerprint") != one("started_with"),
+        raft=one("raft") == "yes",
+        first=one("first") == "yes",
+        log=tuple(values.get("log", ())),
+    )
+
+
+def _version(self: Any) -> str:
+    """The version in an agent's description of itself."""
+    config = self.get("config") or {}
+    stated = (config.get("Version") or {}).get("Version") or ""
+    return stated or ((self.get("member") or {}).get("Tags") or {}).get("build") or ""

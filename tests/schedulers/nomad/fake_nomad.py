@@ -1,0 +1,426 @@
+"""A Nomad cluster that answers over its HTTP API as the real one does, in memory. Time passes only in ``tick``.
+
+What each endpoint takes and gives is from the source of hashicorp/nomad v1.7.7 and its documentation:
+
+- nodes, drain, eligibility, purge: api/nodes.go, nomad/node_endpoint.go (UpdateDrain, UpdateEligibility, deregister),
+  nomad/state/state_store.go (updateNodeDrainImpl: what becomes of LastDrain), website/content/api-docs/nodes.mdx
+- when a drain ends: nomad/drainer/draining_node.go and watch_nodes.go; ``hasty`` is the older rule by which it ended
+  while tasks were still stopping (hashicorp/nomad#14293, fixed by #14348)
+- allocations: nomad/alloc_endpoint.go (List, filter, paging), structs.AllocListStub, api-docs/allocations.mdx
+- variables: command/agent/variable_endpoint.go (check-and-set, 409 with the conflict), nomad/structs/variables.go
+- raft, agent, keyring: command/agent/{operator,agent}_endpoint.go, api-docs/operator/raft.mdx, api-docs/agent.mdx
+- errors are plain text with a code (command/agent/http.go, wrap); no leader is a 500 "No cluster leader"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+TERMINAL = ("complete", "failed", "lost")
+VARIABLE_PATH = re.compile(r"^[a-zA-Z0-9-_~/]{1,128}$")
+
+
+class Refused(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+class Conflict(Exception):
+    def __init__(self, value: dict[str, Any]) -> None:
+        super().__init__("conflict")
+        self.value = value
+
+
+@dataclass
+class Node:
+    id: str
+    name: str
+    status: str = "ready"
+    eligible: bool = True
+    strategy: dict[str, Any] | None = None
+    last: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+    version: str = "1.7.7"
+    meta: dict[str, str] = field(default_factory=dict)
+    index: int = 0
+
+
+@dataclass
+class Alloc:
+    id: str
+    job: str
+    kind: str
+    node: Node
+    status: str = "running"
+    desired: str = "run"
+    stubborn: bool = False
+    namespace: str = "default"
+    task: str = "main"
+
+
+@dataclass
+class Server:
+    id: str
+    name: str
+    status: str = "alive"
+    peer: bool = True
+    version: str = "1.7.7"
+
+
+class FakeNomad:
+    """servers, clients: names of agents. hasty: see the module. page: the most entries an answer carries."""
+
+    def __init__(self, servers: list[str], clients: list[str], *, hasty: bool = True, region: str = "global") -> None:
+        self.region, self.hasty = region, hasty
+        self.index = 10
+        self.servers = [Server(str(uuid.uuid4()), name) for name in servers]
+        self.leader: str | None = servers[0]
+        self.nodes = {node.id: node for node in (Node(str(uuid.uuid4()), name) for name in clients)}
+        self.allocs: list[Alloc] = []
+        self.variables: dict[str, dict[str, Any]] = {}
+        self.keys = ["c2VjcmV0LWdvc3NpcC1rZXktb2YtdGhlLWNsdXN0ZXI="]
+        self.log: list[str] = []
+        self.failures: list[tuple[int, str]] = []
+        self.page = 1000
+
+    # The API
+
+    def handle(self, agent: str, method: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """One request to the agent of a host: status, headers, body."""
+        self.log.append(f"{agent} {method} {target}")
+        if self.failures:
+            status, text = self.failures.pop(0)
+            return status, {}, text.encode()
+        parts = urlsplit(target)
+        query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        headers: dict[str, str] = {}
+        try:
+            value = self._route(agent, method, unquote(parts.path), query, json.loads(body) if body else None, headers)
+        except Conflict as conflict:
+            return 409, {"Content-Type": "application/json"}, json.dumps(conflict.value).encode()
+        except Refused as refused:
+            return refused.code, {"Content-Type": "text/plain"}, refused.text.encode()
+        return (
+            200,
+            {"Content-Type": "application/json", **headers},
+            b"" if value is None else json.dumps(value).encode(),
+        )
+
+    def _route(
+        self, agent: str, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]
+    ) -> Any:
+        table: list[tuple[str, str, Callable[..., Any]]] = [
+            ("GET", r"/v1/agent/self", lambda: self._self(agent)),
+            ("GET", r"/v1/agent/members", lambda: self._members(agent)),
+            ("PUT", r"/v1/agent/force-leave", lambda: self._force_leave(query)),
+            ("GET|PUT", r"/v1/agent/keyring/(\w+)", lambda op: self._keyring(agent, op, body)),
+            ("GET", r"/v1/status/leader", self._leader),
+            ("GET", r"/v1/operator/raft/configuration", self._raft),
+            ("DELETE", r"/v1/operator/raft/peer", lambda: self._remove_peer(query)),
+            ("GET", r"/v1/nodes", lambda: [self._stub(node) for node in self.nodes.values()]),
+            ("GET", r"/v1/node/([^/]+)", lambda id: self._full(self._node(id, 404))),
+            ("PUT|POST", r"/v1/node/([^/]+)/drain", lambda id: self._drain(id, body)),
+            ("PUT|POST", r"/v1/node/([^/]+)/eligibility", lambda id: self._eligibility(id, body)),
+            ("PUT|POST", r"/v1/node/([^/]+)/purge", self._purge),
+            ("GET", r"/v1/allocations", lambda: self._allocations(query, headers)),
+            ("GET|PUT|DELETE", r"/v1/var/(.+)", lambda path: self._variable(method, path, query, body)),
+        ]
+        for methods, pattern, answer in table:
+            found = re.fullmatch(pattern, path)
+            if found:
+                if method not in methods.split("|"):
+                    raise Refused(405, "Invalid method")
+                if self.leader is None and not path.startswith(("/v1/agent", "/v1/status")):
+                    raise Refused(500, "No cluster leader")
+                return answer(*found.groups())
+        raise Refused(404, "")
+
+    def _self(self, agent: str) -> dict[str, Any]:
+        agents: list[Server | Node] = [*self.servers, *self.nodes.values()]
+        version = next(each.version for each in agents if each.name == agent)
+        server = any(each.name == agent for each in self.servers)
+        member = {"Name": f"{agent}.{self.region}", "Tags": {"build": version}} if server else {}
+        return {"config": {"Version": {"Version": version}, "Region": self.region}, "member": member, "stats": {}}
+
+    def _server(self, agent: str) -> None:
+        if not any(each.name == agent for each in self.servers):
+            raise Refused(501, "Invalid method")
+
+    def _members(self, agent: str) -> dict[str, Any]:
+        self._server(agent)
+        members = [
+            {
+                "Name": f"{each.name}.{self.region}",
+                "Addr": "10.0.0.1",
+                "Port": 4648,
+                "Tags": {"build": each.version, "region": self.region, "role": "nomad", "dc": "dc1"},
+                "Status": each.status,
+            }
+            for each in self.servers
+            if each.status
+        ]
+        return {"ServerName": agent, "ServerRegion": self.region, "ServerDC": "dc1", "Members": members}
+
+    def _force_leave(self, query: dict[str, str]) -> None:
+        if not query.get("node"):
+            raise Refused(400, "missing node to force leave")
+        for each in self.servers:
+            if f"{each.name}.{self.region}" == query["node"]:
+                each.status = "" if query.get("prune") == "true" else "left"
+        self.servers = [each for each in self.servers if each.status or each.peer]
+
+    def _keyring(self, agent: str, op: str, body: Any) -> dict[str, Any]:
+        self._server(agent)
+        key = (body or {}).get("Key", "")
+        if op == "install" and key not in self.keys:
+            self.keys.append(key)
+        elif op in ("use", "remove") and key not in self.keys:
+            raise Refused(500, "1/1 nodes reported failure")
+        elif op == "use":
+            self.keys = [key, *(each for each in self.keys if each != key)]
+        elif op == "remove":
+            if self.keys[0] == key:
+                raise Refused(500, "1/1 nodes reported failure")
+            self.keys.remove(key)
+        alive = sum(each.status == "alive" for each in self.servers)
+        return {"Messages": {}, "Keys": dict.fromkeys(self.keys, alive), "NumNodes": alive}
+
+    def _leader(self) -> str:
+        return f"10.0.0.1:{4647}" if self.leader else ""
+
+    def _raft(self) -> dict[str, Any]:
+        servers = [
+            {
+                "Address": "10.0.0.1:4647",
+                "ID": each.id,
+                "Leader": each.name == self.leader,
+                "Node": f"{each.name}.{self.region}" if each.status else "(unknown)",
+                "RaftProtocol": "3",
+                "Voter": True,
+            }
+            for each in self.servers
+            if each.peer
+        ]
+        return {"Index": 0, "Servers": servers}
+
+    def _remove_peer(self, query: dict[str, str]) -> None:
+        if "address" in query:
+            raise Refused(400, "Removing a peer by address is not supported in the current raft protocol version")
+        found = [each for each in self.servers if each.peer and each.id == query.get("id")]
+        if not found:
+            raise Refused(500, f'id "{query.get("id")}" was not found in the Raft configuration')
+        found[0].peer = False
+        self.servers = [each for each in self.servers if each.status or each.peer]
+
+    def _stub(self, node: Node) -> dict[str, Any]:
+        """structs.NodeListStub."""
+        return {
+            "Address": "10.0.0.1",
+            "ID": node.id,
+            "Datacenter": "dc1",
+            "Name": node.name,
+            "NodePool": "default",
+            "NodeClass": "",
+            "Version": node.version,
+            "Drain": node.strategy is not None,
+            "SchedulingEligibility": "eligible" if node.eligible else "ineligible",
+            "Status": node.status,
+            "LastDrain": node.last,
+            "CreateIndex": 5,
+            "ModifyIndex": node.index,
+        }
+
+    def _full(self, node: Node) -> dict[str, Any]:
+        """api.Node; events: the last ten (structs.MaxRetainedNodeEvents)."""
+        stub = {key: value for key, value in self._stub(node).items() if key not in ("Drain", "Address", "Version")}
+        return {
+            **stub,
+            "Attributes": {"nomad.version": node.version},
+            "DrainStrategy": node.strategy,
+            "Events": node.events[-10:],
+            "Meta": node.meta,
+        }
+
+    def _node(self, id: str, code: int = 500) -> Node:
+        if id not in self.nodes:
+            raise Refused(code, "node not found")
+        return self.nodes[id]
+
+    def _drain(self, id: str, body: dict[str, Any]) -> dict[str, Any]:
+        node = self._node(id)
+        spec = body.get("DrainSpec")
+        before = node.strategy
+        strategy = None
+        if spec is not None:
+            strategy = {"Deadline": spec["Deadline"], "IgnoreSystemJobs": spec["IgnoreSystemJobs"], "StartedAt": "t"}
+        self.index += 1
+        if before is None and strategy is not None:
+            self._event(node, "Drain", "Node drain strategy set")
+        elif strategy is not None:
+            self._event(node, "Drain", "Node drain strategy updated")
+        elif before is not None:
+            self._event(node, "Drain", "Node drain disabled")
+        self._set_drain(node, strategy, bool(body.get("MarkEligible")), body.get("Meta") or {}, False)
+        return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
+
+    def _set_drain(
+        self, node: Node, strategy: dict[str, Any] | None, eligible: bool, meta: dict[str, str], completed: bool
+    ) -> None:
+        before, node.strategy = node.strategy, strategy
+        if strategy is not None:
+            node.eligible = False
+        elif eligible:
+            node.eligible = True
+        if before is not None or strategy is not None:
+            if before is None:
+                node.last = {"StartedAt": "t", "Meta": meta}
+            assert node.last is not None
+            if meta:
+                node.last = {**node.last, "Meta": meta}
+            status = "draining" if strategy is not None else "complete" if completed else "canceled"
+            node.last = {**node.last, "Status": status, "UpdatedAt": "t", "AccessorID": ""}
+        node.index = self.index
+
+    def _eligibility(self, id: str, body: dict[str, Any]) -> dict[str, Any]:
+        node = self._node(id)
+        word = body["Eligibility"]
+        if word not in ("eligible", "ineligible"):
+            raise Refused(500, f'invalid scheduling eligibility "{word}"')
+        if node.strategy is not None and word == "eligible":
+            raise Refused(500, "can not set node's scheduling eligibility to eligible while it is draining")
+        if node.eligible == (word == "eligible"):
+            return {"NodeModifyIndex": 0, "EvalIDs": None, "EvalCreateIndex": 0}
+        self.index += 1
+        node.eligible = word == "eligible"
+        self._event(node, "Cluster", f"Node marked as {word} for scheduling")
+        node.index = self.index
+        return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
+
+    def _purge(self, id: str) -> dict[str, Any]:
+        self._node(id)
+        del self.nodes[id]
+        self.index += 1
+        return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
+
+    def _event(self, node: Node, subsystem: str, message: str) -> None:
+        node.events.append({"Message": message, "Subsystem": subsystem, "Details": {}, "CreateIndex": self.index})
+
+    def _allocations(self, query: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
+        namespace = query.get("namespace", "default")
+        found = [self._alloc(each) for each in self.allocs if namespace in ("*", each.namespace)]
+        if expression := query.get("filter"):
+            found = [each for each in found if any(self._holds(part, each) for part in expression.split(" or "))]
+        if token := query.get("next_token"):
+            found = found[[each["ID"] for each in found].index(token) :]
+        size = min(int(query.get("per_page") or 0) or len(found), self.page)
+        if len(found) > size:
+            headers["X-Nomad-NextToken"] = found[size]["ID"]
+        return found[:size]
+
+    def _alloc(self, alloc: Alloc) -> dict[str, Any]:
+        """structs.AllocListStub."""
+        return {
+            "ID": alloc.id,
+            "Name": f"{alloc.job}.main[0]",
+            "Namespace": alloc.namespace,
+            "NodeID": alloc.node.id,
+            "NodeName": alloc.node.name,
+            "JobID": alloc.job,
+            "JobType": alloc.kind,
+            "TaskGroup": "main",
+            "DesiredStatus": alloc.desired,
+            "ClientStatus": alloc.status,
+            "TaskStates": None,
+        }
+
+    def _holds(self, expression: str, stub: dict[str, Any]) -> bool:
+        found = re.fullmatch(r'(\w+) == "([^"]*)"', expression.strip())
+        if found is None or found[1] not in stub:
+            raise Refused(400, f"failed to read filter expression: {expression}")
+        return bool(stub[found[1]] == found[2])
+
+    def _variable(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
+        have = self.variables.get(path)
+        if method == "GET":
+            if have is None:
+                raise Refused(404, "variable not found")
+            return have
+        if "cas" in query and int(query["cas"]) != (have["ModifyIndex"] if have else 0):
+            raise Conflict(have or {"Namespace": "default", "Path": path, "ModifyIndex": 0, "CreateIndex": 0})
+        self.index += 1
+        if method == "DELETE":
+            self.variables.pop(path, None)
+            return None
+        if not (body or {}).get("Items"):
+            raise Refused(400, "variable missing required Items object")
+        if not VARIABLE_PATH.match(path) or not all(isinstance(each, str) for each in body["Items"].values()):
+            raise Refused(400, f'invalid path "{path}"')
+        made = have["CreateIndex"] if have else self.index
+        meta = {"Namespace": "default", "Path": path, "CreateIndex": made, "ModifyIndex": self.index}
+        self.variables[path] = {**meta, "CreateTime": 1, "ModifyTime": 1, "Items": body["Items"]}
+        return self.variables[path]
+
+    # What happens meanwhile
+
+    def tick(self) -> None:
+        for alloc in self.allocs:
+            if alloc.status == "pending":
+                alloc.status = "running"
+            elif alloc.status == "running" and alloc.desired == "stop" and not alloc.stubborn:
+                alloc.status = "complete"
+        for node in self.nodes.values():
+            if node.strategy is not None:
+                self._migrate(node)
+
+    def _migrate(self, node: Node) -> None:
+        """nomad/drainer: all but system work goes, then system work, and the drain is over at once."""
+        mine = [each for each in self.allocs if each.node is node and each.status not in TERMINAL]
+        moving = [each for each in mine if each.kind != "system"]
+        for alloc in moving:
+            if alloc.desired == "run":
+                self._stop(alloc)
+        over = all(each.desired == "stop" for each in moving) if self.hasty else not moving
+        if over:
+            assert node.strategy is not None
+            for alloc in mine:
+                if alloc.kind == "system" and not node.strategy["IgnoreSystemJobs"]:
+                    alloc.desired = "stop"
+            self.index += 1
+            self._event(node, "Drain", "Node drain complete")
+            self._set_drain(node, None, False, {}, True)
+
+    def _stop(self, alloc: Alloc) -> None:
+        alloc.desired = "stop"
+        free = [each for each in self.nodes.values() if each.eligible and each.status == "ready"]
+        if free:
+            least = min(free, key=lambda each: sum(one.node is each for one in self.allocs))
+            self.allocs.append(Alloc(str(uuid.uuid4()), alloc.job, alloc.kind, least, "pending"))
+
+    # What tests do to it
+
+    def named(self, name: str) -> Node:
+        return next(node for node in self.nodes.values() if node.name == name)
+
+    def run(self, name: str, job: str, *, kind: str = "service", stubborn: bool = False) -> Alloc:
+        self.allocs.append(Alloc(str(uuid.uuid4()), job, kind, self.named(name), stubborn=stubborn))
+        return self.allocs[-1]
+
+    def kill(self, name: str) -> None:
+        for server in self.servers:
+            if server.name == name:
+                server.status = "failed"
+        if self.leader == name:
+            self.leader = next((each.name for each in self.servers if each.status == "alive"), None)
+        for node in self.nodes.values():
+            if node.name == name:
+                node.status = "down"
+                for alloc in self.allocs:
+                    if alloc.node is node and alloc.status not in TERMINAL:
+                        alloc.status = "lost"
