@@ -81,23 +81,30 @@ def check(spec: Spec, token: int) -> None:
 
 def cordon(spec: Spec, mark: Mark) -> Spec:
     """No new tasks. Somebody else's cordon stays as it is for an upgrade; an operator takes it over."""
-    spec = _stamped(spec, mark)
-    memory = spec.memory(CORDON) if spec.availability != "active" else None
-    if memory:
-        return spec.to(spec.availability, coreops_cordon=f"operator:{memory[1]}") if mark.by == "operator" else spec
+    spec = _stamped(spec, mark.token)
     if spec.availability == "active":
         return spec.to("pause", coreops_cordon=f"{mark.by}:active", coreops_drain=None)
-    return spec.to(spec.availability, coreops_cordon=f"operator:{spec.availability}") if mark.by == "operator" else spec
+    drained, kept = spec.memory(DRAIN), spec.memory(CORDON)
+    if drained and drained[1] == "active":
+        # It was open until one of us drained it: who undoes that leaves this cordon.
+        spec = spec.to(spec.availability, coreops_drain=f"{drained[0]}:pause")
+        kept = kept or (mark.by, "active")
+        return spec.to(spec.availability, coreops_cordon=f"{mark.by}:{kept[1]}")
+    if mark.by == "operator":
+        return spec.to(spec.availability, coreops_cordon=f"operator:{kept[1] if kept else spec.availability}")
+    return spec
 
 
 def drain(spec: Spec, by: By, token: int = 0) -> Spec:
-    """No tasks at all. Remembers from where, unless it was so; an operator takes over what an upgrade drained."""
+    """No tasks at all. Remembers from where, unless it was so; what an upgrade drained an operator takes over, and
+    both what a restart did.
+    """
     spec = _stamped(spec, token)
     if spec.availability != "drain":
         return spec.to("drain", coreops_drain=f"{by}:{spec.availability}")
     memory = spec.memory(DRAIN)
-    if memory and by == "operator":
-        return spec.to("drain", coreops_drain=f"operator:{memory[1]}")
+    if memory and (by == "operator" or (by == "upgrade" and memory[0] == "restart")):
+        return spec.to("drain", coreops_drain=f"{by}:{memory[1]}")
     return spec
 
 
@@ -119,7 +126,6 @@ def _token(spec: Spec) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _stamped(spec: Spec, mark: Mark | int) -> Spec:
-    token = mark if isinstance(mark, int) else mark.token
+def _stamped(spec: Spec, token: int) -> Spec:
     check(spec, token)
     return spec.to(spec.availability, coreops_token=str(token)) if token > _token(spec) else spec

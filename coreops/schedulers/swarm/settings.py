@@ -176,8 +176,8 @@ def _networks(value: object) -> tuple[str, ...]:
     found: list[ipaddress.IPv4Network] = []
     for each in value:
         try:
-            network = ipaddress.IPv4Network(each)
-        except (ValueError, TypeError) as error:
+            network = ipaddress.IPv4Network(_text(each))
+        except ValueError as error:
             raise ValueError(f"{each!r:.80} is not an IPv4 network: {error}") from None
         if other := next((other for other in found if other.overlaps(network)), None):
             raise ValueError(f"{network} and {other} overlap")

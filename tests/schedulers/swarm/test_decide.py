@@ -46,7 +46,7 @@ def test_from_bare_hosts() -> None:
 
 
 @given(st.integers(0, 40))
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 def test_broken_off_anywhere_it_is_begun_again(steps: int) -> None:
     world, done = World(), 0
 
