@@ -137,7 +137,7 @@ class Steps:
             until = until or self.clock() + install.patience
             if self.clock() > until:
                 raise HostFailed(
-                    f"{install.name}: waited {install.patience:g} s to {step.title}",
+                    f"{install.name}: {step.title}: not done within {install.patience:g} s",
                     next="look at the scheduler's journal on the nodes; then run the same command again",
                 )
             self._wait(run)
