@@ -114,7 +114,7 @@ def _cells(row: Row | None) -> tuple[str, ...]:
 
 def _work(row: Row) -> str:
     if row.drained:
-        return "drained"
+        return "draining" if row.running else "drained"
     return "none new" if row.cordoned else "open" if row.state == "ready" else "-"
 
 
