@@ -1,11 +1,9 @@
-"""A Nomad cluster that answers over its HTTP API as the real one does, in memory. Time passes only in ``tick``.
+"""A Nomad cluster that answers over its HTTP API as the real one does, in memory.
 
 What each endpoint takes and gives is from the source of hashicorp/nomad v1.7.7 and its documentation:
 
 - nodes, drain, eligibility, purge: api/nodes.go, nomad/node_endpoint.go (UpdateDrain, UpdateEligibility, deregister),
-  nomad/state/state_store.go (updateNodeDrainImpl: what becomes of LastDrain), website/content/api-docs/nodes.mdx
-- when a drain ends: nomad/drainer/draining_node.go and watch_nodes.go; ``hasty`` is the older rule by which it ended
-  while tasks were still stopping (hashicorp/nomad#14293, fixed by #14348)
+  website/content/api-docs/nodes.mdx
 - allocations: nomad/alloc_endpoint.go (List, filter, paging), structs.AllocListStub, api-docs/allocations.mdx
 - variables: command/agent/variable_endpoint.go (check-and-set, 409 with the conflict), nomad/structs/variables.go
 - raft, agent, keyring: command/agent/{operator,agent}_endpoint.go, api-docs/operator/raft.mdx, api-docs/agent.mdx
@@ -16,81 +14,17 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-TERMINAL = ("complete", "failed", "lost")
+from tests.schedulers.nomad.fake_state import Alloc, Conflict, Node, Refused, Server, State
+
 VARIABLE_PATH = re.compile(r"^[a-zA-Z0-9-_~/]{1,128}$")
 
 
-class Refused(Exception):
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code, self.text = code, text
-
-
-class Conflict(Exception):
-    def __init__(self, value: dict[str, Any]) -> None:
-        super().__init__("conflict")
-        self.value = value
-
-
-@dataclass
-class Node:
-    id: str
-    name: str
-    status: str = "ready"
-    eligible: bool = True
-    strategy: dict[str, Any] | None = None
-    last: dict[str, Any] | None = None
-    events: list[dict[str, Any]] = field(default_factory=list)
-    version: str = "1.7.7"
-    meta: dict[str, str] = field(default_factory=dict)
-    index: int = 0
-
-
-@dataclass
-class Alloc:
-    id: str
-    job: str
-    kind: str
-    node: Node
-    status: str = "running"
-    desired: str = "run"
-    stubborn: bool = False
-    namespace: str = "default"
-    task: str = "main"
-
-
-@dataclass
-class Server:
-    id: str
-    name: str
-    status: str = "alive"
-    peer: bool = True
-    version: str = "1.7.7"
-
-
-class FakeNomad:
-    """servers, clients: names of agents. hasty: see the module. page: the most entries an answer carries."""
-
-    def __init__(self, servers: list[str], clients: list[str], *, hasty: bool = True, region: str = "global") -> None:
-        self.region, self.hasty = region, hasty
-        self.index = 10
-        self.servers = [Server(str(uuid.uuid4()), name) for name in servers]
-        self.leader: str | None = servers[0]
-        self.nodes = {node.id: node for node in (Node(str(uuid.uuid4()), name) for name in clients)}
-        self.allocs: list[Alloc] = []
-        self.variables: dict[str, dict[str, Any]] = {}
-        self.keys = ["c2VjcmV0LWdvc3NpcC1rZXktb2YtdGhlLWNsdXN0ZXI="]
-        self.log: list[str] = []
-        self.failures: list[tuple[int, str]] = []
-        self.page = 1000
-
-    # The API
+class FakeNomad(State):
+    """The API of all of its agents."""
 
     def handle(self, agent: str, method: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """One request to the agent of a host: status, headers, body."""
@@ -262,31 +196,13 @@ class FakeNomad:
             strategy = {"Deadline": spec["Deadline"], "IgnoreSystemJobs": spec["IgnoreSystemJobs"], "StartedAt": "t"}
         self.index += 1
         if before is None and strategy is not None:
-            self._event(node, "Drain", "Node drain strategy set")
+            self.event(node, "Drain", "Node drain strategy set")
         elif strategy is not None:
-            self._event(node, "Drain", "Node drain strategy updated")
+            self.event(node, "Drain", "Node drain strategy updated")
         elif before is not None:
-            self._event(node, "Drain", "Node drain disabled")
-        self._set_drain(node, strategy, bool(body.get("MarkEligible")), body.get("Meta") or {}, False)
+            self.event(node, "Drain", "Node drain disabled")
+        self.set_drain(node, strategy, bool(body.get("MarkEligible")), body.get("Meta") or {}, False)
         return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
-
-    def _set_drain(
-        self, node: Node, strategy: dict[str, Any] | None, eligible: bool, meta: dict[str, str], completed: bool
-    ) -> None:
-        before, node.strategy = node.strategy, strategy
-        if strategy is not None:
-            node.eligible = False
-        elif eligible:
-            node.eligible = True
-        if before is not None or strategy is not None:
-            if before is None:
-                node.last = {"StartedAt": "t", "Meta": meta}
-            assert node.last is not None
-            if meta:
-                node.last = {**node.last, "Meta": meta}
-            status = "draining" if strategy is not None else "complete" if completed else "canceled"
-            node.last = {**node.last, "Status": status, "UpdatedAt": "t", "AccessorID": ""}
-        node.index = self.index
 
     def _eligibility(self, id: str, body: dict[str, Any]) -> dict[str, Any]:
         node = self._node(id)
@@ -299,7 +215,7 @@ class FakeNomad:
             return {"NodeModifyIndex": 0, "EvalIDs": None, "EvalCreateIndex": 0}
         self.index += 1
         node.eligible = word == "eligible"
-        self._event(node, "Cluster", f"Node marked as {word} for scheduling")
+        self.event(node, "Cluster", f"Node marked as {word} for scheduling")
         node.index = self.index
         return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
 
@@ -308,9 +224,6 @@ class FakeNomad:
         del self.nodes[id]
         self.index += 1
         return {"NodeModifyIndex": self.index, "EvalIDs": [], "EvalCreateIndex": 0}
-
-    def _event(self, node: Node, subsystem: str, message: str) -> None:
-        node.events.append({"Message": message, "Subsystem": subsystem, "Details": {}, "CreateIndex": self.index})
 
     def _allocations(self, query: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
         namespace = query.get("namespace", "default")
@@ -366,61 +279,3 @@ class FakeNomad:
         meta = {"Namespace": "default", "Path": path, "CreateIndex": made, "ModifyIndex": self.index}
         self.variables[path] = {**meta, "CreateTime": 1, "ModifyTime": 1, "Items": body["Items"]}
         return self.variables[path]
-
-    # What happens meanwhile
-
-    def tick(self) -> None:
-        for alloc in self.allocs:
-            if alloc.status == "pending":
-                alloc.status = "running"
-            elif alloc.status == "running" and alloc.desired == "stop" and not alloc.stubborn:
-                alloc.status = "complete"
-        for node in self.nodes.values():
-            if node.strategy is not None:
-                self._migrate(node)
-
-    def _migrate(self, node: Node) -> None:
-        """nomad/drainer: all but system work goes, then system work, and the drain is over at once."""
-        mine = [each for each in self.allocs if each.node is node and each.status not in TERMINAL]
-        moving = [each for each in mine if each.kind != "system"]
-        for alloc in moving:
-            if alloc.desired == "run":
-                self._stop(alloc)
-        over = all(each.desired == "stop" for each in moving) if self.hasty else not moving
-        if over:
-            assert node.strategy is not None
-            for alloc in mine:
-                if alloc.kind == "system" and not node.strategy["IgnoreSystemJobs"]:
-                    alloc.desired = "stop"
-            self.index += 1
-            self._event(node, "Drain", "Node drain complete")
-            self._set_drain(node, None, False, {}, True)
-
-    def _stop(self, alloc: Alloc) -> None:
-        alloc.desired = "stop"
-        free = [each for each in self.nodes.values() if each.eligible and each.status == "ready"]
-        if free:
-            least = min(free, key=lambda each: sum(one.node is each for one in self.allocs))
-            self.allocs.append(Alloc(str(uuid.uuid4()), alloc.job, alloc.kind, least, "pending"))
-
-    # What tests do to it
-
-    def named(self, name: str) -> Node:
-        return next(node for node in self.nodes.values() if node.name == name)
-
-    def run(self, name: str, job: str, *, kind: str = "service", stubborn: bool = False) -> Alloc:
-        self.allocs.append(Alloc(str(uuid.uuid4()), job, kind, self.named(name), stubborn=stubborn))
-        return self.allocs[-1]
-
-    def kill(self, name: str) -> None:
-        for server in self.servers:
-            if server.name == name:
-                server.status = "failed"
-        if self.leader == name:
-            self.leader = next((each.name for each in self.servers if each.status == "alive"), None)
-        for node in self.nodes.values():
-            if node.name == name:
-                node.status = "down"
-                for alloc in self.allocs:
-                    if alloc.node is node and alloc.status not in TERMINAL:
-                        alloc.status = "lost"

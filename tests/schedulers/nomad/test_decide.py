@@ -12,7 +12,8 @@ from coreops.errors import CoreopsError, RefusedError
 from coreops.model import Record, ShellStep
 from coreops.schedulers.nomad.adapter import Nomad, make
 from coreops.schedulers.protocol import Move, Settled, Talk
-from tests.schedulers.nomad.fake_nomad import FakeNomad, Node, Server
+from tests.schedulers.nomad.fake_nomad import FakeNomad
+from tests.schedulers.nomad.fake_state import Node, Server
 from tests.schedulers.nomad.world import CLIENTS, SERVERS, UNIT, NomadWorld, cluster
 
 T = TypeVar("T")
