@@ -83,6 +83,7 @@ def test_the_initramfs_counts_tries_in_the_partition_table(vm: Vm, guest: image.
     direct = replace(vm, boot=Direct(guest.kernel, guest.initrd_gptprio, guest.cmdline_gptprio))
     start(direct, lambda: "coreops lab 1.1.0" in (vm.folder / CONSOLE).read_text(errors="replace"))
     assert booted(vm) == [4]
+    assert "initramfs: the slot is on trial" in (vm.folder / CONSOLE).read_text(errors="replace")
     assert disk.read_slots(vm.disk)[1].tries == 0
     start(direct, lambda: len(booted(vm)) >= 2)
     assert booted(vm) == [4, 3]
