@@ -56,22 +56,29 @@ def notices(event: Event) -> None:
         say(f"{event.host}: {event.text}" if event.host else event.text)
 
 
-def chosen(wanted: Wanted, nodes: Sequence[str]) -> tuple[str, ...]:
-    """The hosts that were named, by name or pattern. Raises InputError for one that takes no part."""
+def chosen(operator: Operator, wanted: Wanted, nodes: Sequence[str]) -> tuple[str, ...]:
+    """The hosts that were named, by name or pattern, and strays by name. Raises InputError for what is neither."""
     from coreops.errors import InputError
 
     inventory = wanted.inventory
-    hosts = tuple(dict.fromkeys(host for node in nodes for host in inventory.match(node)))
-    for host in hosts:
-        if host not in wanted.cluster.names:
+    found: dict[str, None] = {}
+    for node in nodes:
+        try:
+            found |= dict.fromkeys(inventory.match(node))
+        except InputError:
+            if node not in operator.strays():
+                raise
+            found[node] = None
+    for host in found:
+        if host in inventory.hosts and host not in wanted.cluster.names:
             raise InputError(
                 f"host {host} takes no part in {wanted.name}",
                 where=inventory.hosts[host].position,
                 next=f"its hosts are {', '.join(wanted.cluster.names)}",
             )
-    if not hosts:
+    if not found:
         raise InputError(f"no host matches {', '.join(nodes)}", where=inventory.base)
-    return hosts
+    return tuple(found)
 
 
 def check_leases(inventory: Inventory, connection: dict[str, Any], hosts: Sequence[str]) -> None:

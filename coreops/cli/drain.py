@@ -47,7 +47,7 @@ def drain(
         raise InputError("--reason must be one line of text")
     connection = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     with opened("drain", inventory, connection) as (operator, wanted):
-        hosts = chosen(wanted, nodes)
+        hosts = chosen(operator, wanted, nodes)
         try:
             check_leases(wanted.inventory, connection, hosts)
         except UnreachableError as error:

@@ -34,7 +34,7 @@ def uncordon(
 
     connection = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     with opened("uncordon", inventory, connection) as (operator, wanted):
-        hosts = chosen(wanted, nodes)
+        hosts = chosen(operator, wanted, nodes)
         try:
             check_leases(wanted.inventory, connection, hosts)
         except UnreachableError as error:

@@ -61,6 +61,10 @@ class Operator:
         title = f"list the nodes of {self._wanted.name}"
         return self._hands.talk(runs_on(scheduler), both, patience=_QUICK, title=title)
 
+    def strays(self) -> tuple[str, ...]:
+        """The nodes that the inventory does not have, by their own names."""
+        return tuple(node.name for node in self.nodes() if node.host not in self._wanted.cluster.names)
+
     def drain(
         self, hosts: Sequence[str], patience: float, *, reason: str, given: bool, force: bool = False
     ) -> tuple[Outcome, ...]:
@@ -116,9 +120,8 @@ class Operator:
 
     def _cordon(self, hosts: Sequence[str], reason: str, given: bool) -> tuple[list[str], dict[str, Outcome]]:
         """The file on each node first; a node that cannot be reached is cordoned all the same."""
-        written = self._hands.talks(
-            {host: (host,) for host in hosts}, lambda host: self._remember(reason, given), title="cordon {}"
-        )
+        on = self._reached(hosts)
+        written = self._hands.talks(on, lambda host: self._remember(reason, given), title="cordon {}")
         for host, each in written.items():
             if isinstance(each, CoreopsError):
                 self._tell(f"{host}: it could not be told that it is cordoned: {each.what}")
@@ -136,6 +139,10 @@ class Operator:
         if cordoned:
             self._tell(f"{', '.join(cordoned)}: no new work; now what runs there is moved")
         return cordoned, found
+
+    def _reached(self, hosts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Those that keep the file: a stray is only known to the scheduler."""
+        return {host: (host,) for host in hosts if host in self._wanted.targets}
 
     def _drain(self, host: str) -> Talk[None]:
         yield from self._scheduler.drain(host, MARK)

@@ -18,7 +18,7 @@ from coreops.events import Notice, Progress
 from coreops.schedulers import kept
 from coreops.schedulers.hands import Hands, good
 from coreops.schedulers.install import Install
-from coreops.schedulers.protocol import Move, Node, Pause, Scheduler, Settled, Talk, runs_on
+from coreops.schedulers.protocol import Mark, Move, Node, Pause, Scheduler, Settled, Talk, runs_on
 from coreops.store import artifact
 from coreops.store.phases import Phase
 from coreops.store.run import Run
@@ -205,12 +205,10 @@ class Steps:
     def _prune(self, run: Run) -> None:
         if not run.options.prune:
             return
+        hands, scheduler, patience = self.hands(run), self.scheduler, self.install.patience
         for name in self.install.strays:
             title = f"remove {name} from {self.install.name}"
-            self.hands(run).talk(
-                runs_on(self.scheduler), lambda name=name: self.scheduler.remove(name),  # type: ignore[misc]
-                patience=self.install.patience, title=title,
-            )  # fmt: skip
+            hands.talk(runs_on(scheduler), lambda name=name: removed(scheduler, name), patience=patience, title=title)  # type: ignore[misc]
             self._changed(run, f"removed {name}, which is not in the inventory")
         self.install.strays = ()
 
@@ -246,6 +244,16 @@ def ready(scheduler: Scheduler) -> Talk[tuple[Node, ...]]:
         if not left:
             return nodes
         yield Pause(left, _EVERY)
+
+
+def removed(scheduler: Scheduler, name: str) -> Talk[None]:
+    """Forget a node; the work of one that still runs is moved away first, whether it can be forgotten then or not."""
+    nodes = yield from scheduler.nodes()
+    if any(node.name == name and node.state == "ready" for node in nodes):
+        mark = Mark(by="operator")
+        yield from scheduler.cordon(name, mark)
+        yield from scheduler.drain(name, mark)
+    yield from scheduler.remove(name)
 
 
 @contextlib.contextmanager

@@ -251,7 +251,10 @@ class Scheduler(Protocol):
         ...
 
     def cordon(self, host: str, mark: Mark) -> Talk[None]:
-        """No new work may come to the host; what runs stays. Runs on one of ``where``, as all below."""
+        """No new work may come to the host; what runs stays. Runs on one of ``where``, as all below.
+
+        The host of all these may be a stray: a node that the inventory does not have, by the node's name.
+        """
         ...
 
     def drain(self, host: str, mark: Mark) -> Talk[None]:

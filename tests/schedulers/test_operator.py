@@ -17,7 +17,7 @@ from coreops.upgrade.drain.survey import CORDON
 from coreops.upgrade.ledger import connect
 from coreops.upgrade.ledger.book import Book
 from tests.schedulers.fakes import ToyEngine
-from tests.schedulers.toy import ToyWorld
+from tests.schedulers.toy import Machine, ToyWorld
 from tests.support.ledger import Memory, holder
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -198,10 +198,18 @@ def test_ctrl_c_leaves_what_is_said_and_can_be_finished(site: Site) -> None:
     assert site.call("drain", "w1", "w2")[0] == "w1: drained\nw2: drained\n"
 
 
+def test_a_stray_is_drained_by_its_name(site: Site) -> None:
+    site.world.engine.nodes["old"] = Machine("worker")
+    site.world.start("old")
+    assert site.call("drain", "id-old", "w1")[0] == "id-old: drained\nw1: drained\n"
+    assert sorted(site.cordoned()) == ["old", "w1"]
+    assert site.call("uncordon", "id-old")[0] == "id-old: takes work\n"
+    assert site.cordoned() == ["w1"]
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("drain", "w9"), "no host or group is named 'w9'"),
         (("drain", "apart"), "host apart takes no part in toy"),
         (("drain", "w1", "--patience", "soon"), "--patience is not usable"),
         (("drain", "w1", "--patience", "0"), "--patience is not usable"),
@@ -213,6 +221,12 @@ def test_bad_input_touches_nothing(site: Site, argv: tuple[str, ...], said: str)
     _, err = site.call(*argv, expect=2)
     assert said in err
     assert not site.engine.asked
+
+
+def test_a_name_that_nobody_knows(site: Site) -> None:
+    _, err = site.call("drain", "w9", expect=2)
+    assert "no host or group is named 'w9'" in err
+    assert site.cordoned() == []
 
 
 def test_an_inventory_without_a_scheduler(site: Site, tmp_path: Path) -> None:

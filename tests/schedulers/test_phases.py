@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -193,6 +193,26 @@ def test_strays_are_told_and_pruned(site: Site) -> None:
     assert "old" not in site.world.engine.nodes
     assert run.changes == ["toy: removed old, which is not in the inventory"]
     assert run.further["scheduler"]["strays"] == []
+
+
+def test_a_stray_that_still_runs_is_drained_and_kept(site: Site) -> None:
+    site.run()
+    site.world.engine.nodes["old"] = Machine("worker")
+    site.world.start("old")
+
+    class Strays(Toy):
+        def decide(self, seen: Any) -> Move | Settled:
+            return Settled(strays=("old",))
+
+        def nodes(self) -> Talk[Any]:
+            found = yield from super().nodes()
+            return tuple(replace(node, name="old") if not node.host else node for node in found)
+
+    site.world.scheduler = Strays(site.world.scheduler.cluster)
+    with pytest.raises(RefusedError, match="old still runs"):
+        site.run(prune=True)
+    assert site.world.running("old") == 0
+    assert not site.world.open("old")
 
 
 def test_a_node_that_does_not_get_ready_is_named(site: Site) -> None:

@@ -258,6 +258,7 @@ class Toy:
 
     def drained(self, host: str) -> Talk[tuple[str, ...]]:
         found = yield from self._do("list")
+        host = host.removeprefix("id-")
         return tuple(f"{each['id']} (running)" for each in found["tasks"] if each["host"] == host)
 
     def uncordon(self, host: str, mark: Mark) -> Talk[None]:
@@ -275,6 +276,7 @@ class Toy:
     def _change(self, host: str, mark: Mark, availability: str) -> Talk[None]:
         while True:
             found = yield from self._do("list")
+            host = host.removeprefix("id-")
             node = found["nodes"][host]
             if mark.by == "upgrade" and mark.token < int(node["labels"].get(TOKEN, 0)):
                 raise Fenced(f"a newer controller has been at {host}")
