@@ -93,28 +93,27 @@ ExecStartPre=/bin/sh -c 'for tree in cpu cpuacct cpuset memory devices freezer b
     mountpoint -q /proc/sys/net || mount --bind /proc/sys/net /proc/sys/net; mount -o remount,bind,rw /proc/sys/net'
 """
 
-DOCKER: Final = Flavour(
-    suffix=" with Docker",
+CONTAINERS: Final = Flavour(
+    suffix=" with containers",
     takes="a minute",
-    packages=("docker.io",),
-    files={"etc/systemd/system/containerd.service.d/10-lab.conf": (0o644, _ENGINE)},
+    packages=("docker.io", "podman", "crun", "slirp4netns", "uidmap", "fuse-overlayfs", "dbus-user-session"),
+    files={
+        "etc/systemd/system/containerd.service.d/10-lab.conf": (0o644, _ENGINE),
+        # For users' own containers; the user's systemd itself has no right to do that.
+        "etc/systemd/system/user@.service.d/10-lab.conf": (0o644, _ENGINE.replace("=/bin/sh", "=+/bin/sh")),
+    },
     removed=(
         # Patterns, because a link that leads nowhere on the host is not there for a plain name.
         "etc/systemd/system/multi-user.target.wants/docker.*",
         "etc/systemd/system/multi-user.target.wants/containerd.*",
+        "etc/systemd/system/*.wants/podman*",
         # With a script of that name systemctl would ask for update-rc.d, which is Perl.
         "etc/init.d/docker*",
         "etc/rc?.d/*docker*",
     ),
 )
-PODMAN: Final = Flavour(
-    suffix=" with Podman",
-    takes="a minute",
-    packages=("podman", "crun", "slirp4netns", "uidmap", "fuse-overlayfs", "dbus-user-session"),
-    files={"etc/systemd/system/user@.service.d/10-lab.conf": (0o644, _ENGINE.replace("=/bin/sh", "=+/bin/sh"))},
-)
-EXTRAS: Final[Mapping[str, Flavour]] = {"docker": DOCKER, "podman": PODMAN}
-"""What ``lab up --with`` knows."""
+EXTRAS: Final[Mapping[str, Flavour]] = {"docker": CONTAINERS, "podman": CONTAINERS}
+"""What ``lab up --with`` knows: words for one image, as building another takes a minute."""
 
 
 def of(extra: str | None) -> Flavour:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from coreops.errors import CoreopsError
 from coreops.providers.namespace import cgroup, disk, gpt, machine, user_data
+from coreops.providers.namespace.flavour import EXTRAS
 from coreops.providers.namespace.host import run, wait_until, write_atomically
 from coreops.providers.namespace.names import LabNames, NodeNames
 from coreops.providers.namespace.plan import LabPlan
@@ -28,8 +29,7 @@ _ROOT = Path("/run/root")
 _POWERS = {
     "": ("--capability=CAP_NET_ADMIN",),
     # A container engine mounts, makes devices and cgroups, and loads programs that filter devices.
-    "docker": ("--capability=all", "--system-call-filter=add_key keyctl bpf"),
-    "podman": ("--capability=all", "--system-call-filter=add_key keyctl bpf"),
+    **dict.fromkeys(EXTRAS, ("--capability=all", "--system-call-filter=add_key keyctl bpf")),
 }
 
 
