@@ -60,7 +60,8 @@ class Hands:
     @classmethod
     def over(cls, targets: Mapping[str, Target], emit: Emit, *, run: str, transport: Transport | None = None) -> Hands:
         """Hands with connections of their own, made when they are needed. A host that is lost is soon given up."""
-        engine = Engine(targets, quiet(emit), run=run, transport=transport, reconnect=_RECONNECT)
+        soon = {name: replace(t, connect_timeout=min(_RECONNECT, t.connect_timeout)) for name, t in targets.items()}
+        engine = Engine(soon, quiet(emit), run=run, transport=transport, reconnect=_RECONNECT)
         return cls(engine, emit)
 
     @property
