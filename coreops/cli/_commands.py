@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "drain": "Move the work of nodes away, and keep new work from coming.",
     "uncordon": "Let work come to nodes again.",
     "certificate": "Sign a server's certificate with the inventory's own authority.",
+    "heal": "Find dead members and nodes, and repair the cluster.",
     "upgrade": "Take every node to the newest release of its channel, node by node.",
     "rollback": "Take nodes back to the release in their other slot.",
     "resume": "Go on with a rollout that was interrupted, or whose controller died.",

@@ -92,6 +92,10 @@ class Journal:
         if isinstance(event, SegmentSent | HostFinished | RunFinished):
             self._write({"event": type(event).__name__, **asdict(event)})
 
+    def note(self, **what: Any) -> None:
+        """Note what was decided, before it is done."""
+        self._write(what)
+
     def close(self) -> None:
         os.close(self._fd)
 

@@ -16,11 +16,12 @@ from coreops.store import quorum
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Take a dead member out of etcd."""
+    """Take a dead member out of etcd. urls: where it would serve if it lived."""
 
     name: str
     id: int
     why: str
+    urls: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"remove the member {self.name} ({self.id:x}) from etcd: {self.why}"
@@ -137,15 +138,12 @@ def _removals(plan: Plan, seen: Seen, given_up: set[str], voters: set[int], heal
     for member in seen.members or ():
         if member.healthy or (member.host and member.host not in given_up):
             continue
-        if not member.host and member.name in seen.registered:
-            plan.waiting.append(Waiting(member.name, "its etcd does not answer, but the machine lives"))
-            continue
         why = "its machine is gone" if member.host else "it is not in the inventory and does not answer"
         if member.voter and not quorum.may_remove(voters, healthy, member.id):
             plan.refused.append(_quorum(member, voters, healthy))
             continue
         voters.discard(member.id)
-        yield Remove(member.name or f"{member.id:x}", member.id, why)
+        yield Remove(member.name or f"{member.id:x}", member.id, why, member.urls)
 
 
 def _rejoins(plan: Plan, seen: Seen, voters: set[int], healthy: set[int]) -> Iterator[Rejoin]:
@@ -217,6 +215,9 @@ def _without_quorum(plan: Plan, seen: Seen) -> Iterator[Rejoin]:
 def _scheduler(plan: Plan, seen: Seen, given_up: set[str], busy: dict[str, str]) -> None:
     for agent in seen.agents:
         if agent.ready:
+            continue
+        if agent.host and any(other.ready and other.host == agent.host for other in seen.agents):
+            plan.acts.append(Forget(agent.name, "", seen.scheduler, f"{agent.host} is another node by now"))
             continue
         gone = agent.host in given_up if agent.host else agent.name not in seen.registered
         answers = any(machine.host == agent.host and machine.answers for machine in seen.machines)

@@ -27,13 +27,14 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One member of etcd. host: "" when the inventory has none for it. healthy: it serves."""
+    """One member of etcd. host: "" when the inventory has none for it. healthy: it serves. urls: where it would."""
 
     id: int
     name: str
     host: str = ""
     voter: bool = True
     healthy: bool = False
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

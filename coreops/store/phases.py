@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coreops.errors import CoreopsError, InputError, counted
 from coreops.events import Emit, Event, HostFinished, Notice, Progress
@@ -42,6 +42,8 @@ def prepare(options: Options, emit: Emit) -> Run:
         _needs_testinfra()
     loaded = (options.loaded or load_inventory(options.inventory)).with_playbook_dir(options.playbook.parent)
     want = wanted.read(loaded, options.inventory, options.connection)
+    if options.without:
+        want = replace(want, members=tuple(each for each in want.members if each.name not in options.without))
     written.check(loaded)
     only = None
     if options.limit is not None:

@@ -24,7 +24,8 @@ class Options:
     """What the operator asked for. ``connection``: defaults for how to reach hosts (see ``inventory.target``).
 
     loaded: the inventory, by who has read it already. beside: other hosts that the phases after the store's reach in the
-    same run. leaves: certificates that those need, of the same authority.
+    same run. leaves: certificates that those need, of the same authority. without: members that are left out, as their
+    machines do not answer; the cluster must have been formed before.
     """
 
     inventory: Path
@@ -41,6 +42,7 @@ class Options:
     loaded: Inventory | None = None
     beside: Mapping[str, Target] = field(default_factory=dict)
     leaves: tuple[Leaf, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
