@@ -22,4 +22,5 @@ esac | put "$folder/config.yaml.d/10-coreops-join.yaml"
 if [ -n "$CLUSTER" ]; then printf '%s\n' "$CLUSTER" | put "$folder/cluster"; else rm -f "$folder/cluster"; fi
 rm -f "$folder/formed"
 : | put "$folder/joined"
-systemctl daemon-reload && systemctl enable "$UNIT.service" && systemctl restart --no-block "$UNIT.service"
+systemctl daemon-reload && systemctl enable "$UNIT.service" &&
+    systemctl stop "$UNIT.service" && systemctl start --no-block "$UNIT.service"

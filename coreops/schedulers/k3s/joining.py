@@ -20,6 +20,12 @@ from coreops.schedulers.k3s.settings import Node, Plan
 from coreops.schedulers.protocol import Move, Settled, Talk, do
 
 _SCRIPT = Path(__file__).with_name("join.sh")
+# Stopped first, and waited for: what looks next must not take the old one for the new. Not waited for when it
+# starts: a server may need the others. Containers live on.
+_START = (
+    'systemctl daemon-reload && systemctl enable "$UNIT.service" && '
+    'systemctl stop "$UNIT.service" && systemctl start --no-block "$UNIT.service"'
+)
 _FAILURES = 3  # a node that starts before its server is ready fails once or twice
 
 
@@ -34,7 +40,7 @@ def decide(plan: Plan, seen: Mapping[str, Found]) -> Move | Settled:
     move = (
         _join_server(plan, seen, there, speaker)
         or _join_agents(plan, seen, there, speaker)
-        or _wait(plan, there)
+        or _wait(plan, seen, there)
         or _restart(plan, seen)
         or _label(plan, there, speaker)
     )
@@ -100,7 +106,7 @@ def _join_server(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, Kube
         if not node.server or (found.up and found.joined):
             continue
         waits = [name for name in seen if name != host and plan.nodes[name].server and seen[name].up]
-        sick = [name for name in waits if not _well(there.get(plan.nodes[name].name))]
+        sick = [name for name in waits if not _well(plan, seen, name, there)]
         if sick:
             return Move(title=f"wait for {', '.join(sick)} before {host} joins")
         if found.data or (plan.store and found.joined):
@@ -143,8 +149,8 @@ def _forget(hosts: Iterable[str], plan: Plan, speaker: str) -> Move:
     return Move(title=f"forget what {', '.join(names)} was before", on=(speaker,), talks={speaker: talk})
 
 
-def _wait(plan: Plan, there: Mapping[str, KubeNode]) -> Move | None:
-    sick = [host for host, node in plan.nodes.items() if not _well(there.get(node.name))]
+def _wait(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, KubeNode]) -> Move | None:
+    sick = [host for host in seen if not _well(plan, seen, host, there)]
     return Move(title=f"wait for {', '.join(sick)} to be ready") if sick else None
 
 
@@ -192,20 +198,20 @@ def labels(node: Node, found: KubeNode) -> marks.Patch | None:
     return {"metadata": json.loads(json.dumps(meta))}
 
 
-def _well(node: KubeNode | None) -> bool:
-    return node is not None and node.ready
+def _well(plan: Plan, seen: Mapping[str, Found], host: str, there: Mapping[str, KubeNode]) -> bool:
+    """Runs, is ready, and as a server answers itself: Kubernetes calls a node ready for a while after it has gone."""
+    node, found = there.get(plan.nodes[host].name), seen[host]
+    answers = found.nodes is not None or not plan.nodes[host].server
+    return node is not None and node.ready and found.active == "active" and answers
 
 
 def _join(node: Node, mode: str, url: str, cluster: str) -> Talk[None]:
     env = {"UNIT": node.unit, "MODE": mode, "URL": url, "CLUSTER": cluster}
     script = _SCRIPT.read_text(encoding="utf-8")
-    yield from do(ShellStep(id="join", title=f"let {node.name} join", act=script, env=env, timeout=60.0))
+    yield from do(ShellStep(id="join", title=f"let {node.name} join", act=script, env=env, timeout=180.0))
 
 
 def _start(node: Node) -> Talk[None]:
-    script = (
-        'systemctl daemon-reload && systemctl enable "$UNIT.service" && systemctl restart --no-block "$UNIT.service"'
-    )
     yield from do(
-        ShellStep(id="start", title=f"start k3s on {node.name}", act=script, env={"UNIT": node.unit}, timeout=60.0)
+        ShellStep(id="start", title=f"start k3s on {node.name}", act=_START, env={"UNIT": node.unit}, timeout=180.0)
     )

@@ -67,8 +67,9 @@ def _one_cluster(plan: Plan, seen: Mapping[str, Found]) -> None:
             why="; ".join(parts) + " (the beginning of each authority's hash)",
             next="take the hosts of the other cluster out of the inventory, or remove k3s and its data from them",
         )
+    founded = any(found.joined for host, found in seen.items() if plan.nodes[host].server)
     for hosts in clusters.values():
-        if not any(plan.nodes[host].server for host in hosts):
+        if not founded and not any(plan.nodes[host].server for host in hosts):
             raise RefusedError(
                 "agents are in a cluster that none of the servers has",
                 where=", ".join(hosts),

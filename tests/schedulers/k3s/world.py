@@ -70,9 +70,10 @@ class Box:
         self.root = root
         for folder in ("opt/bin", "etc/rancher/k3s/config.yaml.d", "etc/systemd/system", "run/systemd", "bin", "tmp"):
             (root / folder).mkdir(parents=True)
-        for path, text in (("opt/bin/k3s", _K3S), ("bin/systemctl", _SYSTEMCTL), ("bin/journalctl", _JOURNALCTL)):
+        for path, text in (("bin/systemctl", _SYSTEMCTL), ("bin/journalctl", _JOURNALCTL)):
             (root / path).write_text(text)
             (root / path).chmod(0o755)
+        self.link(VERSION)
         (root / "opt/bin/version").write_text(VERSION + "\n")
         (root / "etc/machine-id").write_text(f"{machine}\n")
 
@@ -98,6 +99,14 @@ class Box:
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
+
+    def link(self, release: str) -> None:
+        """Choose a release, as the playbook does."""
+        (self.root / "opt/k3s" / release).mkdir(parents=True, exist_ok=True)
+        (self.root / "opt/k3s" / release / "k3s").write_text(_K3S)
+        (self.root / "opt/k3s" / release / "k3s").chmod(0o755)
+        (self.root / "opt/bin/k3s").unlink(missing_ok=True)
+        (self.root / "opt/bin/k3s").symlink_to(f"../k3s/{release}/k3s")
 
     def asked(self) -> list[str]:
         """What systemctl was asked to do since the last time."""
@@ -187,47 +196,53 @@ class K3sWorld:
 
 
 class PlayedWorld(K3sWorld):
-    """The same without a process: what ``kubectl.sh`` and kubectl would do is played. Quick."""
+    """The same without kubectl. Quick."""
 
     def run(self, host: str, step: ShellStep) -> Record:
-        if step.id not in ("get", "patch", "evict", "forget"):
-            return super().run(host, replace(step, env={**step.env, "KUBECTL": ""}))
         assert host not in self.dead, f"{host} is dead"
-        env, out, code, error = step.env, b"", 0, ""
-        try:
-            match step.id:
-                case "get":
-                    lines = [json.dumps(self._api("GET", path)) + "\n" for path in env["PATHS"].split()]
-                    out = gzip.compress("".join(lines).encode())
-                case "patch":
-                    self._api("PATCH", f"/api/v1/nodes/{env['NODE']}", json.loads(env["PATCH"]))
-                case "evict":
-                    out = "".join(map(self._evict, env["PODS"].splitlines())).encode()
-                case "forget":
-                    secret = f"/api/v1/namespaces/kube-system/secrets/{env['NODE']}.node-password.k3s"
-                    for path in (f"/api/v1/nodes/{env['NODE']}", secret):
-                        with suppress(Refusal):
-                            self._api("DELETE", path)
-        except Refusal as refusal:
-            code, error = 1, _words(refusal)
-        state = "failed" if code else "changed" if step.changes else "ok"
-        return Record(step.id, state, rc=code, stdout=out, stderr=error.encode())  # type: ignore[arg-type]
+        return played(self.kube, step) or super().run(host, replace(step, env={**step.env, "KUBECTL": ""}))
 
-    def _api(self, method: str, path: str, body: Object | None = None) -> Object:
+
+def played(kube: Kubernetes, step: ShellStep) -> Record | None:
+    """What ``kubectl.sh`` and kubectl would do; None for a step of another script."""
+
+    def api(method: str, path: str, body: Object | None = None) -> Object:
         parts = urlsplit(path)
-        return self.kube.answer(method, parts.path, parse_qs(parts.query), body)[1]
+        return kube.answer(method, parts.path, parse_qs(parts.query), body)[1]
 
-    def _evict(self, line: str) -> str:
+    def evict(line: str) -> str:
         space, name, uid = line.split()
         body = {
             "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": space},
             "deleteOptions": {"preconditions": {"uid": uid}},
         }  # fmt: skip
         try:
-            self._api("POST", f"/api/v1/namespaces/{space}/pods/{name}/eviction", body)
+            api("POST", f"/api/v1/namespaces/{space}/pods/{name}/eviction", body)
         except Refusal as refusal:
             return f"{space}/{name}\t1\t{_words(refusal)}\n"
         return f"{space}/{name}\t0\t\n"
+
+    env, out, code, error = step.env, b"", 0, ""
+    try:
+        match step.id:
+            case "get":
+                lines = [json.dumps(api("GET", path)) + "\n" for path in env["PATHS"].split()]
+                out = gzip.compress("".join(lines).encode())
+            case "patch":
+                api("PATCH", f"/api/v1/nodes/{env['NODE']}", json.loads(env["PATCH"]))
+            case "evict":
+                out = "".join(map(evict, env["PODS"].splitlines())).encode()
+            case "forget":
+                secret = f"/api/v1/namespaces/kube-system/secrets/{env['NODE']}.node-password.k3s"
+                for path in (f"/api/v1/nodes/{env['NODE']}", secret):
+                    with suppress(Refusal):
+                        api("DELETE", path)
+            case _:
+                return None
+    except Refusal as refusal:
+        code, error = 1, _words(refusal)
+    state = "failed" if code else "changed" if step.changes else "ok"
+    return Record(step.id, state, rc=code, stdout=out, stderr=error.encode())  # type: ignore[arg-type]
 
 
 def _words(refusal: Refusal) -> str:
