@@ -7,4 +7,4 @@ if ! systemctl start docker.socket || ! systemctl "$VERB" docker.service; then
     journalctl -u docker.service -n 50 --no-pager -o cat | grep -E '^failed to start|^unable to|level=(fatal|error)' | tail -n 1 >&2
     exit 2
 fi
-curl -sS --max-time 120 --retry 5 --retry-all-errors --retry-delay 1 -o /dev/null --unix-socket "${SOCKET:-/run/docker.sock}" http://localhost/_ping || exit 2
+curl -sS --max-time 60 -o /dev/null --unix-socket "${SOCKET:-/run/docker.sock}" http://localhost/_ping || exit 2

@@ -144,7 +144,8 @@ class Swarm:
                 drained=each.spec.availability == "drain",
                 leader=each.leader,
                 version=each.engine,
-                running=running.get(each.id, 0),
+                # Of a node that is down it is not known.
+                running=running.get(each.id, 0) if each.state == "ready" else None,
                 labels={key: value for key, value in each.spec.labels.items() if not key.startswith("coreops.")},
             )
             for each in entries
@@ -248,7 +249,7 @@ class Swarm:
     def _empty(self, host: str, by: marks.By, token: int) -> Talk[None]:
         found = yield from self._change(f"drain {host}", host, lambda spec: marks.drain(spec, by, token))
         while left := (yield from talks.left(found.id)):
-            yield Pause(tuple(left))
+            yield Pause(tuple(left), 0.2)
 
     def _reopen(self, host: str, by: marks.By, token: int) -> Talk[None]:
         found = yield from self._find(host)
