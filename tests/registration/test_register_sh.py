@@ -86,3 +86,11 @@ def test_a_new_program_takes_over_from_systemd(etcd: Etcd, node: Node) -> None:
     node.process = None
     assert etcd.nodes()
     assert node.lease == lease
+
+
+def test_two_machines_with_one_machine_id_are_told(etcd: Etcd, node: Node) -> None:
+    node.start(ttl=60)
+    twin = Node(etcd, node.folder / "twin")
+    twin.start(ttl=60)
+    until(lambda: "another machine registers as" in (node.folder / "log").read_text())
+    twin.stop()

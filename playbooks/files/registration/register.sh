@@ -17,7 +17,7 @@ beat=${BEAT:-8}
 prefix=/coreops/nodes/
 nl='
 '
-lease='' since='' good='' answer='' told='' changed=''
+lease='' since='' good='' answer='' told='' changed='' mine=''
 
 tell() { # TEXT: once, until something else is told
     [ "$told" = "$1" ] || printf '%s\n' "$1"
@@ -123,16 +123,24 @@ grant() {
 publish() {
     value=$(record) || { tell "$etc/node.json cannot be read" && return 1; }
     value=$(b64 "$value")
+    twin=''
     call kv/range "{\"key\":\"$key\"}" || return 1
     case $answer in
         *"\"value\":\"$value\""*"\"lease\":\"$lease\""* | *"\"lease\":\"$lease\""*"\"value\":\"$value\""*) ;;
         *)
+            # It was ours, and now it is under another lease: somebody else has written it.
+            case $mine:$answer in
+                "$lease:"*"\"lease\":\"$lease\""*) ;;
+                "$lease:"*'"lease":"'[1-9]*) twin=yes ;;
+            esac
             call kv/put "{\"key\":\"$key\",\"value\":\"$value\",\"lease\":\"$lease\"}"
             case $? in 0) ;; 2) forget && return 1 ;; *) return 1 ;; esac
             ;;
     esac
+    mine=$lease
     printf '%s %s\n' "$lease" "$since" >"$run/lease.new" && mv -f "$run/lease.new" "$run/lease"
-    tell "registered as $prefix$machine since $since"
+    [ -z "$twin" ] || tell "another machine registers as $machine: one of them needs a machine-id of its own"
+    [ -n "$twin" ] || tell "registered as $prefix$machine since $since"
 }
 
 leave() { # the node goes, or is no longer to be registered
