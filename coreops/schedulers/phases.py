@@ -150,7 +150,10 @@ class Steps:
         install = self.install
         title = f"wait for the nodes of {install.name}"
         install.nodes = self.hands(run).talk(
-            runs_on(self.scheduler), lambda: ready(self.scheduler), patience=install.patience, title=title
+            runs_on(self.scheduler),
+            lambda: ready(self.scheduler, self._looked(run)),
+            patience=install.patience,
+            title=title,
         )
         run.further["scheduler"] = install.said()
         for name in install.strays:
@@ -178,8 +181,7 @@ class Steps:
         return self._hands
 
     def _decide(self, run: Run) -> tuple[dict[str, Any], Move | Settled]:
-        names = self.install.wanted.cluster.names
-        title = f"look at {self.install.name}"
+        names, title = self._looked(run), f"look at {self.install.name}"
         seen = self.hands(run).every(names, self.scheduler.look, patience=self.install.patience, title=title)
         return seen, self.scheduler.decide(seen)
 
@@ -222,6 +224,11 @@ class Steps:
     def _hosts(self, run: Run) -> Sequence[str]:
         return [name for name in self.install.wanted.cluster.names if run.only is None or name in run.only]
 
+    def _looked(self, run: Run) -> Sequence[str]:
+        """All hosts; with --limit, workers outside it are not asked, so one that is away keeps nobody from joining."""
+        hosts = self.install.wanted.cluster.hosts
+        return [each.name for each in hosts if run.only is None or each.name in run.only or each.role == "manager"]
+
     def _changed(self, run: Run, *what: str) -> None:
         self.install.changes += what
         run.changes += [f"{self.install.name}: {each}" for each in what]
@@ -231,14 +238,14 @@ class Steps:
         return dict(self.scheduler.variables(self.install.archives, str(folder)))
 
 
-def ready(scheduler: Scheduler) -> Talk[tuple[Node, ...]]:
-    """Wait until each host of the cluster is a node that is ready."""
+def ready(scheduler: Scheduler, hosts: Sequence[str]) -> Talk[tuple[Node, ...]]:
+    """Wait until each of the hosts is a node that is ready."""
     while True:
         nodes = yield from scheduler.nodes()
         state = {node.host: node.state for node in nodes if node.host}
         left = tuple(
             f"{name} ({state[name]})" if name in state else f"{name} (not a node yet)"
-            for name in scheduler.cluster.names
+            for name in hosts
             if state.get(name) != "ready"
         )
         if not left:

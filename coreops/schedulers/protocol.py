@@ -229,7 +229,10 @@ class Scheduler(Protocol):
         ...
 
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
-        """What to do next, for what was seen of all hosts. Raises RefusedError before anything is half done."""
+        """What to do next, for what was seen of all hosts. Raises RefusedError before anything is half done.
+
+        With --limit, workers outside it are missing in ``seen``: they are left as they are, and are no strays.
+        """
         ...
 
     def rotate(self) -> Talk[tuple[str, ...]]:

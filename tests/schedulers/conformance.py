@@ -101,6 +101,17 @@ class SchedulerConformance:
         assert world.scheduler.decide(seen) == Settled()
         assert len({each.cluster for each in seen.values()}) == 1
 
+    def test_a_worker_that_was_not_looked_at_is_left_as_it_is(self, world: World) -> None:
+        cluster = world.scheduler.cluster
+        away = next((host for host in (world.other, world.node) if cluster.host(host).role == "worker"), None)
+        if away is None:
+            pytest.skip("no worker")
+        seen = {}
+        for host in cluster.names:
+            if host != away:
+                seen[host] = must(world, (host,), lambda host=host: world.scheduler.look(host))
+        assert world.scheduler.decide(seen) == Settled()
+
     def test_tasks_are_counted_where_they_run(self, world: World) -> None:
         words = [world.start(world.node), world.start(world.node), world.start(world.other)]
         found = must(world, runs_on(world.scheduler), world.scheduler.workloads)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from coreops.errors import HostFailed, InterruptedRun, RefusedError
+from coreops.errors import HostFailed, InterruptedRun, RefusedError, UnreachableError
 from coreops.events import Event, Notice
 from coreops.model import Target
 from coreops.schedulers import kept, phases
@@ -133,9 +133,20 @@ def test_an_interrupted_run_is_repeated(site: Site) -> None:
 
 
 def test_a_host_outside_the_limit_is_not_touched(site: Site) -> None:
-    with pytest.raises(RefusedError, match="m1, m2, m3, w2 must be touched but is outside --limit"):
-        site.run(only=frozenset({"w1"}))
+    with pytest.raises(RefusedError, match="m1, m2, m3 must be touched but is outside --limit"):
+        site.run(only=frozenset({"w1", "w2"}))
     assert not site.world.engine.nodes
+
+
+def test_a_worker_outside_the_limit_may_be_away(site: Site) -> None:
+    site.run()
+    site.world.kill("w2")
+    site.engine.down = {"w2"}
+    run = site.run(only=frozenset({"w1"}))
+    assert run.changes == []
+    assert run.said[-1][0] == "Verify toy"
+    with pytest.raises(UnreachableError):
+        site.run()
 
 
 def test_what_the_adapter_refuses_is_refused_before_anything(site: Site) -> None:

@@ -73,7 +73,7 @@ class Fleet:
 
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         """Start fleetd where it does not run; then restart, one after the other, what runs with older settings."""
-        found = [cast(FleetSeen, seen[name]) for name in self.cluster.names]
+        found = [cast(FleetSeen, seen[name]) for name in self.cluster.names if name in seen]
         check(found, self._servers)
         missing = [each.host for each in found if not each.program and not _archive(self.cluster.host(each.host))]
         if missing:

@@ -23,7 +23,7 @@ def decide(cluster: Cluster, seen: Mapping[str, NomadSeen], rekey: Callable[[], 
     """Raises RefusedError before anything is half done. rekey: makes the wanted gossip key the one in use."""
     refuse(cluster, seen)
     managers = [seen[host.name] for host in cluster.managers]
-    workers = [seen[host.name] for host in cluster.hosts if host.role == "worker"]
+    workers = [seen[host.name] for host in cluster.hosts if host.role == "worker" and host.name in seen]
     leading = [each for each in managers if each.servers]
     if not leading:
         return _form(managers)
