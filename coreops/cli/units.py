@@ -25,6 +25,65 @@ Names = Annotated[list[str], typer.Argument(metavar="UNIT...", help="Names of un
 Wait = Annotated[str, typer.Option("--patience", metavar="TIME", help="How long nodes may take to do it.")]
 
 
+@app.command(
+    "convert",
+    epilog="\b\nExamples:\n  coreops units convert web@1..3.service --to swarm\n"
+    "  coreops units convert *.service --to nomad --machine 2a4b6c8d=n1 --allow-loss",
+)
+def convert(
+    files: Files,
+    target: Annotated[str, typer.Option("--to", "-t", metavar="TARGET", help="swarm or nomad.")],
+    machine: Annotated[
+        list[str] | None, typer.Option("--machine", metavar="ID=HOST", help="Which host a MachineID is.")
+    ] = None,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Go on without the keys that the target cannot express.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object a line, on stderr.")] = False,
+) -> int:
+    """Turn units into services of Docker Swarm or jobs of Nomad, and say what becomes of each key.
+
+    A list of what their HTTP APIs take (POST /services/create, PUT /v1/jobs) goes to stdout, the report to stderr:
+    `lost` (exit code 2 without --allow-loss), `note` (not needed there, or works otherwise), and the traps that units
+    with containers fall into.
+    """
+    import json
+
+    from coreops.errors import InputError, counted
+    from coreops.units import loading
+    from coreops.units.convert.convert import convert as run
+
+    machines = {}
+    for word in machine or []:
+        id, equals, host = word.partition("=")
+        if not id or not equals or not host:
+            raise InputError(f"--machine {word!r:.60} is not ID=HOST", next="like --machine 2a4b6c8d=n1")
+        machines[id] = host
+    done = run(loading.load(files), target, machines)
+    for trap in done.traps:
+        _tell(as_json, str(trap), kind="trap", rule=trap.rule, at=str(trap.at), what=trap.what, why=trap.why)
+    for note in done.notes:
+        _tell(as_json, str(note), kind="note", key=note.key, at=str(note.at), why=note.text)
+    for lost in done.losses:
+        _tell(as_json, str(lost), kind="lost", key=lost.key, at=str(lost.at), why=lost.why, instead=lost.instead)
+    if done.losses and not allow_loss:
+        raise InputError(
+            f"{counted(len(done.losses), 'key')} would be lost on the way to {target}",
+            why="they are listed above as lost",
+            next="change the units, or accept the loss with --allow-loss",
+        )
+    typer.echo(json.dumps(done.documents, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _tell(as_json: bool, text: str, **data: str) -> None:
+    import json
+
+    from coreops.report.text import clean
+
+    typer.echo(json.dumps(data) if as_json else "\n".join(map(clean, text.splitlines())), err=True)
+
+
 @app.command("submit", epilog="\b\nExamples:\n  coreops units submit web@1..3.service -i inventories/lab")
 def submit(
     files: Files,
