@@ -14,6 +14,7 @@ NONE: Final = "none"
 PREFIXES: Final[dict[str, tuple[str, ...]]] = {
     "fleet": ("fleet_",),
     "k3s": ("k3s_",),
+    "nomad": ("nomad_",),
     "swarm": ("swarm_", "docker_"),
     "units": ("units_",),
 }

@@ -69,7 +69,7 @@ class State:
         self.region, self.hasty = region, hasty
         self.index = 10
         self.servers = [Server(str(uuid.uuid4()), name) for name in servers]
-        self.leader: str | None = servers[0]
+        self.leader: str | None = servers[0] if servers else None
         self.nodes = {node.id: node for node in (Node(str(uuid.uuid4()), name) for name in clients)}
         self.allocs: list[Alloc] = []
         self.variables: dict[str, dict[str, Any]] = {}

@@ -55,8 +55,7 @@ class Site(NomadWorld):
     def __init__(self, nomad: Nomad) -> None:
         super().__init__()
         self.adapter = nomad
-        self.nomad = FakeNomad(["none"], [])
-        self.nomad.servers, self.nomad.leader = [], None
+        self.nomad = FakeNomad([], [])
         self.places = {name: Place() for name in nomad.cluster.names}
         self.moves: list[Move] = []
         self.before = lambda move: None
