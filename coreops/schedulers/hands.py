@@ -19,12 +19,14 @@ from coreops.engine.steps import StepsProgram
 from coreops.errors import CoreopsError, HostFailed, InterruptedRun, UnreachableError
 from coreops.events import Emit, Event, HostFinished
 from coreops.model import Record, ShellStep, Target
+from coreops.schedulers.audit import Audit
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk
 from coreops.store.nodes import Counter, together
 from coreops.transport.protocol import Transport
 
 if TYPE_CHECKING:
     from coreops.inventory import Inventory
+    from coreops.playbook import BoundPlay
 
 T = TypeVar("T")
 PATIENCE = 180.0
@@ -146,40 +148,50 @@ class Hands:
         tags: Sequence[str],
         hosts: Sequence[str],
         extra: Mapping[str, Any],
-        *,
-        check: bool = False,
-        diff: bool = False,
-        show: bool = True,
-    ) -> tuple[dict[str, int], dict[str, str]]:
-        """Run the tasks with these tags: changes a host; with ``check``, also why a host failed. Raises otherwise."""
-        from coreops.playbook import bind, load_playbook
-
-        if not hosts:
-            return {}, {}
-        counter = Counter(self._emit if show else None)
-        limit = ",".join(hosts)
-        plays = bind(
-            load_playbook(playbook), inventory, emit=counter, extra_vars=extra, tags=tuple(tags), limit=limit,
-            check=check, diff=diff,
-        )  # fmt: skip
-        failed: dict[str, str] = {}
-        for play in plays:
+    ) -> dict[str, int]:
+        """Run the tasks with these tags on these hosts: changes a host. Raises when one failed."""
+        counter = Counter(self._emit)
+        for play in bound(playbook, inventory, tags, hosts, extra, counter):
             for batch in play.batches():
-                live = tuple(host for host in batch if host not in failed)
-                errors: dict[str, CoreopsError] = {}
-                for host, outcome in self._engine.drive({host: play.program(host, live) for host in live}).items():
+                outcomes = self._engine.drive({host: play.program(host, batch) for host in batch})
+                for host, outcome in outcomes.items():
                     self._count(self.exchanges, host, outcome.exchanges)
-                    if outcome.error is not None and check and outcome.state == "failed":
-                        failed[host] = outcome.error.what
-                    elif outcome.error is not None:
-                        errors[host] = outcome.error
-                good(errors)
+                good({host: outcome.error or outcome for host, outcome in outcomes.items()})
         for host, number in counter.ok.items():
             self._count(self.ok, host, number)
-        if not check:
-            for host, number in counter.changed.items():
-                self._count(self.changed, host, number)
-        return counter.changed, failed
+        for host, number in counter.changed.items():
+            self._count(self.changed, host, number)
+        return counter.changed
+
+    def audit(
+        self,
+        hosts: Sequence[str],
+        make: Callable[[str], Talk[T]],
+        plays: Sequence[BoundPlay],
+        *,
+        patience: float = PATIENCE,
+        title: str = "",
+    ) -> tuple[dict[str, T], dict[str, str]]:
+        """Hold a talk on every host itself, and have plays that were bound in check mode say what they would change:
+        what each talk returned, and why the plays failed on a host. Raises one error for all whose talk failed.
+        """
+        began = self._clock()
+        programs: dict[str, Audit[T]] = {}
+        for host in hosts:
+            inner = next((play.program(host, play.hosts) for play in plays if host in play.hosts), None)
+
+            def pause(said: Pause, host: str = host) -> None:
+                self._pause(host, said, began, patience, title)
+
+            programs[host] = Audit(make(host), inner, pause=pause, name=lambda id: f"{id}-{next(self._numbers)}")
+        found: dict[str, T | CoreopsError] = {}
+        for host, outcome in self._engine.drive(programs).items():
+            self._count(self.exchanges, host, outcome.exchanges)
+            if outcome.error is not None and outcome.error.where is None:
+                outcome.error.where = host
+            found[host] = outcome.error or programs[host].found[0]
+        failed = {host: why for host, each in programs.items() if (why := each.inner_failure)}
+        return good(found), failed
 
     def _hold(self, host: str, talk: Talk[T], began: float, patience: float, title: str) -> T:
         answer: Record | None = None
@@ -241,6 +253,27 @@ class Hands:
     def _count(self, counts: dict[str, int], host: str, number: int) -> None:
         with self._guard:
             counts[host] = counts.get(host, 0) + number
+
+
+def bound(
+    playbook: Path,
+    inventory: Inventory,
+    tags: Sequence[str],
+    hosts: Sequence[str],
+    extra: Mapping[str, Any],
+    emit: Emit,
+    *,
+    check: bool = False,
+    diff: bool = False,
+) -> tuple[BoundPlay, ...]:
+    """A playbook's tasks with these tags, tied to these hosts."""
+    from coreops.playbook import bind, load_playbook
+
+    if not hosts:
+        return ()
+    limit = ",".join(hosts)
+    loaded = load_playbook(playbook)
+    return bind(loaded, inventory, emit=emit, extra_vars=extra, tags=tuple(tags), limit=limit, check=check, diff=diff)
 
 
 def good(found: Mapping[str, T | CoreopsError]) -> dict[str, T]:

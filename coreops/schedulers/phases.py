@@ -11,17 +11,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coreops.errors import HostFailed, InterruptedRun, RefusedError, counted
 from coreops.events import Notice, Progress
 from coreops.schedulers import kept
-from coreops.schedulers.hands import Hands, good
+from coreops.schedulers.hands import Hands, bound, good
 from coreops.schedulers.install import Install
 from coreops.schedulers.protocol import Mark, Move, Node, Pause, Scheduler, Settled, Talk, runs_on
 from coreops.store import artifact
+from coreops.store.nodes import Counter
 from coreops.store.phases import Phase
 from coreops.store.run import Run
+
+if TYPE_CHECKING:
+    from coreops.playbook import BoundPlay
 
 Stack = contextlib.ExitStack
 INSTALL = ("install",)
@@ -80,13 +84,18 @@ class Steps:
         install, options = self.install, run.options
         self.checking = options.check
         self.extra = self._variables(run, stack)
-        seen, step = self._decide(run)
-        failed: dict[str, str] = {}
+        counter = Counter(run.emit if options.check else None)
+        plays: tuple[BoundPlay, ...] = ()
         if install.playbook:
-            install.pending, failed = self.hands(run).play(
-                install.playbook, run.inventory, INSTALL, self._hosts(run), self.extra,
-                check=True, diff=options.diff, show=options.check,
+            plays = bound(
+                install.playbook, run.inventory, INSTALL, self._hosts(run), self.extra, counter,
+                check=True, diff=options.diff,
             )  # fmt: skip
+        seen, failed = self.hands(run).audit(
+            self._looked(run), self.scheduler.look, plays, patience=install.patience, title=f"look at {install.name}"
+        )
+        step = self.scheduler.decide(seen)
+        install.pending = counter.changed
         install.seen = seen
         if isinstance(step, Settled):
             install.strays = step.strays
@@ -117,7 +126,7 @@ class Steps:
         if not install.playbook:
             return "there is nothing to install"
         self.extra = {**self.extra, **self.scheduler.variables(install.archives, str(install.secrets.root))}
-        changed, _ = self.hands(run).play(install.playbook, run.inventory, INSTALL, self._hosts(run), self.extra)
+        changed = self.hands(run).play(install.playbook, run.inventory, INSTALL, self._hosts(run), self.extra)
         self._changed(run, *(f"{host}: {counted(n, 'task')} of the playbook" for host, n in changed.items() if n))
         return f"changed {', '.join(changed)}" if changed else "everything was in place"
 

@@ -13,8 +13,9 @@ from coreops.errors import CoreopsError, HostFailed, InterruptedRun, RefusedErro
 from coreops.events import Event
 from coreops.inventory import load_inventory
 from coreops.model import ShellStep, Target
-from coreops.schedulers.hands import Hands, good, quiet
+from coreops.schedulers.hands import Hands, bound, good, quiet
 from coreops.schedulers.protocol import Elsewhere, Fenced, Pause, Talk, ask, do
+from coreops.store.nodes import Counter
 from coreops.transport.fake import FakeTransport, Fault
 
 HOSTS = ("n1", "n2", "n3")
@@ -236,16 +237,56 @@ def test_a_part_of_a_playbook(hands: Hands, tmp_path: Path) -> None:
     (tmp_path / "toy.yml").write_text(PLAYBOOK)
     (tmp_path / "out").mkdir()
     inventory = load_inventory(tmp_path / "hosts.yml")
-    play: Callable[..., tuple[dict[str, int], dict[str, str]]] = lambda tags, hosts, **more: hands.play(  # noqa: E731
-        tmp_path / "toy.yml", inventory, tags, hosts, {"place": str(tmp_path / "out")}, **more
-    )
-    assert play(["install"], ["n1", "n3"], check=True) == ({"n1": 1, "n3": 1}, {})
-    assert not list((tmp_path / "out").iterdir())
-    assert play(["install"], ["n1", "n3"]) == ({"n1": 1, "n3": 1}, {})
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["n1", "n3"]
-    assert play(["install"], ["n1", "n3"]) == ({}, {})
+    out = tmp_path / "out"
+    extra = {"place": str(out)}
+
+    def play(tags: list[str], hosts: list[str]) -> dict[str, int]:
+        return hands.play(tmp_path / "toy.yml", inventory, tags, hosts, extra)
+
+    assert play(["install"], ["n1", "n3"]) == {"n1": 1, "n3": 1}
+    assert sorted(path.name for path in out.iterdir()) == ["n1", "n3"]
+    assert play(["install"], ["n1", "n3"]) == {}
     assert hands.changed == {"n1": 1, "n3": 1}
     with pytest.raises(HostFailed) as caught:
         play(["other"], ["n2"])
     assert caught.value.where == "n2"
-    assert play(["install"], []) == ({}, {})
+    assert play(["install"], []) == {}
+
+
+def test_a_look_and_what_a_playbook_would_change_are_one_exchange(hands: Hands, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {n1: {}, n2: {}, n3: {}}}\n")
+    (tmp_path / "toy.yml").write_text(PLAYBOOK)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "n1").write_text("hello")
+    inventory = load_inventory(tmp_path / "hosts.yml")
+
+    def audit(tags: list[str], make: Callable[[str], Talk[str]]) -> tuple[dict[str, str], dict[str, str]]:
+        nonlocal counter
+        counter = Counter(None)
+        extra = {"place": str(tmp_path / "out")}
+        plays = bound(tmp_path / "toy.yml", inventory, tags, ["n1", "n2"], extra, counter, check=True)
+        return hands.audit(HOSTS, make, plays)
+
+    counter = Counter(None)
+    assert audit(["install"], lambda host: where()) == ({name: name for name in HOSTS}, {})
+    assert counter.changed == {"n2": 1}
+    assert hands.exchanges == dict.fromkeys(HOSTS, 1)
+    assert not (tmp_path / "out" / "n2").exists()
+
+    def longer(host: str) -> Talk[str]:
+        yield Pause(("a moment",), 0.01)
+        first = yield from where()
+        yield Pause(("a moment",), 0.01)
+        record = yield from ask(shell("exit 3"))
+        return f"{first} {record.rc}"
+
+    assert audit(["install"], longer)[0]["n3"] == "n3 3"
+    assert counter.changed == {"n2": 1}
+
+    def bad(host: str) -> Talk[str]:
+        yield from ask(shell("true"))
+        raise RefusedError("no") if host == "n2" else HostFailed("no")
+
+    with pytest.raises(RefusedError) as caught:
+        hands.audit(["n2"], bad, ())
+    assert caught.value.where == "n2"
