@@ -29,6 +29,8 @@ from coreops.schedulers.protocol import (
 )
 from coreops.store.pki import Leaf
 
+AT_ONCE = 10
+"""Groups of units (MachineOf) that a drain moves at the same time: one after the other takes ten seconds each."""
 CERTIFICATE = Leaf("fleet", "coreops fleet")
 
 
@@ -147,7 +149,7 @@ class Fleet:
 
     def _talks(self, host: str) -> Talks:
         settings = self.cluster.host(host).settings if host in self.cluster.names else {}
-        return Talks(self.api, settings.get("fleet_stuck", "refuse"), settings.get("fleet_drain_at_once", 1))
+        return Talks(self.api, settings.get("fleet_stuck", "refuse"), settings.get("fleet_drain_at_once", AT_ONCE))
 
     def _node(self, view: View, host: str, id: str) -> Node:
         note, ours = view.note(host), host in self.cluster.names

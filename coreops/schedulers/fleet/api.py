@@ -152,7 +152,6 @@ class Api:
             "SOCKET": self.socket,
             "METHOD": method,
             "RESOURCES": "\n".join(resources),
-            "BODY": "" if body is None else "yes",
         }
         script = _SCRIPT.read_text(encoding="utf-8")
         step = ShellStep(
@@ -161,7 +160,7 @@ class Api:
             probe=script if body is None and method == "GET" else None,
             act=None if body is None and method == "GET" else script,
             env=env,
-            stdin=None if body is None else Blob.of(body),
+            blobs=() if body is None else (Blob.of(body),),
             changes=method != "GET",
             timeout=120.0,
         )

@@ -174,7 +174,7 @@ VARIABLES: Mapping[str, Callable[[object], Any]] = {
     "fleet_agent_ttl": _duration,
     "fleet_disable_engine": _flag,
     "fleet_disable_watches": _flag,
-    "fleet_drain_at_once": _count(1, 100),
+    "fleet_drain_at_once": _count(1, 1000),
     "fleet_engine_reconcile_interval": _seconds,
     "fleet_etcd_key_prefix": _prefix,
     "fleet_etcd_request_timeout": _seconds,

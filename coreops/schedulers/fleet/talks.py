@@ -59,7 +59,7 @@ class Talks:
             machine, note = view.machine(host), view.note(host)
             _fence(note, mark)
             if not note.by:
-                raise HostFailed(f"{host} is not cordoned", next="cordon it first")
+                raise HostFailed("it is not cordoned", where=host, next="cordon it first")
             note = replace(note, token=max(note.token, mark.token))
             if note.stage == "stopping":
                 yield from self._stop(note)
@@ -118,6 +118,7 @@ class Talks:
         if machine is not None:
             raise RefusedError(
                 f"{host} still runs fleetd",
+                where=host,
                 why=f"machine {machine.id} is in the cluster",
                 next=f"coreops drain {host}, and turn it off; fleet forgets a machine within its agent_ttl",
             )
@@ -139,6 +140,7 @@ class Talks:
         if stuck and self.stuck == "refuse":
             raise RefusedError(
                 f"{'a unit has' if len(stuck) == 1 else f'{len(stuck)} units have'} no other machine to go to",
+                where=view.host(machine.id),
                 why="; ".join(f"{unit} ({why})" for unit, why in stuck.items()),
                 next="make room for them, stop them, or allow it with fleet_stuck: stop (they stay there, stopped, and "
                 "start again when the node takes work again)",
@@ -155,7 +157,8 @@ class Talks:
         while True:
             view = yield from self.view()
             machine = view.machine(note.host)
-            left = [n for n, _ in note.moving if machine and n in view.units and view.units[n].machine == machine.id]
+            # Who unloads a unit late wipes out what its next machine has told of it (fleet's RemoveUnitState).
+            left = [name for name, _ in note.moving if machine and view.known(name, machine.id)]
             if not left:
                 break
             yield Pause(tuple(f"fleet to take {name} off {note.host}" for name in left))
@@ -169,10 +172,13 @@ class Talks:
         while True:
             view = yield from self.view()
             machine = view.machine(host)
-            left = [text for text in (view.running(machine.id) if machine else ()) if text.partition(" ")[0] in units]
+            if machine is None:
+                return
+            left = [f"{text} has not stopped" for text in view.running(machine.id) if text.partition(" ")[0] in units]
+            left += [f"{host} has not told how {name} is" for name in view.untold(machine.id) if name in units]
             if not left:
                 return
-            yield Pause(tuple(f"{text} has not stopped" for text in left))
+            yield Pause(tuple(left))
 
     def _start(self, note: Note) -> Talk[None]:
         """Give the batch its wanted state back, behind the barrier; wait until it has a place elsewhere."""

@@ -70,10 +70,25 @@ class View:
         coming = {name for name in self.placed(machine) if self.units[name].desired == "launched"} - set(found)
         return tuple(text for unit, text in found.items() if unit in told) + tuple(f"{u} (coming)" for u in coming)
 
+    def untold(self, machine: str) -> tuple[str, ...]:
+        """Units that the engine has put on a machine, and that it says nothing of.
+
+        A machine that had a unit before may wipe out, up to 0.8 agent_ttl later, what its next one has told; that one
+        tells it again within the same time, and at once when the unit's state changes.
+        """
+        told = {state.unit for state in self.states if state.machine == machine}
+        return tuple(name for name in self.placed(machine) if name not in told)
+
     def failed(self, unit: str, machine: str) -> bool:
         """It was started there and did not live: that is a matter of the unit's owner."""
-        states = [state for state in self.states if state.unit == unit and state.machine == machine]
-        return bool(states) and all(state.active not in STILL for state in states)
+        return any(
+            state.unit == unit and state.machine == machine and state.active == "failed" for state in self.states
+        )
+
+    def known(self, unit: str, machine: str) -> bool:
+        """Has the engine put it there, or does the machine still tell of it?"""
+        placed = unit in self.units and self.units[unit].machine == machine
+        return placed or any(state.unit == unit and state.machine == machine for state in self.states)
 
     def foreign(self, machine: str) -> tuple[str, ...]:
         """Barriers on a machine that are not ours: units that are loaded only, and suffer nobody beside them."""

@@ -77,10 +77,10 @@ class FakeWorld:
             return Record(step.id, "ok", stdout=text.encode())
         if self.ids[host] not in self.fleet.machines:
             return Record(step.id, "failed", 7, stderr=b"there is no socket /var/run/fleet.sock")
-        body = step.stdin.data or b"" if step.stdin else b""
+        body = step.blobs[0].data or b"" if step.blobs else b""
         said = b""
         for resource in step.env["RESOURCES"].split("\n"):
-            headers = {"Content-Type": "application/json"} if step.env["BODY"] else {}
+            headers = {"Content-Type": "application/json"} if step.blobs else {}
             status, answer = self.service.handle(step.env["METHOD"], f"/fleet/v1/{resource}", headers, body)
             said += answer + b"\x1e%d\x1e" % status
         return Record(step.id, "changed" if step.act else "ok", stdout=said)
