@@ -8,20 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Cluster, Host, Scheduler
 from coreops.schedulers.swarm import make
+from tests.schedulers.swarm.certificates import certificate
 
 _SWARMS = count(1)
 CLUSTER = Cluster(
@@ -37,18 +31,6 @@ CLUSTER = Cluster(
         for number in range(1, 6)
     ),
 )
-
-
-@cache
-def certificate(swarm: str) -> str:
-    """A node's, for any node of the swarm."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, swarm), x509.NameAttribute(NameOID.COMMON_NAME, "x")]
-    )
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 class Refused(Exception):
