@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from coreops.schedulers.k3s.settings import Node, Plan
+from coreops.schedulers.k3s.settings import SAME, Node, Plan
 from coreops.store.pki import Leaf
 
 FOLDER = "/etc/rancher/k3s"
@@ -51,7 +51,8 @@ def configuration(plan: Plan, node: Node) -> dict[str, Any]:
             made["datastore-cafile"] = f"{FOLDER}/store-ca.crt"
             made["datastore-certfile"] = f"{FOLDER}/store.crt"
             made["datastore-keyfile"] = f"{FOLDER}/store.key"
-    return made | dict(node.config)
+    # An agent has no options of the whole cluster: it asks a server.
+    return made | {key: value for key, value in node.config.items() if node.server or key not in SAME}
 
 
 def url(plan: Plan, through: Node) -> str:
