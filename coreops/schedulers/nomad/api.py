@@ -64,9 +64,13 @@ class Api:
             return None
         return _good(reply, f"read {path}")
 
-    def put(self, path: str, body: Mapping[str, Any] | None, what: str, *, method: str = "PUT") -> Talk[Any]:
-        """Change something; what Nomad answered."""
+    def put(
+        self, path: str, body: Mapping[str, Any] | None, what: str, *, method: str = "PUT", absent: bool = False
+    ) -> Talk[Any]:
+        """Change something; what Nomad answered. absent: None when there is no such thing (any more)."""
         reply = yield from self.request(method, path, body)
+        if absent and not reply.good and "not found" in str(reply.value):
+            return None
         return _good(reply, what)
 
     def request(

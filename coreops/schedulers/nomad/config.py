@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -65,7 +64,10 @@ def agent(cluster: Cluster, host: Host) -> dict[str, Any]:
         config["client"] |= {
             **{key: value for key, value in placing.items() if value},
             "server_join": {**join["server_join"], "retry_join": _servers(cluster)},
-            "meta": {**_meta(host.labels), "coreops_host": host.name},
+            "meta": {
+                **{settings.meta_key(key): value for key, value in sorted(host.labels.items())},
+                "coreops_host": host.name,
+            },
             "reserved": {"reserved_ports": own.reserved},
         }
     return _merged(config, own.config)
@@ -101,11 +103,6 @@ def _peers(cluster: Cluster, host: Host) -> list[str]:
 
 def _servers(cluster: Cluster) -> list[str]:
     return [f"{_bracket(each.address)}:{settings.of(each).rpc_port}" for each in cluster.managers]
-
-
-def _meta(labels: Mapping[str, str]) -> dict[str, str]:
-    """Nomad reads keys of metadata in expressions, where only these characters are plain."""
-    return {re.sub(r"[^A-Za-z0-9_.]", "_", key): value for key, value in sorted(labels.items())}
 
 
 def _merged(own: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

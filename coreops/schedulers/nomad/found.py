@@ -10,6 +10,7 @@ TERMINAL = ("complete", "failed", "lost")
 GONE = ("down", "disconnected")
 SYSTEM = "system"
 INELIGIBLE_EVENT = "Node marked as ineligible for scheduling"
+KEPT_EVENTS = 10
 DRAIN_EVENTS = ("Node drain strategy set", "Node drain strategy updated")
 BY = "coreops.by"
 TOKEN = "coreops.token"

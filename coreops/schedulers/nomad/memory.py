@@ -2,9 +2,9 @@
 
 Nomad keeps notes with a drain only, not with a node's eligibility, and has no write that changes both. So it is written
 ahead, and what Nomad's own log says decides: first the variable says who wants the node cordoned (with check-and-set,
-so of two controllers one loses), then the node is made ineligible, then the variable gets the index of that change.
-A later "marked as ineligible" or drain in the node's events, or somebody's change where only the intent was written,
-shows that the cordon is no longer ours.
+so of two controllers one loses), then the node is made ineligible, then the variable gets the index of that change. The
+node's events, which count in the same indexes, show whether the change came after the intent, as ours does, and whether
+somebody cordoned or drained the node again since, so that it is theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from coreops.errors import HostFailed
 from coreops.schedulers.nomad.api import Api, Reply
-from coreops.schedulers.nomad.found import DRAIN_EVENTS, INELIGIBLE_EVENT, Client
+from coreops.schedulers.nomad.found import DRAIN_EVENTS, INELIGIBLE_EVENT, KEPT_EVENTS, Client
 from coreops.schedulers.protocol import By, Fenced, Mark, Talk
 
 _PATH = "coreops/nodes/"
@@ -37,11 +37,21 @@ class Memory:
             return ""
         return "other" if not self.by or self._taken(client) else self.by
 
+    def confirmed(self, client: Client) -> Memory:
+        """With the index of the change, when it was only intended as far as we knew but did happen."""
+        return self if self.held else replace(self, held=self._change(client))
+
+    def _change(self, client: Client) -> int:
+        """The first time that the node was made ineligible after this was written; 0 for never."""
+        later = [index for index, message in client.events if index > self.index and message == INELIGIBLE_EVENT]
+        return min(later, default=0)
+
     def _taken(self, client: Client) -> bool:
-        """Has somebody else cordoned or drained the node since?"""
-        if not self.held:
-            return False
-        later = [message for index, message in client.events if index > self.held]
+        """Did somebody else cordon the node: before our intent came to anything, or again since?"""
+        held = self.confirmed(client).held
+        if not held:  # not even intended when it happened, if the events go back that far
+            return any(index <= self.index for index, _ in client.events) or len(client.events) < KEPT_EVENTS
+        later = [message for index, message in client.events if index > held]
         return INELIGIBLE_EVENT in later or (not client.ours and any(each in later for each in DRAIN_EVENTS))
 
     def fence(self, mark: Mark) -> None:

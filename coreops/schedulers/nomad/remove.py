@@ -28,12 +28,12 @@ def remove(api: Api, word: str, region: str) -> Talk[None]:
     for server in dead:
         _check(server, known)
     for each in clients:
-        yield from api.put(f"/v1/node/{each.id}/purge", None, f"purge the node {word}")
+        yield from api.put(f"/v1/node/{each.id}/purge", None, f"purge the node {word}", absent=True)
         yield from memory.forget(api, each.id)
     for server in dead:
         if server.id:
             path = f"/v1/operator/raft/peer?id={server.id}"
-            yield from api.put(path, None, f"remove the server {word}", method="DELETE")
+            yield from api.put(path, None, f"remove the server {word}", method="DELETE", absent=True)
         if server.status:
             path = f"/v1/agent/force-leave?node={quote(server.name)}.{region}&prune=true"
             yield from api.put(path, None, f"forget the server {word}")

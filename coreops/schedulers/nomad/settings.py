@@ -54,6 +54,11 @@ class Settings:
         return ",".join(f"{low}" if low == high else f"{low}-{high}" for low, high in found)
 
 
+def meta_key(label: str) -> str:
+    """Nomad reads keys of metadata in expressions, where only these characters are plain."""
+    return re.sub(r"[^A-Za-z0-9_.]", "_", label)
+
+
 def of(host: Host) -> Settings:
     """A host's settings, with the defaults."""
     return Settings(**{key.removeprefix("nomad_"): value for key, value in host.settings.items()})
@@ -85,6 +90,15 @@ def check(cluster: Cluster) -> None:
                     where=cluster.origin(host.name, f"nomad_{name}"),
                     why=f"{getattr(of(first), name) or 'not set'}, {getattr(own, name) or 'not set'}: it must be one",
                     next="set it once for all hosts, in group_vars/all.yml",
+                )
+        named: dict[str, str] = {}
+        for label in host.labels:
+            other = named.setdefault(meta_key(label), label)
+            if other != label:
+                raise InputError(
+                    f"the labels {other} and {label} are one in Nomad: {meta_key(label)}",
+                    where=cluster.origin(host.name, "node_labels"),
+                    why="keys of Nomad's metadata are letters, digits, _ and .",
                 )
         if len(set(own.ports)) < 3:
             raise InputError(

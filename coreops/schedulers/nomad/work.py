@@ -41,16 +41,18 @@ class Work:
         if owner == "":
             yield from self._take(node, Memory(mark.by, token, 0, known.index))
         elif owner == "upgrade" and mark.by == "operator":
-            yield from memory.write(self.api, node, replace(known, by="operator"))
+            yield from memory.write(self.api, node, replace(known.confirmed(node), by="operator"))
         else:  # it stays whose it is; only the newest token is kept, for later ones to be compared with
-            by = "" if owner == "other" else owner
-            yield from self._keep(node, known, replace(known, by=by, token=token))
+            kept = replace(known, by="", held=0) if owner == "other" else known.confirmed(node)
+            yield from self._keep(node, known, replace(kept, token=token))
 
     def _take(self, node: Client, intent: Memory) -> Talk[None]:
         known = yield from memory.write(self.api, node, intent)
         index = yield from self._eligibility(node, "ineligible")
-        # No index: it already was, so somebody was quicker and the cordon is theirs.
-        yield from memory.write(self.api, node, replace(known, held=index) if index else replace(known, by=""))
+        if not index:  # it already was: an answer of ours was lost, or somebody was quicker
+            now = yield from self._read(node.id)
+            known = known.confirmed(now) if known.owner(now) == known.by else replace(known, by="")
+        yield from memory.write(self.api, node, replace(known, held=index or known.held))
 
     def drain(self, mark: Mark) -> Talk[None]:
         node = yield from self._node()

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from coreops.model import Record, ShellStep
 from tests.schedulers.conformance import SchedulerConformance
 from tests.schedulers.nomad.world import NomadWorld
 from tests.schedulers.worlds import World
@@ -21,3 +22,18 @@ class TestServer(SchedulerConformance):
     @pytest.fixture
     def worlds(self) -> Callable[[], World]:
         return lambda: NomadWorld("n2", "n3", hasty=False)
+
+
+class Forgetful(NomadWorld):
+    """The connection is lost after every request that changes something, before its answer: it is sent again."""
+
+    def run(self, host: str, step: ShellStep) -> Record:
+        if step.act:
+            super().run(host, step)
+        return super().run(host, step)
+
+
+class TestLostAnswers(SchedulerConformance):
+    @pytest.fixture
+    def worlds(self) -> Callable[[], World]:
+        return Forgetful

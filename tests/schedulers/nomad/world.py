@@ -43,8 +43,8 @@ def cluster(servers: Sequence[str] = SERVERS, hosts: Sequence[str] = CLIENTS, **
 class NomadWorld:
     """node: a worker, or a server that also takes work."""
 
-    def __init__(self, node: str = "w1", other: str = "w2", *, hasty: bool = True) -> None:
-        self.scheduler = cast(Scheduler, make(cluster()))
+    def __init__(self, node: str = "w1", other: str = "w2", *, hasty: bool = True, **settings: Any) -> None:
+        self.scheduler = cast(Scheduler, make(cluster(**settings)))
         self.node, self.other = node, other
         self.nomad = FakeNomad(SERVERS, CLIENTS, hasty=hasty)
         self.jobs = 0
