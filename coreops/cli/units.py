@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,9 +13,12 @@ import typer
 from coreops.cli import _options as options
 
 if TYPE_CHECKING:
+    from coreops.schedulers.hands import Hands
     from coreops.schedulers.protocol import Talk
-    from coreops.schedulers.units import Units
-    from coreops.schedulers.units.submitting import Row
+    from coreops.units.backends.protocol import Backend
+    from coreops.units.convert.convert import Converted
+    from coreops.units.loading import Loaded
+    from coreops.units.rows import Row
 
 T = TypeVar("T")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -22,6 +26,12 @@ Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="Unit files; web@1..3.service: instances of web@.service.")
 ]
 Names = Annotated[list[str], typer.Argument(metavar="UNIT...", help="Names of units; web@1..3 for several.")]
+Machine = Annotated[
+    list[str] | None, typer.Option("--machine", metavar="ID=HOST", help="When converting: which host a MachineID is.")
+]
+AllowLoss = Annotated[
+    bool, typer.Option("--allow-loss", help="When converting: go on without keys that have no equivalent.")
+]
 Wait = Annotated[str, typer.Option("--patience", metavar="TIME", help="How long nodes may take to do it.")]
 
 
@@ -33,12 +43,8 @@ Wait = Annotated[str, typer.Option("--patience", metavar="TIME", help="How long 
 def convert(
     files: Files,
     target: Annotated[str, typer.Option("--to", "-t", metavar="TARGET", help="swarm or nomad.")],
-    machine: Annotated[
-        list[str] | None, typer.Option("--machine", metavar="ID=HOST", help="Which host a MachineID is.")
-    ] = None,
-    allow_loss: Annotated[
-        bool, typer.Option("--allow-loss", help="Go on without the keys that the target cannot express.")
-    ] = False,
+    machine: Machine = None,
+    allow_loss: AllowLoss = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object a line, on stderr.")] = False,
 ) -> int:
     """Turn units into services of Docker Swarm or jobs of Nomad, and say what becomes of each key.
@@ -49,8 +55,18 @@ def convert(
     """
     import json
 
-    from coreops.errors import InputError, counted
     from coreops.units import loading
+
+    done = _converted(loading.load(files), target, machine, allow_loss, as_json)
+    typer.echo(json.dumps(done.documents, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _converted(
+    units: Sequence[Loaded], target: str, machine: list[str] | None, allow_loss: bool, as_json: bool
+) -> Converted:
+    """Convert, and report on stderr. Raises InputError when something is lost that must not be."""
+    from coreops.errors import InputError, counted
     from coreops.units.convert.convert import convert as run
 
     machines = {}
@@ -59,7 +75,7 @@ def convert(
         if not id or not equals or not host:
             raise InputError(f"--machine {word!r:.60} is not ID=HOST", next="like --machine 2a4b6c8d=n1")
         machines[id] = host
-    done = run(loading.load(files), target, machines)
+    done = run(units, target, machines)
     for trap in done.traps:
         _tell(as_json, str(trap), kind="trap", rule=trap.rule, at=str(trap.at), what=trap.what, why=trap.why)
     for note in done.notes:
@@ -72,8 +88,7 @@ def convert(
             why="they are listed above as lost",
             next="change the units, or accept the loss with --allow-loss",
         )
-    typer.echo(json.dumps(done.documents, indent=2, ensure_ascii=False))
-    return 0
+    return done
 
 
 def _tell(as_json: bool, text: str, **data: str) -> None:
@@ -88,6 +103,9 @@ def _tell(as_json: bool, text: str, **data: str) -> None:
 def submit(
     files: Files,
     inventory: options.Inventory = None,
+    machine: Machine = None,
+    allow_loss: AllowLoss = False,
+    patience: Wait = "3m",
     user: options.User = None,
     key: options.Key = None,
     transport: options.Transport = "paramiko",
@@ -96,12 +114,15 @@ def submit(
 ) -> int:
     """Give units to the cluster, without starting them. One that is there already gets its new file.
 
-    Refused (exit 4), with the nodes that were closest, when a unit could be placed nowhere.
+    On `scheduler: units` it is refused (exit 4), with the nodes that were closest, when a unit could be placed nowhere.
     """
-    texts = _texts(files)
-    with _opened(inventory, user, key, transport, accept_new) as (scheduler, hold):
-        hold(lambda: scheduler.submit(texts, start=False), "submit units")
-        rows = hold(lambda: scheduler.settled(texts), "wait for the nodes")
+    from coreops.units import loading
+
+    loaded = loading.load(files)
+    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+        backend = cluster.backend(loaded, machine, allow_loss)
+        cluster.hold(lambda: backend.submit(loaded), "submit units")
+        rows = cluster.settled(backend, [unit.name.full for unit in loaded])
     return _show(rows, as_json)
 
 
@@ -109,6 +130,8 @@ def submit(
 def start(
     files: Files,
     inventory: options.Inventory = None,
+    machine: Machine = None,
+    allow_loss: AllowLoss = False,
     patience: Wait = "3m",
     user: options.User = None,
     key: options.Key = None,
@@ -120,14 +143,12 @@ def start(
     from coreops.units import loading
 
     there = [path for path in files if _is_file(path)]
-    texts = _texts(there)
+    loaded = loading.load(there)
     names = loading.named([str(path) for path in files if path not in there])
-    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
-        if texts:
-            hold(lambda: scheduler.submit(texts, start=True), "submit units")
-        if names:
-            hold(lambda: scheduler.desire(names, "launched"), "start units")
-        rows = hold(lambda: scheduler.settled((*texts, *names)), "wait until the units run")
+    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+        backend = cluster.backend(loaded, machine, allow_loss)
+        cluster.hold(lambda: backend.start(loaded, names), "start units")
+        rows = cluster.settled(backend, [*(unit.name.full for unit in loaded), *names])
     return _show(rows, as_json)
 
 
@@ -142,13 +163,14 @@ def stop(
     accept_new: options.AcceptNew = False,
     as_json: options.Json = False,
 ) -> int:
-    """Stop units; they stay on their nodes, to be started again."""
+    """Stop units; the cluster keeps them, to be started again."""
     from coreops.units import loading
 
     names = loading.named(units)
-    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
-        hold(lambda: scheduler.desire(names, "loaded"), "stop units")
-        rows = hold(lambda: scheduler.settled(names), "wait until the units have stopped")
+    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+        backend = cluster.backend()
+        cluster.hold(lambda: backend.stop(names), "stop units")
+        rows = cluster.settled(backend, names)
     return _show(rows, as_json)
 
 
@@ -163,14 +185,15 @@ def status(
     as_json: options.Json = False,
 ) -> int:
     """Show every unit: what it shall be, where it is, what its node says; and why one is nowhere."""
+    from coreops.report.text import clean
     from coreops.units import loading
 
     names = loading.named(units or [])
-    with _opened(inventory, user, key, transport, accept_new) as (scheduler, hold):
-        found = hold(scheduler.status, "ask for the units")
-    for each in found.unplaced:
-        if not names or each.name in names:
-            typer.echo(f"coreops: {each}", err=True)
+    with _opened(inventory, _Way(user, key, transport, accept_new)) as cluster:
+        found = cluster.hold(cluster.backend().status, "ask for the units")
+    for name, why in found.unplaced.items():
+        if not names or name in names:
+            typer.echo(clean(f"coreops: {why}"), err=True)
     return _show([row for row in found.rows if not names or row.name in names], as_json)
 
 
@@ -188,55 +211,101 @@ def destroy(
     from coreops.units import loading
 
     names = loading.named(units)
-    with _opened(inventory, user, key, transport, accept_new, patience) as (scheduler, hold):
-        hold(lambda: scheduler.destroy(names), "wait until the units are gone")
+    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+        backend = cluster.backend()
+        cluster.hold(lambda: backend.destroy(names), "wait until the units are gone")
     return 0
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How hosts are reached, and how long things may take."""
+
+    user: str | None
+    key: Path | None
+    transport: str
+    accept_new: bool
+    patience: str = "3m"
+
+    def seconds(self) -> float:
+        from coreops.errors import InputError
+        from coreops.upgrade.planning.readers import patience
+
+        try:
+            return patience(self.patience)
+        except ValueError as error:
+            raise InputError("--patience is not usable", why=str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """A scheduler, and somebody to ask."""
+
+    scheduler: Any
+    name: str
+    hands: Hands
+    patience: float
+    source: Path
+
+    def hold(self, make: Callable[[], Talk[T]], title: str) -> T:
+        """Hold a talk about the whole cluster."""
+        from coreops.schedulers.protocol import runs_on
+
+        return self.hands.talk(runs_on(self.scheduler), make, patience=self.patience, title=title)
+
+    def settled(self, backend: Backend, names: Sequence[str]) -> tuple[Row, ...]:
+        """Wait until all is done; what came of it."""
+        from coreops.units.backends.protocol import settled
+
+        return self.hold(lambda: settled(backend, names), "wait for the nodes")
+
+    def backend(
+        self, units: Sequence[Loaded] = (), machine: list[str] | None = None, allow_loss: bool = False
+    ) -> Backend:
+        """The verbs, on this scheduler. Raises InputError where it takes no units, or not these."""
+        from coreops.errors import InputError
+
+        if self.name == "units":
+            from coreops.units.backends.own import Own
+
+            return Own(self.scheduler)
+        if self.name == "fleet":
+            from coreops.units.backends.fleet import Fleet
+
+            return Fleet(self.scheduler)
+        if self.name == "swarm":
+            from coreops.units.backends.swarm import Swarm
+
+            return Swarm(_converted(units, "swarm", machine, allow_loss, False).documents if units else ())
+        raise InputError(
+            f"units are not handed to {self.name} by coreops",
+            where=self.source,
+            next="convert them (coreops units convert --to nomad) and hand them over yourself"
+            if self.name == "nomad"
+            else "use `scheduler: units`, swarm or fleet",
+        )
+
+
 @contextmanager
-def _opened(
-    inventory: Path | None,
-    user: str | None,
-    key: Path | None,
-    transport: str,
-    accept_new: bool,
-    patience: str = "3m",
-) -> Iterator[tuple[Units, Callable[[Callable[[], Talk[T]], str], T]]]:
-    """The scheduler, and a way to hold a talk with its cluster."""
+def _opened(inventory: Path | None, way: _Way) -> Iterator[_Cluster]:
+    """Raises InputError before any host is asked. Ctrl-C ends talks, cleanly."""
     import secrets
 
     from coreops.cli import _fleet
     from coreops.cli._scheduler import notices
     from coreops.engine.interrupt import Interrupts
-    from coreops.errors import InputError
     from coreops.inventory import load_inventory
     from coreops.schedulers import settings
     from coreops.schedulers.hands import Hands
-    from coreops.schedulers.protocol import runs_on
-    from coreops.schedulers.units import Units
-    from coreops.upgrade.planning.readers import patience as read_patience
 
-    try:
-        seconds = read_patience(patience)
-    except ValueError as error:
-        raise InputError("--patience is not usable", why=str(error)) from error
+    seconds = way.seconds()
     path = _fleet.source(inventory)
-    wanted = settings.need(load_inventory(path), _fleet.connection(user, key, transport, accept_new, False), path)
-    scheduler: Any = wanted.scheduler
-    if not isinstance(scheduler, Units):
-        raise InputError(
-            f"units do not run on {wanted.name} as they are",
-            where=path,
-            next="run them with `scheduler: units`" if wanted.name != "units" else None,
-        )
+    connection = _fleet.connection(way.user, way.key, way.transport, way.accept_new, False)
+    wanted = settings.need(load_inventory(path), connection, path)
     hands = Hands.over(wanted.targets, notices, run=f"units-{secrets.token_hex(4)}")
-
-    def hold(make: Callable[[], Talk[T]], title: str) -> T:
-        return hands.talk(runs_on(scheduler), make, patience=seconds, title=title)
-
     try:
         with Interrupts(hands.engine, notices):
-            yield scheduler, hold
+            yield _Cluster(wanted.scheduler, wanted.name, hands, seconds, path)
     finally:
         hands.close()
 
@@ -250,12 +319,6 @@ def _is_file(path: Path) -> bool:
         if path.with_name(each).exists() or (template and path.with_name(template).exists()):
             return True
     return "/" in str(path)
-
-
-def _texts(files: list[Path]) -> dict[str, str]:
-    from coreops.units import loading
-
-    return {unit.name.full: unit.text for unit in loading.load(files)}
 
 
 def _show(rows: tuple[Row, ...] | list[Row], as_json: bool) -> int:
@@ -274,4 +337,4 @@ def _show(rows: tuple[Row, ...] | list[Row], as_json: bool) -> int:
         for line in table:
             cells = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
             print(clean("  ".join((*cells, line[3])).rstrip()))
-    return 1 if any(row.state.startswith(("failed", "refused")) for row in rows) else 0
+    return 1 if any(row.bad for row in rows) else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from coreops.errors import InputError, RefusedError, did_you_mean
 from coreops.schedulers.protocol import Cluster, Pause, Talk
@@ -11,30 +10,8 @@ from coreops.schedulers.units.gateway import Gateway, again
 from coreops.schedulers.units.layout import Desired, State, Unit
 from coreops.schedulers.units.planning import plan
 from coreops.units import names
-from coreops.units.placement import Placement, Unplaced
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the status. host: "" for a unit that is placed nowhere. service: the template, or the unit itself.
-
-    done: its node has done what is wanted. A unit that failed, or whose node is down, is not waited for.
-    """
-
-    name: str
-    service: str
-    desired: Desired
-    host: str
-    state: str
-    done: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """All units, and why those that should be somewhere are nowhere."""
-
-    rows: tuple[Row, ...]
-    unplaced: tuple[Unplaced, ...]
+from coreops.units.placement import Placement
+from coreops.units.rows import Row, Status
 
 
 class Submitting:
@@ -86,20 +63,11 @@ class Submitting:
         while left := (yield from self._left(wanted)):
             yield Pause(left)
 
-    def settled(self, wanted: Collection[str]) -> Talk[tuple[Row, ...]]:
-        """Pauses until nodes have done what is wanted of these units; their rows then. What failed has settled too."""
-        while True:
-            state = yield from self.gateway.state()
-            rows = tuple(row for row in self.rows(state) if row.name in wanted)
-            left = tuple(f"{row.name} on {row.host}: {row.state}" for row in rows if row.host and not row.done)
-            if not left:
-                return rows
-            yield Pause(left)
-
     def status(self) -> Talk[Status]:
         """Every unit: where it is, and what its node says."""
         state = yield from self.gateway.state()
-        return Status(self.rows(state), plan(state, self.cluster, {}).placement.unplaced)
+        unplaced = plan(state, self.cluster, {}).placement.unplaced
+        return Status(self.rows(state), {each.name: str(each) for each in unplaced})
 
     @staticmethod
     def rows(state: State) -> tuple[Row, ...]:
@@ -110,7 +78,8 @@ class Submitting:
             service = names.read(name).template or name
             for host in sorted(state.on.get(name, ()), key=names.natural) or [""]:
                 said, done = _said(state, unit, host)
-                found.append(Row(name, service, unit.desired, host, said, done))
+                bad = said.startswith(("failed/", "refused:"))
+                found.append(Row(name, service, unit.desired, host, said, done, bad))
         return tuple(found)
 
     def _check(self, state: State, wanted: Mapping[str, Unit]) -> None:

@@ -10,6 +10,8 @@ import pytest
 from coreops.errors import RefusedError
 from coreops.schedulers.protocol import Mark
 from coreops.schedulers.units.layout import Desired
+from coreops.units.backends.own import Own
+from coreops.units.backends.protocol import settled
 from tests.schedulers.units.conftest import Real
 from tests.schedulers.worlds import World, hold, listed, must
 
@@ -42,7 +44,7 @@ def submit(world: Real, *names: str, file: str = PLAIN, desired: Desired = "laun
     say(world, lambda: world.scheduler.submit(dict.fromkeys(names, file), start=desired == "launched"))
     if desired == "loaded":
         say(world, lambda: world.scheduler.desire(names, desired))
-    say(world, lambda: world.scheduler.settled(names))
+    say(world, lambda: settled(Own(world.scheduler), names))
 
 
 def where(world: Real, names: Sequence[str]) -> dict[str, set[str]]:
@@ -74,16 +76,16 @@ def test_units_come_move_stop_and_go(real: Real) -> None:
     assert not real.nodes["n1"].active()
     until(real, lambda: where(real, web) == {"web@1.service": {"n3"}, "web@2.service": {"n2"}})
     status = say(real, real.scheduler.status)
-    assert [each.name for each in status.unplaced] == ["pinned.service"]
+    assert list(status.unplaced) == ["pinned.service"]
     say(real, lambda: real.scheduler.uncordon("n1", OPERATOR))
     say(real, lambda: real.scheduler.desire(["pinned.service"], "launched"))
-    say(real, lambda: real.scheduler.settled(["pinned.service", "agent.service"]))
+    say(real, lambda: settled(Own(real.scheduler), ["pinned.service", "agent.service"]))
     assert where(real, ["pinned.service", "agent.service"]) == {
         "pinned.service": {"n1"},
         "agent.service": {"n1", "n2", "n3"},
     }
     say(real, lambda: real.scheduler.desire(["pinned.service"], "loaded"))
-    say(real, lambda: real.scheduler.settled(["pinned.service"]))
+    say(real, lambda: settled(Own(real.scheduler), ["pinned.service"]))
     assert where(real, ["pinned.service"]) == {"pinned.service": set()}
     # destroyed: nothing is left
     say(real, lambda: real.scheduler.destroy([*web, odd, "agent.service", "pinned.service"]))
@@ -146,7 +148,7 @@ def test_a_unit_that_the_node_has_itself_is_left_alone(real: Real) -> None:
     for node in real.nodes.values():
         (node.folder / "fake" / "own" / "sshd.service").touch()
     submit(real, "sshd.service")
-    (row,) = say(real, lambda: real.scheduler.settled(["sshd.service"]))
+    (row,) = say(real, lambda: settled(Own(real.scheduler), ["sshd.service"]))
     assert row.state == "refused: this node has a unit of its own with this name"
     say(real, lambda: real.scheduler.destroy(["sshd.service"]))
     assert not any("stop sshd" in (node.folder / "fake" / "log").read_text() for node in real.nodes.values())

@@ -1,0 +1,89 @@
+"""``coreops units`` on fleet, against the fake fleetd of the fleet adapter's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from coreops.errors import InputError
+from coreops.units.backends.fleet import Fleet
+from coreops.units.backends.protocol import settled
+from coreops.units.loading import Loaded
+from coreops.units.rows import Row
+from tests.schedulers.fleet.world import FakeWorld
+from tests.schedulers.worlds import OPERATOR, cordon, drain, hold, must
+from tests.units.texts import unit
+
+HOSTS = ("m1",)
+WEB = "[Service]\nExecStart=/bin/sleep 'a b'\nExecStart=\nExecStart=/bin/sleep 1\n[X-Fleet]\nConflicts=%p@*.service\n"
+
+
+def webs(*numbers: int) -> list[Loaded]:
+    return [unit(WEB, f"web@{number}.service") for number in numbers]
+
+
+def rows(world: Any, names: Sequence[str]) -> tuple[Row, ...]:
+    return must(world, HOSTS, lambda: settled(Fleet(world.scheduler), names))
+
+
+def test_units_as_they_are() -> None:
+    world: Any = FakeWorld()
+    backend = Fleet(world.scheduler)
+    names = [f"web@{i}.service" for i in (1, 2, 3)]
+    must(world, HOSTS, lambda: backend.submit(webs(1, 2, 3)))
+    assert [(row.desired, row.state) for row in rows(world, names)] == [("inactive", "inactive")] * 3
+    options = world.fleet.jobs["web@1.service"].options
+    assert [each["value"] for each in options if each["name"] == "ExecStart"] == [
+        "/bin/sleep 'a b'",
+        "",
+        "/bin/sleep 1",
+    ]
+    must(world, HOSTS, lambda: backend.start(webs(1), names[1:]))
+    found = rows(world, names)
+    assert len({row.host for row in found}) == 3
+    assert all(row.state.startswith("active/") and row.service == "web@.service" for row in found)
+    must(world, HOSTS, lambda: backend.stop(names[:1]))
+    assert [row.desired for row in rows(world, names)] == ["loaded", "launched", "launched"]
+    # what coreops remembers of a drain is no unit of anybody's
+    cordon(world, "w1", OPERATOR)
+    drain(world, "w1", OPERATOR)
+    status = must(world, HOSTS, backend.status)
+    assert {row.name for row in status.rows} == set(names)
+    must(world, HOSTS, lambda: backend.destroy(names))
+    assert must(world, HOSTS, backend.status).rows == ()
+    must(world, HOSTS, lambda: backend.destroy(names))
+
+
+def test_a_unit_that_is_not_there() -> None:
+    world: Any = FakeWorld()
+    must(world, HOSTS, lambda: Fleet(world.scheduler).submit(webs(1)))
+    for verb in ("stop", "start"):
+        talk = (lambda: Fleet(world.scheduler).stop(["web@2.service"])) if verb == "stop" else (
+            lambda: Fleet(world.scheduler).start([], ["web@2.service"])
+        )  # fmt: skip
+        ended = hold(world, HOSTS, talk)
+        assert isinstance(ended.error, InputError)
+        assert "did you mean 'web@1.service'?" in str(ended.error)
+
+
+def test_too_many_for_the_machines() -> None:
+    world: Any = FakeWorld()
+    names = [f"web@{i}.service" for i in range(1, 7)]
+    must(world, HOSTS, lambda: Fleet(world.scheduler).start(webs(*range(1, 7)), ()))
+    ended = hold(world, HOSTS, lambda: settled(Fleet(world.scheduler), names), pauses=20)
+    assert not ended.over
+    assert "placed nowhere" in ended.pauses[-1][0]
+    status = must(world, HOSTS, Fleet(world.scheduler).status)
+    assert len(status.unplaced) == 1
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_global_units_have_a_row_for_each_machine(everywhere: bool) -> None:
+    world: Any = FakeWorld()
+    text = f"[Service]\nExecStart=/bin/sleep 1\n[X-Fleet]\nGlobal={str(everywhere).lower()}\n"
+    must(world, HOSTS, lambda: Fleet(world.scheduler).start([unit(text)], ()))
+    world.tick()
+    world.tick()
+    assert len(rows(world, ["a.service"])) == (5 if everywhere else 1)
