@@ -278,11 +278,15 @@ class Fleet:
 
 
 @contextmanager
-def fleet(base: Path, letter: str) -> Iterator[Fleet]:
-    """A lab of three nodes with etcd, and a channel without releases. Its name begins with ``letter``."""
+def fleet(base: Path, letter: str, *, extra: str | None = None, **variables: Any) -> Iterator[Fleet]:
+    """A lab of three nodes with etcd, and a channel without releases. Its name begins with ``letter``.
+
+    extra: what the nodes have beside. variables: of all hosts, before the cluster is made.
+    """
     name = f"{letter}{os.getpid()}"
     try:
-        made = Fleet(Lab.up(name, nodes=len(NODES), zones=3, inventory_folder=base / "inventory"), base)
+        made = Fleet(Lab.up(name, nodes=len(NODES), zones=3, inventory_folder=base / "inventory", extra=extra), base)
+        (made.inventory / "more.yml").write_text(json.dumps({"all": {"vars": variables}}))
         made.coreops("bootstrap", made.inventory)
         made.environment["COREOPS_CACHE"] = str(base / "cache")  # nobody else's images
         made.coreops("channel", "init")
