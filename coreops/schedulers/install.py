@@ -73,8 +73,9 @@ def prepare(
     needed = scheduler.artifacts()
     path = lockfile.find(inventory.base)
     pinned = lockfile.read(path) if needed else ()
+    where = inventory.base / lockfile.FILE_NAME  # also when there is none: it is the one to write
     locked = {
-        host: lockfile.choose(pinned, each.name, each.arch, each.version or None, where=path)
+        host: lockfile.choose(pinned, each.name, each.arch, each.version or None, where=where)
         for host, each in needed.items()
     }
     return Install(

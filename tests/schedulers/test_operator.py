@@ -97,6 +97,24 @@ def test_drained_and_taken_back(site: Site) -> None:
     assert site.call("uncordon", "w1")[0] == "w1: takes work\n"
 
 
+def test_nodes(site: Site) -> None:
+    site.world.start("w1")
+    site.world.engine.nodes["old"] = Machine("worker", alive=False)
+    del site.world.engine.nodes["w2"]
+    site.call("drain", "m2")
+    lines = [line.split() for line in site.call("nodes")[0].splitlines()]
+    assert [line[0] for line in lines] == ["node", "m1", "m2", "m3", "w1", "w2", "apart", "id-old"]
+    assert lines[1][1:5] == ["manager", "(leader)", "ready", "open"]
+    assert lines[2][1:6] == ["manager", "ready", "drained", "operator", "0"]
+    assert lines[4][1:6] == ["worker", "ready", "open", "-", "1"]
+    assert [line[2] for line in lines[5:7]] == ["missing", "apart"]
+    assert lines[7][1:6] == ["(not", "in", "the", "inventory)", "worker"]
+    found = {each["host"]: each for each in map(json.loads, site.call("nodes", "--json")[0].splitlines())}
+    assert (found["m2"]["cordoned"], found["m2"]["drained"], found["m2"]["stray"]) == ("operator", True, False)
+    assert (found["id-old"]["state"], found["id-old"]["stray"]) == ("down", True)
+    assert found["w1"]["running"] == 1
+
+
 def test_all_are_closed_before_the_first_is_drained(site: Site) -> None:
     site.world.start("w1")
     site.world.start("w2")
