@@ -34,26 +34,31 @@ from coreops.schedulers.units.planning import Write, closing, plan
 from coreops.schedulers.units.settings import BEAT
 from coreops.schedulers.units.submitting import Submitting
 from coreops.store.pki import Leaf
+from coreops.units.names import natural
 
 _PROGRAM = "/etc/coreops/units/agent.sh"
 _RUN = "/run/coreops-units"
+_MARK = "-- known to the store --"
 _LOOK = f"""n=0
 while systemctl is-active -q coreops-units.service && [ ! -s {_RUN}/program ] && [ "$n" -lt 50 ]; do
     sleep 0.1 2>/dev/null || sleep 1
     n=$((n + 1))
 done
 systemctl is-active -q coreops-units.service && echo active
-[ ! -s {_RUN}/lease ] || echo joined
 [ "$(sha256sum <{_PROGRAM} 2>/dev/null)" = "$(cat {_RUN}/program 2>/dev/null)" ] && echo current
-:"""
+[ -s {_RUN}/lease ] || exit 0
+echo joined
+echo {_MARK}
+"""
 _WATCHED = ("held", "said")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent(Seen):
-    """running: the program that is installed runs."""
+    """running: the program that is installed runs. known: the nodes that the store knows, if this one could ask."""
 
     running: bool = False
+    known: tuple[str, ...] = ()
 
 
 class Units(Submitting):
@@ -86,10 +91,17 @@ class Units(Submitting):
         return {"units_nodes": nodes, "units_pki": pki}
 
     def look(self, host: str) -> Talk[Agent]:
-        record = yield from do(ShellStep(id="look", title="look at the agent", probe=_LOOK, timeout=30.0))
-        found = record.stdout.decode(errors="replace").split()
+        asks = self.gateway.asking("machine")
+        script = f"{_LOOK}(\n{asks.act}) || :"
+        record = yield from do(
+            ShellStep(id="look", title="look at the agent", probe=script, env=asks.env, timeout=60.0)
+        )
+        text, _, answer = record.stdout.decode(errors="replace").partition(_MARK)
+        found = text.split()
+        known = self.gateway.known(answer)
         running = "active" in found and "current" in found
-        return Agent(host=host, version="1", cluster="units" if "joined" in found else "", running=running)
+        cluster = "units" if "joined" in found else ""
+        return Agent(host=host, version="1", cluster=cluster, running=running, known=known)
 
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         stale = tuple(host for host, each in seen.items() if not (isinstance(each, Agent) and each.running))
@@ -98,7 +110,8 @@ class Units(Submitting):
         waiting = [host for host, each in seen.items() if not each.cluster]
         if waiting:
             return Move(title=f"wait until {', '.join(waiting)} found the store")
-        return Settled()
+        known = {name for each in seen.values() if isinstance(each, Agent) for name in each.known}
+        return Settled(strays=tuple(sorted(known - set(self.cluster.names), key=natural)))
 
     def rotate(self) -> Talk[tuple[str, ...]]:
         """It has no secrets but the nodes' certificates, which bootstrap renews."""

@@ -63,10 +63,24 @@ class Gateway:
             revision = int(answer["header"]["revision"])
         return True
 
-    def _call(self, path: str, body: Mapping[str, Any], title: str) -> Talk[dict[str, Any]]:
+    def asking(self, folder: str) -> ShellStep:
+        """The step that asks for the names in a folder, to be part of another one."""
+        question = {**_question(folder, f"{ROOT}{folder}/"), "keys_only": True, "limit": "0"}
+        return self._step("kv/range", question, "read the store")
+
+    @staticmethod
+    def known(answer: str) -> tuple[str, ...]:
+        """The names in its answer; () when there was none."""
+        try:
+            found = json.loads(answer)
+        except ValueError:
+            return ()
+        return tuple(_text(pair["key"]).rpartition("/")[2] for pair in found.get("kvs", ()))
+
+    def _step(self, path: str, body: Mapping[str, Any], title: str) -> ShellStep:
         text = json.dumps(body)
         small = len(text) <= _MOST_IN_ENV
-        step = ShellStep(
+        return ShellStep(
             id="store",
             title=title,
             act=_script(),
@@ -75,7 +89,9 @@ class Gateway:
             changes=False,
             timeout=60.0,
         )
-        record = yield from ask(step)
+
+    def _call(self, path: str, body: Mapping[str, Any], title: str) -> Talk[dict[str, Any]]:
+        record = yield from ask(self._step(path, body, title))
         if record.state in ("failed", "unknown"):
             said = record.stderr.decode("utf-8", errors="replace").strip()
             if record.rc == _SILENT and "etcdserver: " in said and "no leader" not in said and "timed out" not in said:

@@ -175,10 +175,11 @@ class UnitsWorld:
         if not self.nodes[host].alive:
             return Record(step.id, "failed", rc=75, stderr=b"no member of the store answers")
         if "CALL" not in step.env:
-            return Record(step.id, "ok", stdout=b"active\njoined\ncurrent\n" if step.id == "look" else b"")
+            return Record(step.id, "ok")
         body = step.env["BODY"] or step.blobs[0].data or b""
         answer = self.store.post(step.env["CALL"], json.loads(body))
-        return Record(step.id, "ok", stdout=json.dumps(answer).encode())
+        before = "active\ncurrent\njoined\n-- known to the store --\n" if step.id == "look" else ""
+        return Record(step.id, "ok", stdout=(before + json.dumps(answer)).encode())
 
     def tick(self) -> None:
         for node in self.nodes.values():
