@@ -20,7 +20,9 @@ def bootstrap(
     check: options.Check = False,
     diff: options.Diff = False,
     limit: options.Limit = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove members that are not in the inventory.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove members and nodes that are not in the inventory.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Then run the shipped tests against the nodes.")] = False,
     rotate_tokens: Annotated[
         bool, typer.Option("--rotate-tokens", help="Have the scheduler make new tokens and keys, where it can.")

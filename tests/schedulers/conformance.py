@@ -17,6 +17,7 @@ from tests.schedulers.worlds import (
     OPERATOR,
     UPGRADE,
     World,
+    check_words,
     cordon,
     drain,
     hold,
@@ -139,6 +140,13 @@ class SchedulerConformance:
             assert asked
             assert set(asked) <= set(world.scheduler.cluster.names)
             assert len(set(asked)) == len(asked)
+
+    def test_new_secrets_are_named_and_not_told(self, world: World) -> None:
+        ended = hold(world, runs_on(world.scheduler), world.scheduler.rotate)
+        assert isinstance(ended.error, RefusedError | None), f"{ended.error}"
+        assert ended.error is None or ended.error.next, "it does not say how else"
+        check_words(world, " ".join(ended.value or ()))
+        assert all(node.state == "ready" for node in listed(world))
 
     # Cordon
 

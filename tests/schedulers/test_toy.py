@@ -177,6 +177,11 @@ class TellsInTheScript(Toy):
         return ShellStep(id=step.id, title=step.title, act=f"toy --token {SECRET}", env=step.env)
 
 
+class TellsTheNewSecret(Toy):
+    def rotate(self) -> Talk[tuple[str, ...]]:
+        return (f"{(yield from super().rotate())[0]} {SECRET}",)
+
+
 class TellsInAnError(Toy):
     def remove(self, host: str) -> Talk[None]:
         try:
