@@ -14,7 +14,7 @@ from coreops.schedulers.nomad.found import Client, Server, client, pick
 from coreops.schedulers.nomad.gossip import rekey
 from coreops.schedulers.nomad.remove import list_servers, remove
 from coreops.schedulers.nomad.seen import NomadSeen, look
-from coreops.schedulers.nomad.work import Work, allocations
+from coreops.schedulers.nomad.work import Work, running
 from coreops.schedulers.protocol import (
     Artifact,
     Cluster,
@@ -28,8 +28,6 @@ from coreops.schedulers.protocol import (
     Workload,
 )
 from coreops.store.pki import Leaf
-
-_ALIVE = 'ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Nomad:
     def nodes(self) -> Talk[tuple[Node, ...]]:
         api = self._any()
         known = {each.name: each for each in (yield from list_servers(api, self._region))}
-        clients = [client(stub) for stub in (yield from api.get("/v1/nodes"))]
+        clients = [client(stub) for stub in (yield from api.pages("/v1/nodes"))]
         nodes = []
         for each in clients:
             main = pick(clients, each.name) is each
@@ -92,7 +90,7 @@ class Nomad:
         return tuple(nodes)
 
     def workloads(self) -> Talk[tuple[Workload, ...]]:
-        found = yield from allocations(self._any(), _ALIVE)
+        found = yield from running(self._any())
         return tuple(
             Workload(service=each.job, task=each.name or each.id, host=each.host, state=each.status) for each in found
         )

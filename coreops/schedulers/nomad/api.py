@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import quote
 
 from coreops.errors import HostFailed
-from coreops.model import ShellStep
+from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk, ask
 
 SCRIPT = Path(__file__).with_name("api.sh")
 _LIMIT = 20
-_PAGE = 1000
+_PAGE = 500
 _TRIES = 20
 _BUSY = (429, 502, 503, 504)
 _PASSING = ("No cluster leader", "Not ready to serve consistent reads", "leadership lost", "leadership transfer")
@@ -46,13 +46,14 @@ class Api:
     pki: str
 
     def pages(self, path: str) -> Talk[list[Any]]:
-        """All of a list that may be longer than what one answer can carry. path: with a query."""
+        """All of a list that may be longer than what one answer can carry."""
+        path += "&" if "?" in path else "?"
         found: list[Any] = []
         token = ""
         while True:
             more = f"&next_token={quote(token, safe='')}" if token else ""
-            reply = yield from self.request("GET", f"{path}&per_page={_PAGE}{more}")
-            found += _good(reply, f"read {path.partition('?')[0]}")
+            reply = yield from self.request("GET", f"{path}per_page={_PAGE}{more}")
+            found += good(reply, f"read {path.partition('?')[0]}")
             token = reply.next
             if not token:
                 return found
@@ -62,7 +63,7 @@ class Api:
         reply = yield from self.request("GET", path)
         if absent and reply.status == 404:
             return None
-        return _good(reply, f"read {path}")
+        return good(reply, f"read {path}")
 
     def put(
         self, path: str, body: Mapping[str, Any] | None, what: str, *, method: str = "PUT", absent: bool = False
@@ -71,7 +72,7 @@ class Api:
         reply = yield from self.request(method, path, body)
         if absent and not reply.good and "not found" in str(reply.value):
             return None
-        return _good(reply, what)
+        return good(reply, what)
 
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = True
@@ -83,13 +84,7 @@ class Api:
                 yield Pause((f"an answer of Nomad to {method} {path}: {_short(reply.value)}",), 0.5)
             record = yield from ask(self.step(method, path, body))
             if record.state in ("failed", "unknown"):
-                said = record.stderr.decode("utf-8", errors="backslashreplace").strip().splitlines()
-                ours = record.rc != 5 and not (said and "alert" in said[-1])  # TLS 1.3 refuses us late
-                raise Elsewhere(
-                    "no Nomad agent answers" if ours else "the Nomad agent does not take our certificate",
-                    why=said[-1] if said else f"exit {record.rc}",
-                    next="look at the agent's journal: journalctl -u nomad.service",
-                )
+                raise _silent(record)
             reply = _reply(record.stdout)
             if reply.status not in _BUSY and not (reply.status >= 500 and _passes(reply.value)):
                 return reply
@@ -100,6 +95,16 @@ class Api:
     def env(self, path: str) -> dict[str, str]:
         """What api.sh has to know."""
         return {"URL": f"https://127.0.0.1:{self.port}{path}", "PKI": self.pki, "LIMIT": str(_LIMIT)}
+
+    def several(self, *paths: str) -> Talk[tuple[Reply, ...]]:
+        """Read many things in one exchange, good or not. Raises Elsewhere."""
+        text = SCRIPT.read_text(encoding="utf-8") + "\nseveral\n"
+        env = {**self.env(""), "METHOD": "GET", "PATHS": "\n".join(paths)}
+        step = ShellStep(id="nomad-several", title="ask Nomad", probe=text, env=env, timeout=60.0, secret=True)
+        record = yield from ask(step)
+        if record.state in ("failed", "unknown"):
+            raise _silent(record)
+        return tuple(_reply(each) for each in record.stdout.split(b"\x1e")[: len(paths)])
 
     def step(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> ShellStep:
         """The step of one request. What it says is never logged: answers hold the cluster's variables."""
@@ -117,6 +122,16 @@ class Api:
         )
 
 
+def _silent(record: Record) -> Elsewhere:
+    said = record.stderr.decode("utf-8", errors="backslashreplace").strip().splitlines()
+    refused = record.rc == 5 or bool(said and "alert" in said[-1])  # TLS 1.3 refuses us late
+    return Elsewhere(
+        "the Nomad agent does not take our certificate" if refused else "no Nomad agent answers",
+        why=said[-1] if said else f"exit {record.rc}",
+        next="look at the agent's journal: journalctl -u nomad.service",
+    )
+
+
 def _reply(stdout: bytes) -> Reply:
     text, _, status = stdout.decode("utf-8", errors="replace").rpartition("\n")
     headers, found, body = text.partition("\r\n\r\n")
@@ -125,12 +140,12 @@ def _reply(stdout: bytes) -> Reply:
     named = (line.partition(":") for line in headers.splitlines())
     token = next((value.strip() for name, _, value in named if name.lower() == "x-nomad-nexttoken"), "")
     try:
-        return Reply(int(status), json.loads(body), token)
+        return Reply(int(status), json.loads(body) if body else None, token)
     except ValueError:
         return Reply(int(status), body, token)
 
 
-def _good(reply: Reply, what: str) -> Any:
+def good(reply: Reply, what: str) -> Any:
     if reply.good:
         return reply.value
     if reply.status == 403:

@@ -14,3 +14,11 @@ request() (
         *) exit 6 ;;
     esac
 )
+
+# several: the same for every line of PATHS below URL; each answer ends with a record separator, which no JSON holds.
+several() {
+    printf '%s\n' "$PATHS" | while read -r path; do
+        URL="$URL$path" request || exit $?
+        printf '\036'
+    done
+}

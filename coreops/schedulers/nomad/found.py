@@ -9,6 +9,7 @@ from typing import Any
 TERMINAL = ("complete", "failed", "lost")
 GONE = ("down", "disconnected")
 SYSTEM = "system"
+SERVERS = ("/v1/operator/raft/configuration", "/v1/agent/members")
 INELIGIBLE_EVENT = "Node marked as ineligible for scheduling"
 KEPT_EVENTS = 10
 DRAIN_EVENTS = ("Node drain strategy set", "Node drain strategy updated")

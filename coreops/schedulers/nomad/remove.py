@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from coreops.errors import RefusedError
 from coreops.schedulers.nomad import memory
-from coreops.schedulers.nomad.api import Api
-from coreops.schedulers.nomad.found import Server, client, servers
+from coreops.schedulers.nomad.api import Api, Reply
+from coreops.schedulers.nomad.found import SERVERS, Server, client, servers
 from coreops.schedulers.protocol import Talk
 from coreops.store import quorum
 
@@ -19,7 +19,7 @@ from coreops.store import quorum
 def remove(api: Api, word: str, region: str) -> Talk[None]:
     """Runs on a server. ``word``: a host's name, a node's or server's id."""
     known = yield from list_servers(api, region)
-    stubs = yield from api.get("/v1/nodes")
+    stubs = yield from api.pages("/v1/nodes")
     clients = [each for each in (client(stub) for stub in stubs) if word in (each.name, each.id)]
     dead = [server for server in known if word in (server.name, server.id)]
     for each in clients:
@@ -41,9 +41,10 @@ def remove(api: Api, word: str, region: str) -> Talk[None]:
 
 def list_servers(api: Api, region: str) -> Talk[tuple[Server, ...]]:
     """All servers, in raft or only in the gossip. Runs on a server."""
-    raft = yield from api.get("/v1/operator/raft/configuration")
-    members = yield from api.get("/v1/agent/members")
-    return servers(raft, members, region)
+    raft, members = yield from api.several(*SERVERS)
+    if not (raft.good and members.good):  # once more, with patience or a reason
+        raft, members = Reply(200, (yield from api.get(SERVERS[0]))), Reply(200, (yield from api.get(SERVERS[1])))
+    return servers(raft.value, members.value, region)
 
 
 def _check(server: Server, known: tuple[Server, ...]) -> None:

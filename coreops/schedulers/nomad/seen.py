@@ -8,8 +8,8 @@ from typing import Any
 
 from coreops.model import ShellStep
 from coreops.schedulers.nomad import gossip
-from coreops.schedulers.nomad.api import Api, Reply
-from coreops.schedulers.nomad.found import Client, Server, client
+from coreops.schedulers.nomad.api import Api
+from coreops.schedulers.nomad.found import SERVERS, Client, Server, client
 from coreops.schedulers.nomad.found import servers as read_servers
 from coreops.schedulers.protocol import Elsewhere, Host, Seen, Talk, do
 
@@ -21,7 +21,8 @@ class NomadSeen(Seen):
     """``version``: of the agent that runs. ours: the unit is coreops's. current, wanted: the versions on disk.
     chosen: the wanted release is the current one. changed: settings differ from those the agent was started with.
     raft: it has a server's data. first: it is told to form a cluster. answers: the agent takes our certificate.
-    leader: it knows one. servers, clients: as it sees them. rekey: the gossip's key is not the wanted one.
+    leader: it knows one. servers: as it sees them. clients: as the leader does. rekey: the gossip's key is not the
+    wanted one.
     """
 
     unit: str = ""
@@ -67,27 +68,24 @@ def look(api: Api, host: Host, region: str, folder: str, data: str, opt: str) ->
 
 
 def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> Talk[NomadSeen]:
-    self: Reply = yield from api.request("GET", "/v1/agent/self", patient=False)
+    more = SERVERS if host.role == "manager" else ()
+    self, leader, *servers = yield from api.several("/v1/agent/self", "/v1/status/leader", *more)
     if not self.good:
         return replace(seen, answers=True, trouble=f"HTTP {self.status}: {self.value!s:.200}")
-    seen = replace(seen, answers=True, version=_version(self.value))
-    leader: Reply = yield from api.request("GET", "/v1/status/leader", patient=False)
-    knows = leader.good and bool(leader.value)
-    seen = replace(seen, leader=knows, cluster=f"nomad {region}" if knows else "")
-    if host.role != "manager" or not seen.leader:
+    knows = leader.good and bool(leader.value) and all(each.good for each in servers)
+    seen = replace(
+        seen, answers=True, version=_version(self.value), leader=knows, cluster=f"nomad {region}" if knows else ""
+    )
+    if not servers or not knows:
         return seen
-    raft: Reply = yield from api.request("GET", "/v1/operator/raft/configuration", patient=False)
-    members: Reply = yield from api.request("GET", "/v1/agent/members", patient=False)
-    nodes: Reply = yield from api.request("GET", "/v1/nodes", patient=False)
-    if not (raft.good and members.good and nodes.good):
-        return replace(seen, leader=False, cluster="")
     held = yield from gossip.keys(api, folder)
-    known = read_servers(raft.value, members.value, region)
+    known = read_servers(servers[0].value, servers[1].value, region)
+    leads = any(server.leader and server.name == host.name for server in known)
+    nodes = (yield from api.pages("/v1/nodes")) if leads else []
     return replace(
         seen,
-        cluster=f"nomad {region}",
         servers=known,
-        clients=tuple(client(each) for each in nodes.value),
+        clients=tuple(client(each) for each in nodes),
         rekey=not held.settled,
     )
 

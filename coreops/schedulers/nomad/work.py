@@ -7,6 +7,7 @@ unless the operator set one: nothing is forced. Nomad calls a drain complete whe
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -121,7 +122,7 @@ class Work:
 
     def _node(self) -> Talk[Client | None]:
         """None for a server that takes no work: there is nothing to move."""
-        stubs = yield from self.api.get("/v1/nodes")
+        stubs = yield from self.api.pages(f"/v1/nodes?{_filter('Name', self.host)}")
         found = pick((client(each) for each in stubs), self.host)
         if found is None:
             return None
@@ -133,7 +134,7 @@ class Work:
 
     def left(self, node: Client) -> Talk[tuple[Allocation, ...]]:
         """What still runs there and has to go."""
-        found = yield from allocations(self.api, f'NodeID == "{node.id}"')
+        found = yield from allocations(self.api, _filter("NodeID", node.id))
         return tuple(each for each in found if not each.terminal and (self.system or each.kind != SYSTEM))
 
     def _eligibility(self, node: Client, word: str) -> Talk[int]:
@@ -147,8 +148,17 @@ class Work:
             yield from memory.write(self.api, node, new)
 
 
-def allocations(api: Api, expression: str) -> Talk[tuple[Allocation, ...]]:
-    """Allocations of all namespaces that an expression selects."""
-    query = f"namespace=*&task_states=false&filter={quote(expression, safe='')}"
-    found = yield from api.pages(f"/v1/allocations?{query}")
+def allocations(api: Api, chosen: str) -> Talk[tuple[Allocation, ...]]:
+    """Allocations of all namespaces; chosen: a ``filter=``."""
+    found = yield from api.pages(f"/v1/allocations?namespace=*&task_states=false&{chosen}")
     return tuple(allocation(each) for each in found)
+
+
+def running(api: Api) -> Talk[tuple[Allocation, ...]]:
+    """All that have not ended."""
+    return allocations(api, _filter("ClientStatus", "running", "pending", "unknown"))
+
+
+def _filter(field: str, *values: str) -> str:
+    """Nomad's expressions quote texts as Go does, which for names is as JSON does."""
+    return "filter=" + quote(" or ".join(f"{field} == {json.dumps(value)}" for value in values), safe="")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -58,7 +58,7 @@ class FakeNomad(State):
             ("GET", r"/v1/status/leader", self._leader),
             ("GET", r"/v1/operator/raft/configuration", self._raft),
             ("DELETE", r"/v1/operator/raft/peer", lambda: self._remove_peer(query)),
-            ("GET", r"/v1/nodes", lambda: [self._stub(node) for node in self.nodes.values()]),
+            ("GET", r"/v1/nodes", lambda: self._list(map(self._stub, self.nodes.values()), query, headers)),
             ("GET", r"/v1/node/([^/]+)", lambda id: self._full(self._node(id, 404))),
             ("PUT|POST", r"/v1/node/([^/]+)/drain", lambda id: self._drain(id, body)),
             ("PUT|POST", r"/v1/node/([^/]+)/eligibility", lambda id: self._eligibility(id, body)),
@@ -228,6 +228,10 @@ class FakeNomad(State):
     def _allocations(self, query: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
         namespace = query.get("namespace", "default")
         found = [self._alloc(each) for each in self.allocs if namespace in ("*", each.namespace)]
+        return self._list(found, query, headers)
+
+    def _list(self, stubs: Iterable[Any], query: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
+        found = list(stubs)
         if expression := query.get("filter"):
             found = [each for each in found if any(self._holds(part, each) for part in expression.split(" or "))]
         if token := query.get("next_token"):

@@ -2,13 +2,21 @@ from collections.abc import Callable
 
 import pytest
 
+from coreops.errors import RefusedError
 from coreops.model import Record, ShellStep
 from tests.schedulers.conformance import SchedulerConformance
 from tests.schedulers.nomad.world import NomadWorld
 from tests.schedulers.worlds import World
 
 
-class TestWorker(SchedulerConformance):
+class Rules(SchedulerConformance):
+    def test_new_secrets_are_named_and_not_told(self, world: World) -> None:
+        """They are made another way (``tests/schedulers/nomad/test_decide.py``), and that is said."""
+        with pytest.raises(RefusedError, match="gossip key is not changed this way"):
+            world.scheduler.rotate()
+
+
+class TestWorker(Rules):
     """A node that only takes work, on a Nomad whose drains end before the tasks do."""
 
     @pytest.fixture
@@ -16,7 +24,7 @@ class TestWorker(SchedulerConformance):
         return NomadWorld
 
 
-class TestServer(SchedulerConformance):
+class TestServer(Rules):
     """A server that also takes work, on a Nomad that waits for the tasks."""
 
     @pytest.fixture
@@ -33,7 +41,7 @@ class Forgetful(NomadWorld):
         return super().run(host, step)
 
 
-class TestLostAnswers(SchedulerConformance):
+class TestLostAnswers(Rules):
     @pytest.fixture
     def worlds(self) -> Callable[[], World]:
         return Forgetful

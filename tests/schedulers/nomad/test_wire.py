@@ -107,14 +107,14 @@ def test_no_agent(world: RealWorld) -> None:
 
 def test_a_busy_nomad_is_asked_again(world: RealWorld) -> None:
     world.nomad.failures = [(429, "too many"), (500, "rpc error: No cluster leader"), (503, "")]
-    ended = hold(world, ["n1"], world.scheduler.nodes)
+    ended = hold(world, ["n1"], world.scheduler.workloads)
     assert ended.error is None
     assert len(ended.pauses) == 3
     assert "No cluster leader" in ended.pauses[1][0]
 
 
 def test_a_nomad_with_access_lists_is_told_from_a_broken_one(world: RealWorld) -> None:
-    world.nomad.failures = [(403, "Permission denied")]
+    world.nomad.failures = [(403, "Permission denied")] * 3
     ended = hold(world, ["n1"], world.scheduler.nodes)
     assert isinstance(ended.error, HostFailed)
     assert "ACLs" in (ended.error.why or "")

@@ -56,12 +56,18 @@ class NomadWorld:
         if step.id.startswith("nomad-gossip"):
             return Record(step.id, "ok", stdout=self.gossip(step.env["OP"]))
         env = step.env
-        assert env["URL"].startswith("https://127.0.0.1:4646/")
+        assert env["URL"].startswith("https://127.0.0.1:4646")
         path = env["URL"].removeprefix("https://127.0.0.1:4646")
-        status, headers, body = self.nomad.handle(host, env["METHOD"], path, env["BODY"].encode())
+        if "PATHS" in env:
+            said = [self.ask(host, env, each) + b"\x1e" for each in env["PATHS"].split()]
+            return Record(step.id, "ok", stdout=b"".join(said))
+        return Record(step.id, "ok" if step.probe else "changed", stdout=self.ask(host, env, path))
+
+    def ask(self, host: str, env: Mapping[str, str], path: str) -> bytes:
+        """What curl prints."""
+        status, headers, body = self.nomad.handle(host, env["METHOD"], path, env.get("BODY", "").encode())
         lines = [f"HTTP/1.1 {status} x", *(f"{key}: {value}" for key, value in headers.items())]
-        said = "\r\n".join([*lines, "", ""]).encode() + body + f"\n{status}".encode()
-        return Record(step.id, "ok" if step.probe else "changed", stdout=said)
+        return "\r\n".join([*lines, "", ""]).encode() + body + f"\n{status}".encode()
 
     def gossip(self, verb: str) -> bytes:
         """What gossip.sh does; the key that the playbook has put on the nodes is ``wanted``."""
@@ -190,7 +196,7 @@ class RealWorld(NomadWorld):
     def run(self, host: str, step: ShellStep) -> Record:
         if step.id == "nomad-look" or step.id.startswith("nomad-gossip"):
             return super().run(host, step)
-        url = step.env["URL"].replace(":4646/", f":{self.agents.ports[host]}/", 1)
+        url = step.env["URL"].replace(":4646", f":{self.agents.ports[host]}", 1)
         return shell(step, {**step.env, "URL": url, "PKI": str(self.agents.folder / host / "pki")})
 
 
