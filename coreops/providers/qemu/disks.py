@@ -19,7 +19,7 @@ from coreops.providers.namespace.host import write_atomically
 from coreops.providers.namespace.recipe import RELEASES
 from coreops.providers.qemu.argv import Direct, Uefi
 from coreops.providers.qemu.image import Image, put_release
-from coreops.providers.qemu.settings import Firmware
+from coreops.providers.qemu.settings import Settings, Target
 
 DISK = "disk.img"
 _CODE, _VARS = "firmware.fd", "variables.fd"
@@ -35,27 +35,26 @@ _FIRMWARE: Final = (
 )
 
 
-def guest(emit: Emit) -> Image:
-    """coreops's guest that reads user-data."""
+def guest(emit: Emit, target: Target) -> Image:
+    """coreops's guest that reads user-data of a kind."""
     from coreops.providers.namespace.flavour import CLOUD_INIT
     from coreops.providers.qemu.image import ensure
+    from coreops.providers.qemu.recipe import IGNITION
 
-    return ensure(emit, CLOUD_INIT)
+    return ensure(emit, IGNITION if target == "ignition" else CLOUD_INIT)
 
 
 @dataclass(frozen=True, slots=True)
 class Disks:
     """Where disks come from. firmware: (code, variables) for images of the operator's own; None: this machine's."""
 
-    image: Callable[[Emit], Image] = guest
+    image: Callable[[Emit, Target], Image] = guest
     firmware: tuple[Path, Path] | None = None
 
-    def ensure(
-        self, folder: Path, firmware: Firmware, own: Path | None, emit: Emit, release: str = RELEASES[0]
-    ) -> None:
+    def ensure(self, folder: Path, settings: Settings, own: Path | None, emit: Emit) -> None:
         """Put what a machine starts from into its folder, as far as it is missing. Raises CoreopsError, InputError.
 
-        release: of coreops's guest; an image of the operator's own is taken as it is.
+        own: an image of the operator's, which is taken as it is.
         """
         if (folder / DISK).exists():
             return
@@ -64,19 +63,19 @@ class Disks:
             code, variables = self.firmware or _of_this_machine()
             source, parts = own, {_CODE: code, _VARS: variables}
         else:
-            image = self.image(emit)
+            image = self.image(emit, settings.target)
             source = image.disk
             parts = {_CODE: image.ovmf_code, _VARS: image.ovmf_vars}
-            if firmware == "gptprio":
+            if settings.firmware == "gptprio":
                 parts = {_KERNEL: image.kernel, _INITRD: image.initrd_gptprio}
                 write_atomically(folder / _CMDLINE, image.cmdline_gptprio)
         _check_room(folder, source)
         for name, part in parts.items():
             shutil.copyfile(part, folder / name)
-        made = folder / f".{DISK}.new"
+        made = folder / f".{DISK}.tmp"
         copy_image(source, made)
-        if image is not None and release != RELEASES[0]:
-            put_release(image, release, made)
+        if image is not None and settings.release != RELEASES[0]:
+            put_release(image, settings.release, made)
         # last: when it is there, all is there
         os.replace(made, folder / DISK)
 

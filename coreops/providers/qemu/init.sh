@@ -72,14 +72,14 @@ say "booting partition $number"
 
 mount -t ext4 -o rw,noatime "$root" /sysroot || again "cannot mount ROOT"
 seed=/sys/firmware/qemu_fw_cfg/by_name/opt/coreops/seed/raw
+is_first=''
 if [ ! -s /sysroot/etc/machine-id ]; then
+  is_first=yes
   if [ -e "$seed" ]; then
     say "first boot: applying the seed"
     # The machine-id comes last in it, so that a power cut on the way repeats all of it.
     tar -x -C /sysroot <"$seed" || again "cannot apply the seed"
   fi
-  [ -s /sysroot/etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >/sysroot/etc/machine-id
-  sync
 fi
 mount -t squashfs -o ro "$usr" /sysroot/usr || again "cannot mount $usr at /usr"
 [ -x /sysroot/usr/lib/systemd/systemd ] || again "$usr has no systemd"
@@ -101,6 +101,23 @@ mount -t tmpfs -o mode=0755,nosuid,nodev run /run
 if [ -n "$on_trial" ]; then
   say "the slot is on trial"
   : >/run/slot-on-trial
+fi
+
+if [ -n "$is_first" ]; then
+  # What an image brings for the first boot: Ignition.
+  if [ -x /sysroot/usr/lib/first-boot ]; then
+    say "first boot: setting the machine up"
+    for each in dev proc sys run; do
+      mount --bind "/$each" "/sysroot/$each"
+    done
+    chroot /sysroot /usr/lib/first-boot || again "the machine could not be set up"
+    for each in dev proc sys run; do
+      umount "/sysroot/$each"
+    done
+  fi
+  # Last: until it is there, all of this is done again.
+  [ -s /sysroot/etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >/sysroot/etc/machine-id
+  sync
 fi
 
 for each in dev proc sys run; do

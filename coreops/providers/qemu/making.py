@@ -80,7 +80,7 @@ def _make(where: Place, record: Record, wanted: Wanted, own: Path | None, disks:
             write_atomically(where.vm / _CONFIG, birth.ignition(told), 0o600)
     elif not (where.vm / _SEED).exists():
         birth.write_drive(birth.nocloud(told), where.vm / _SEED)
-    disks.ensure(where.vm, settings.firmware, own, emit, settings.release)
+    disks.ensure(where.vm, settings, own, emit)
 
 
 def start(where: Place, record: Record, emit: Emit) -> None:

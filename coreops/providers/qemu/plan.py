@@ -9,7 +9,7 @@ from pathlib import Path
 from coreops.providers import planning
 from coreops.providers.protocol import Action, Change, Machine, Wanted, digest
 from coreops.providers.qemu.argv import Direct, Nic, Uefi, Vm, argv
-from coreops.providers.qemu.birth import SERIAL
+from coreops.providers.qemu.birth import FW_CFG, SERIAL
 from coreops.providers.qemu.place import Cluster
 from coreops.providers.qemu.settings import Settings, read
 
@@ -64,6 +64,7 @@ def creating(wanted: Wanted, settings: Settings, root: Path, *, fresh: bool) -> 
         nic=Nic(netns, where.tap, where.mac),
         seed=file if is_drive else None,
         smbios_serial=SERIAL if is_drive else "",
+        fw_cfg=() if is_drive else tuple((name, file) for name in FW_CFG),
     )
     return (
         *made,

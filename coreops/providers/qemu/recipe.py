@@ -34,6 +34,7 @@ CMDLINE: Final = (
     " panic=5 oops=panic softlockup_panic=1 sysctl.kernel.watchdog_thresh=60"
 )
 
+_HERE: Final = Path(__file__).parent
 _TRIAL = """\
 [Unit]
 Description=Leave a slot that lets nobody in
@@ -68,8 +69,21 @@ _FILES: Mapping[str, tuple[int, str]] = {
     "usr/lib/systemd/system.conf.d/watchdog.conf": (0o644, "[Manager]\nRuntimeWatchdogSec=3min\n"),
     "usr/lib/systemd/system/slot-trial.service": (0o644, _TRIAL),
     "usr/lib/systemd/system/sysinit.target.d/trial.conf": (0o644, "[Unit]\nWants=slot-trial.service\n"),
-    "usr/lib/slot-trial": (0o755, (Path(__file__).parent / "slot-trial.sh").read_text()),
+    "usr/lib/slot-trial": (0o755, (_HERE / "slot-trial.sh").read_text()),
 }
+
+IGNITION: Final = Flavour(
+    suffix=" with Ignition",
+    takes="a minute",
+    packages=("ignition", "e2fsprogs"),
+    files={
+        "usr/lib/first-boot": (0o755, (_HERE / "ignition.sh").read_text()),
+        # Debian's Ignition ends with work for SELinux, which is not here.
+        "etc/selinux/config": (0o644, "SELINUX=disabled\nSELINUXTYPE=none\n"),
+        "usr/lib/ignition/bin/setfiles": (0o755, "#!/bin/sh\n"),
+    },
+)
+"""For user-data in its words, which the initramfs has applied before systemd starts."""
 
 # A machine has drives and no folder of the host's; its addresses come with the user-data.
 _CLOUD_CFG = "etc/cloud/cloud.cfg.d/99_lab.cfg"

@@ -59,8 +59,6 @@ class Settings(BaseModel):
             raise ValueError("qemu_image is booted by the firmware of a machine: leave qemu_firmware out")
         if self.image is not None and "release" in self.model_fields_set:
             raise ValueError("qemu_release is one of coreops's guest, and qemu_image is another disk: leave one out")
-        if self.image is None and self.target != "cloud-init":
-            raise ValueError("coreops's guest has cloud-init; for Ignition name an image that has it with qemu_image")
         if self.address and self.network and not usable(IPv4Address(self.address), IPv4Network(self.network)):
             raise ValueError(f"qemu_address {self.address} is not one of the hosts of qemu_network {self.network}")
         return self

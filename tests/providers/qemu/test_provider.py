@@ -24,6 +24,7 @@ from coreops.providers.qemu import machine
 from coreops.providers.qemu.disks import Disks, check_own
 from coreops.providers.qemu.place import Cluster
 from coreops.providers.qemu.provider import Qemu
+from coreops.providers.qemu.settings import Settings
 from coreops.providers.registry import PROVIDERS, Opening, connect
 from tests.providers.conformance import CLUSTER
 from tests.providers.qemu import tiny
@@ -211,7 +212,7 @@ def test_a_disk_is_copied_with_its_holes(tmp_path: Path, monkeypatch: pytest.Mon
     folder = tmp_path / "vm"
     folder.mkdir()
     (folder / ".disk.img.tmp").write_bytes(b"left by a caller that was killed" * 1000)
-    Disks(firmware=firmware).ensure(folder, "uefi", source, lambda event: None)
+    Disks(firmware=firmware).ensure(folder, Settings(), source, lambda event: None)
     assert filecmp.cmp(folder / "disk.img", source, shallow=False)
     assert (folder / "disk.img").stat().st_blocks * 512 < 8 << 20
     assert sorted(each.name for each in folder.iterdir()) == ["disk.img", "firmware.fd", "variables.fd"]
@@ -225,7 +226,7 @@ def test_a_raw_image_is_taken(tmp_path: Path) -> None:
 def test_firmware_that_is_missing_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coreops.providers.qemu.disks._FIRMWARE", ((str(tmp_path / "none"), str(tmp_path / "none")),))
     with pytest.raises(InputError) as caught:
-        Disks().ensure(tmp_path, "uefi", tmp_path / "own", lambda event: None)
+        Disks().ensure(tmp_path, Settings(), tmp_path / "own", lambda event: None)
     assert "ovmf" in (caught.value.next or "")
 
 

@@ -41,7 +41,6 @@ def test_nothing_need_be_said() -> None:
         ({"release": 1.1}, "qemu_release"),
         ({"release": "1.1.0", "image": "own.raw"}, "leave one out"),
         ({"target": "coreos"}, "qemu_target"),
-        ({"target": "ignition"}, "qemu_image"),
         ({"image": ""}, "qemu_image"),
         ({"image": "a.raw", "firmware": "gptprio"}, "qemu_firmware"),
         ({"address": "10.0.0.256"}, "qemu_address"),
