@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from coreops.errors import InputError, RefusedError
 from coreops.model import Record, ShellStep
-from coreops.schedulers.protocol import Cluster, Host, Scheduler
+from coreops.schedulers.protocol import Cluster, Host
 from coreops.schedulers.swarm import make
 from coreops.units.backends.protocol import settled
 from coreops.units.backends.swarm import Swarm
@@ -31,7 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         hosts = tuple(Host(name=f"n{i}", address=f"10.0.0.{i}", role="manager") for i in (1, 2, 3))
-        self.scheduler: Scheduler = make(Cluster(scheduler="swarm", hosts=hosts))
+        self.scheduler: Any = make(Cluster(scheduler="swarm", hosts=hosts))
         self.services: dict[str, dict[str, Any]] = {}
         self.tasks: list[dict[str, Any]] = []
         self.index = 1
