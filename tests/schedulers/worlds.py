@@ -100,7 +100,12 @@ def hold(
     """
     ended = Ended(over=False)
     for host in hosts:
-        ended = _hold(world, host, make(), steps, pauses, after)
+        try:
+            talk = make()
+        except CoreopsError as error:  # said before anything is asked
+            check_words(world, str(error))
+            return Ended(over=True, error=error)
+        ended = _hold(world, host, talk, steps, pauses, after)
         if not isinstance(ended.error, Elsewhere):
             break
     return ended
