@@ -245,6 +245,8 @@ def _down(seen: Seen, machine: Machine, after: float | None) -> str:
     if any(agent.host == machine.host for agent in seen.agents):
         takes.append(f"remove it from {seen.scheduler}")
     would = f"to give it up would take: {', '.join(takes)}" if takes else "nothing depends on it"
+    if machine.store and seen.members is None:
+        return f"it is down ({machine.why}); without a quorum it may be the one that is needed"
     if machine.leased:
         return f"it is silent, but {machine.leased} has it in hand"
     if after is None:
