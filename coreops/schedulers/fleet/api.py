@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,7 +23,6 @@ from coreops.schedulers.protocol import Elsewhere, Pause, Talk, ask
 T = TypeVar("T")
 SOCKET = "/var/run/fleet.sock"
 TRIES = 5
-_SCRIPT = Path(__file__).with_name("api.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Api:
             "METHOD": method,
             "RESOURCES": "\n".join(resources),
         }
-        script = _SCRIPT.read_text(encoding="utf-8")
+        script = _script()
         step = ShellStep(
             id="fleet",
             title=title,
@@ -182,6 +182,11 @@ class Api:
             if left:
                 yield Pause((f"fleetd to {title} (it says: {bad.message})",), 1.0)
         raise Elsewhere(f"could not {title}", why=f"fleet says: {bad.message if bad else 'nothing'}")
+
+
+@cache
+def _script() -> str:
+    return Path(__file__).with_name("api.sh").read_text(encoding="utf-8")
 
 
 def _answers(raw: bytes) -> tuple[Answer, ...]:

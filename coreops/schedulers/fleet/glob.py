@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 _SPECIAL = re.compile(r"([\\*?\[\]-])")
 
 
 def match(pattern: str, name: str) -> bool:
     """Does the whole name match? A malformed pattern matches nothing, as in fleet."""
-    try:
-        return re.fullmatch(_regex(pattern), name, re.DOTALL) is not None
-    except (ValueError, re.error):
-        return False
+    compiled = _compiled(pattern)
+    return compiled is not None and compiled.fullmatch(name) is not None
 
 
 def literal(name: str) -> str:
@@ -48,6 +47,14 @@ def all_but(names: Collection[str], prefixes: Iterable[str] = ()) -> tuple[str, 
     return tuple(patterns)
 
 
+@lru_cache(maxsize=10_000)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(_regex(pattern), re.DOTALL)
+    except ValueError:
+        return None
+
+
 def _regex(pattern: str) -> str:
     made, at = [], 0
     while at < len(pattern):
@@ -73,18 +80,19 @@ def _regex(pattern: str) -> str:
 def _class(pattern: str, at: int) -> tuple[str, int]:
     negated = pattern[at : at + 1] == "^"
     at += negated
-    ranges: list[str] = []
+    ranges, inside = 0, ""
     while True:
         if pattern[at : at + 1] == "]" and ranges:
-            inside = "".join(ranges)
+            if not inside:
+                return ("." if negated else "(?!)"), at + 1
             return (f"[^{inside}]" if negated else f"[{inside}]"), at + 1
         low, at = _char(pattern, at)
         high = low
         if pattern[at : at + 1] == "-":
             high, at = _char(pattern, at + 1)
-        if low > high:
-            raise ValueError("a range from back to front")
-        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+        ranges += 1
+        if low <= high:  # else it is a range that nothing is in
+            inside += f"{re.escape(low)}-{re.escape(high)}"
 
 
 def _char(pattern: str, at: int) -> tuple[str, int]:

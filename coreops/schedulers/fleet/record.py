@@ -93,13 +93,14 @@ def read(unit: Unit) -> Note | None:
 
 def of(host: str, units: Iterable[Unit]) -> tuple[Note, ...]:
     """All notes of a host, the newest last: only that one counts."""
-    found = [note for unit in units if (note := read(unit)) is not None and note.host == host]
+    own = (unit for unit in units if (named := names.of_unit(unit.name)) is not None and named[0] == host)
+    found = [note for unit in own if (note := read(unit)) is not None]
     return tuple(sorted(found, key=lambda note: note.number))
 
 
 def hosts(units: Iterable[Unit]) -> tuple[str, ...]:
     """All hosts that something is remembered of."""
-    return tuple(sorted({note.host for unit in units if (note := read(unit)) is not None}))
+    return tuple(sorted({found[0] for unit in units if (found := names.of_unit(unit.name)) is not None}))
 
 
 def _pairs(values: Iterable[str]) -> tuple[tuple[str, Desired], ...]:

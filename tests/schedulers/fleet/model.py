@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Options = list[dict[str, str]]
@@ -247,6 +248,7 @@ def printf(value: str, name: str) -> str:
     return value.replace("%n", name).replace("%N", stem).replace("%p", prefix).replace("%i", instance)
 
 
+@lru_cache(maxsize=100_000)
 def path_match(pattern: str, name: str) -> bool:
     """Go's path.Match, by trying; False for a malformed pattern."""
     try:

@@ -17,6 +17,7 @@ class TestFleet(SchedulerConformance):
         return FakeWorld
 
 
+@pytest.mark.slow
 class TestFleetBefore013(SchedulerConformance):
     """Units cannot be changed, and the engine's dice fall in another way each time."""
 
