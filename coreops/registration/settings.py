@@ -64,7 +64,25 @@ def read(inventory: Inventory, connection: Mapping[str, Any]) -> Wanted | None:
                 f"{VARIABLE} is not usable", where=setting and setting.position, why="it must be true or false"
             )
         nodes.append(Node(host, wanted, _said(inventory, host, targets[host].address)))
+    if any(node.wanted for node in nodes):
+        _check_gateway(inventory)
     return Wanted(tuple(nodes), targets)
+
+
+def _check_gateway(inventory: Inventory) -> None:
+    """Nodes have no etcdctl: what they talk to must not be switched off."""
+    for host in inventory.members(GROUP):
+        setting = inventory.settings(host).get("etcd_flags")
+        flags = None if setting is None else host_renderer(inventory, host)(setting.value, setting.position)
+        for key, value in flags.items() if isinstance(flags, Mapping) else ():
+            name = str(key).lstrip("-").replace("_", "-").lower().removeprefix("etcd-")
+            if name == "enable-grpc-gateway" and str(value).lower() == "false":
+                raise InputError(
+                    "nodes cannot register in an etcd without its JSON gateway",
+                    where=setting and setting.position,
+                    why=f"etcd_flags has {key}: false",
+                    next=f"take it out, or set {VARIABLE}: false for all hosts",
+                )
 
 
 def _said(inventory: Inventory, host: str, address: str) -> dict[str, object]:

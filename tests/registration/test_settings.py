@@ -52,6 +52,7 @@ def test_without_a_store_nobody_is(tmp_path: Path) -> None:
     ("own", "said"),
     [
         ("node_registry: maybe", "node_registry is not usable"),
+        ("etcd_flags: {enable-grpc-gateway: false}", "without its JSON gateway"),
         ("node_labels: [a]", "node_labels is not usable"),
         ('node_labels: {a: "x\\ny"}', "node_labels is not usable"),
     ],
