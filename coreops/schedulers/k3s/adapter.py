@@ -63,10 +63,9 @@ class K3s:
         """Refused, with the reason, before anything is said."""
         raise RefusedError(
             "the tokens of k3s are not rotated by coreops",
-            why="the servers' token encrypts what joining servers need, so the cluster and pki/ would have to change "
-            "in one step, and old snapshots could not be restored without the old token",
-            next="on a server: k3s token rotate (v1.28 and newer), write the new token to pki/"
-            f"{rendering.SERVER_TOKEN}, then run coreops bootstrap, which restarts the nodes one by one",
+            why="the servers' token encrypts what joining servers need: cluster, nodes and pki/ would have to change "
+            "in one step, and old snapshots need the old token",
+            next="do it on the servers (k3s token rotate, v1.28 and newer), as docs/k3s.md says",
         )
 
     def where(self, host: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def decide(plan: Plan, seen: Mapping[str, Found]) -> Move | Settled:
     move = (
         _join_server(plan, seen, there, speaker)
         or _join_agents(plan, seen, there, speaker)
-        or _wait(plan, seen, there)
+        or _wait(plan, seen, there, speaker)
         or _restart(plan, seen)
         or _label(plan, there, speaker)
     )
@@ -109,7 +109,7 @@ def _join_server(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, Kube
         sick = [name for name in waits if not _well(plan, seen, name, there)]
         if sick:
             return Move(title=f"wait for {', '.join(sick)} before {host} joins")
-        if found.data or (plan.store and found.joined):
+        if found.data or (plan.store and found.joined and found.password):
             return Move(title=f"start {host}", on=(host,), talks={host: partial(_start, node)})
         if node.name in there:
             return _forget([host], plan, speaker)
@@ -149,8 +149,11 @@ def _forget(hosts: Iterable[str], plan: Plan, speaker: str) -> Move:
     return Move(title=f"forget what {', '.join(names)} was before", on=(speaker,), talks={speaker: talk})
 
 
-def _wait(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, KubeNode]) -> Move | None:
+def _wait(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, KubeNode], speaker: str) -> Move | None:
     sick = [host for host in seen if not _well(plan, seen, host, there)]
+    rejected = [host for host in sick if seen[host].rejected]
+    if rejected:
+        return _forget(rejected, plan, speaker)
     return Move(title=f"wait for {', '.join(sick)} to be ready") if sick else None
 
 

@@ -51,11 +51,16 @@ else
     fi
     [ ! -e "$data/agent/client-kubelet.crt" ] || say data yes
 fi
+[ ! -e "${ROOT:-}/etc/rancher/node/password" ] || say password yes
 probe=$BIN
 while [ -n "$probe" ] && [ ! -e "$probe" ]; do probe=${probe%/*}; done
 [ -w "${probe:-/}" ] || say readonly "$BIN"
 case $said in
     *"active active"*)
+        # k3s repeats this, and nothing else, for as long as its name belongs to another password.
+        case $(journalctl -u "$UNIT.service" -n 1 -o cat --no-pager 2>/dev/null) in
+            *'Node password rejected'*) say rejected yes ;;
+        esac
         if [ "$UNIT" = k3s ]; then
             nodes=$("$BIN/k3s" kubectl --request-timeout=10s get --raw /api/v1/nodes 2>/dev/null) && say nodes "$nodes"
         fi

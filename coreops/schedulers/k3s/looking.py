@@ -15,6 +15,7 @@ from coreops.schedulers.k3s.versions import Version
 from coreops.schedulers.protocol import Seen, Talk, do
 
 _SCRIPT = Path(__file__).with_name("look.sh")
+_FLAGS = ("stale", "joined", "formed", "data", "password", "rejected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Found(Seen):
 
     stale: it was started with other settings than there are now. joined: coreops let it join. formed, data: it had a
     member of the cluster's data, and has it. foreign: what somebody else installed. other: the unit of the other role.
+    password: it has the one that k3s made for its name; rejected: it is another than the cluster knows.
     token: "other" when the cluster's is not the inventory's. nodes: None when no API answers here.
     """
 
@@ -37,6 +39,8 @@ class Found(Seen):
     data: bool = False
     foreign: str = ""
     other: str = ""
+    password: bool = False
+    rejected: bool = False
     token: str = ""
     readonly: str = ""
     fatal: str = ""
@@ -97,4 +101,4 @@ def own(seen: Seen) -> Found:
 
 
 def _flags(words: Mapping[str, str]) -> dict[str, bool]:
-    return {key: words.get(key) == "yes" for key in ("stale", "joined", "formed", "data")}
+    return {key: words.get(key) == "yes" for key in _FLAGS}

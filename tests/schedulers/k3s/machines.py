@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -18,6 +18,7 @@ from coreops.schedulers.k3s.adapter import K3s
 from coreops.schedulers.protocol import Cluster, Move, Seen, Settled
 from tests.schedulers.k3s.fake_kubernetes import Kubernetes, Server
 from tests.schedulers.k3s.world import Box, kubeconfig, played
+from tests.support.shells import SHELLS
 
 FILES = Path(__file__).parents[3] / "playbooks/files/k3s"
 TOKENS = {rendering.SERVER_TOKEN: "5" * 64, rendering.AGENT_TOKEN: "6" * 64}
@@ -25,6 +26,10 @@ TOKENS = {rendering.SERVER_TOKEN: "5" * 64, rendering.AGENT_TOKEN: "6" * 64}
 
 class Failed(Exception):
     """k3s ended with this as its last, fatal word."""
+
+
+class Rejected(Exception):
+    """k3s runs, and says this again and again."""
 
 
 class Machines:
@@ -37,6 +42,8 @@ class Machines:
         self.passwords: dict[str, str] = {}
         self.store: str | None = None  # the token that the data in the store is encrypted with
         self.tokens = dict(TOKENS)
+        self.waiting: set[str] = set()
+        self.shell: Sequence[str] = SHELLS["dash"]
         self.want(cluster)
 
     def want(self, cluster: Cluster) -> None:
@@ -77,6 +84,9 @@ class Machines:
             titles.append(step.title)
             self._do(step)
             self.kube.tick()
+            for host in sorted(self.waiting):
+                self.waiting.discard(host)
+                self._restart(host, self.scheduler.plan.nodes[host].unit)
         raise AssertionError(f"it does not settle: {titles}")
 
     def wipe(self, host: str) -> None:
@@ -112,7 +122,7 @@ class Machines:
     def _run(self, host: str, step: ShellStep) -> Record:
         if (answer := played(self.kube, step)) is not None:
             return answer
-        done = self.boxes[host].sh(step.act or "", {**step.env, "KUBECTL": ""})
+        done = self.boxes[host].sh(step.act or "", {**step.env, "KUBECTL": ""}, self.shell)
         state = "changed" if done.returncode == 0 else "failed"
         return Record(step.id, state, rc=done.returncode, stdout=done.stdout, stderr=done.stderr)  # type: ignore[arg-type]
 
@@ -131,11 +141,18 @@ class Machines:
                 raise Failed(guard.stderr.decode().strip())
             assert (box.root / "run/coreops-k3s/token").stat().st_mode & 0o777 == 0o600
             self._k3s(host, box)
+        except Rejected as rejected:
+            said = f'level=info msg="Waiting to retrieve agent configuration; server is not ready: {rejected}"\n'
+            box.write("run/systemd/journal", said)
+            self._state(host, "active")
+            self.waiting.add(host)
+            return
         except Failed as failed:
             box.write("run/systemd/journal", f'time="2026-01-01T00:00:00Z" level=fatal msg="{failed}"\n')
             self._state(host, "activating", restarts=5)
             return
         self._state(host, "active")
+        box.write("run/systemd/journal", 'level=info msg="Running"\n')
         if embedded == "embedded":
             box.write("etc/rancher/k3s/formed", "")
 
@@ -197,7 +214,7 @@ class Machines:
         if ("kube-system", f"{name}.node-password.k3s") in self.kube.secrets and self.passwords.get(
             name
         ) != path.read_text():
-            raise Failed(
+            raise Rejected(
                 "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match"
             )
         self.passwords[name] = path.read_text()

@@ -13,9 +13,11 @@ from coreops.errors import HostFailed, InputError, RefusedError
 from tests.schedulers.k3s.fake_kubernetes import Server
 from tests.schedulers.k3s.machines import Machines, config_of
 from tests.schedulers.k3s.world import cluster
+from tests.support.shells import SHELLS
 
 pytestmark = pytest.mark.slow  # five hosts run scripts, again and again
 ROLES = {"m1": "manager", "m2": "manager", "m3": "manager", "w1": "worker", "w2": "worker"}
+SMALL = {"m1": "manager", "w1": "worker", "w2": "worker"}
 STORE = ("https://10.0.0.1:2379", "https://10.0.0.2:2379", "https://10.0.0.3:2379")
 NewMachines = Callable[..., Machines]
 
@@ -49,6 +51,14 @@ def test_from_bare_hosts_to_a_cluster(new: NewMachines):
     assert machines.bootstrap() == ([], end)
 
 
+@pytest.mark.parametrize("shell", ["bash", "busybox"])
+def test_in_every_shell(new: NewMachines, shell: str):
+    machines = new(SMALL)
+    machines.shell = SHELLS[shell]
+    assert machines.bootstrap()[0][:2] == ["form the cluster on m1", "let w1, w2 join as agents"]
+    assert machines.bootstrap()[0] == []
+
+
 def test_servers_meet_in_the_store(new: NewMachines):
     machines = new(store=STORE)
     titles, _ = machines.bootstrap()
@@ -63,7 +73,7 @@ def test_servers_meet_in_the_store(new: NewMachines):
 
 
 def test_a_store_that_another_cluster_uses(new: NewMachines):
-    machines = new(store=STORE)
+    machines = new(SMALL, store=STORE)
     machines.store = "9" * 64
     with pytest.raises(HostFailed, match="different token") as caught:
         machines.bootstrap()
@@ -72,11 +82,23 @@ def test_a_store_that_another_cluster_uses(new: NewMachines):
 
 
 def test_a_wiped_agent_comes_back_under_its_name(new: NewMachines):
-    machines = new()
+    machines = new(SMALL)
     machines.bootstrap()
     machines.wipe("w1")
     titles, _ = machines.bootstrap()
     assert titles[:2] == ["forget what w1 was before", "let w1 join as agents"]
+    assert machines.kube.nodes["w1"]["status"]["conditions"][1]["status"] == "True"
+
+
+def test_a_name_whose_password_is_lost_is_given_a_new_one(new: NewMachines):
+    """k3s#10408, #802: the node is gone, or dead, and its password is still there."""
+    machines = new(SMALL)
+    machines.bootstrap()
+    (machines.boxes["w1"].root / "etc/rancher/node/password").unlink()
+    machines._state("w1", "inactive")
+    machines.kube.ready("w1", False)
+    titles, _ = machines.bootstrap()
+    assert titles[:2] == ["start w1", "forget what w1 was before"]
     assert machines.kube.nodes["w1"]["status"]["conditions"][1]["status"] == "True"
 
 
@@ -115,7 +137,7 @@ def test_servers_that_were_down_are_started_together(new: NewMachines):
 
 
 def test_another_machine_has_the_name(new: NewMachines):
-    machines = new()
+    machines = new(SMALL)
     machines.kube.node("w1")
     machines.kube.nodes["w1"]["status"]["nodeInfo"]["machineID"] = "somebody-else"
     with pytest.raises(RefusedError, match="another machine is the node w1") as caught:
@@ -125,7 +147,7 @@ def test_another_machine_has_the_name(new: NewMachines):
 
 
 def test_an_agent_of_another_cluster(new: NewMachines):
-    machines = new()
+    machines = new(SMALL)
     machines.boxes["w2"].write("var/lib/rancher/k3s/agent/server-ca.crt", "-----BEGIN CERTIFICATE-----\nother\n")
     with pytest.raises(RefusedError, match="none of the servers has"):
         machines.bootstrap()
@@ -166,7 +188,7 @@ def test_a_role_is_not_changed_in_place(new: NewMachines):
 
 
 def test_a_folder_that_is_read_only(new: NewMachines, monkeypatch: pytest.MonkeyPatch):
-    machines = new(k3s_bin_dir="/nowhere/bin")
+    machines = new(SMALL, k3s_bin_dir="/nowhere/bin")
     found = machines.look()["m1"]
     assert found.readonly == ""  # type: ignore[attr-defined]
     from dataclasses import replace
@@ -190,10 +212,10 @@ def test_a_newer_version_goes_server_by_server(new: NewMachines):
     [("v1.34.0+k3s1", "one minor version at a time"), ("v1.31.9+k3s1", "cannot be read by an older")],
 )
 def test_version_skew_is_refused_before_anything_moves(new: NewMachines, version: str, says: str):
-    machines = new()
+    machines = new(SMALL)
     machines.bootstrap()
     before = (machines.boxes["m1"].root / "opt/bin/version").read_text()
-    machines.want(cluster(ROLES, k3s_version=version))
+    machines.want(cluster(SMALL, k3s_version=version))
     with pytest.raises(RefusedError, match=says):
         machines.bootstrap()
     assert (machines.boxes["m1"].root / "opt/bin/version").read_text() == before
@@ -212,13 +234,13 @@ def test_a_server_that_is_not_well_holds_the_restarts_up(new: NewMachines):
 def test_labels_follow_the_inventory(new: NewMachines):
     from dataclasses import replace
 
-    machines = new()
+    machines = new(SMALL)
     machines.bootstrap()
-    plain = cluster(ROLES)
+    plain = cluster(SMALL)
     hosts = tuple(replace(host, zone="z1", labels={"zone": "z1", "disk": "ssd"}) for host in plain.hosts)
     machines.want(replace(plain, hosts=hosts))
     titles, _ = machines.bootstrap()
-    assert titles[-1] == "label m1, m2, m3, w1, w2"
+    assert titles[-1] == "label m1, w1, w2"
     labels = machines.kube.nodes["w1"]["metadata"]["labels"]
     assert (labels["topology.kubernetes.io/zone"], labels["disk"]) == ("z1", "ssd")
     machines.kube.nodes["w1"]["metadata"]["labels"]["theirs"] = "stays"
@@ -230,6 +252,6 @@ def test_labels_follow_the_inventory(new: NewMachines):
 
 
 def test_a_node_that_the_inventory_has_not_is_a_stray(new: NewMachines):
-    machines = new()
+    machines = new(SMALL)
     machines.kube.node("old")
     assert machines.bootstrap()[1].strays == ("old",)

@@ -1,0 +1,133 @@
+"""``coreops bootstrap`` with k3s on three real nodes, from bare: what k3s itself does is played (``k3s_played.sh``),
+in a real unit, with the real store behind it. What is proven: files, modes, secrets, certificates, the unit, the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coreops.providers.namespace.lab import Lab
+from coreops.store import lockfile
+
+pytestmark = pytest.mark.lab
+PLAYED = Path(__file__).with_name("k3s_played.sh")
+
+
+class Cluster:
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self.folder = lab, folder
+        digest = hashlib.sha256(PLAYED.read_bytes()).hexdigest()
+        shutil.copy(PLAYED, folder.parent / "k3s")
+        (folder / lockfile.FILE_NAME).write_text(
+            lockfile.DEFAULT.read_text()
+            + f"  - {{name: k3s, version: v1.32.4+k3s1, arch: amd64, sha256: {digest}, path: ../k3s}}\n"
+        )
+        self.write()
+
+    def write(self, **variables: Any) -> None:
+        whole = yaml.safe_load((self.lab.inventory / "hosts.yml").read_text())["all"]
+        hosts = {
+            name: {key: value for key, value in own.items() if key != "zone"}
+            for name, own in whole["children"]["store"]["hosts"].items()
+        }
+        own = whole["vars"] | {"scheduler": "k3s", "k3s_version": "v1.32.4+k3s1"} | variables
+        text = {"all": {"vars": own, "children": {"store": {"hosts": hosts}}}}
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump(text))
+
+    def coreops(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-c", "from coreops.cli import main; main()", *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=300, cwd=self.folder.parent, check=False)
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done
+
+    def bootstrap(self, expect: int = 0) -> dict[str, Any]:
+        done = self.coreops("bootstrap", str(self.folder), "--json", expect=expect)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    def sh(self, node: str, command: str) -> str:
+        line = self.lab.ssh_command(node, [f"sudo sh -c '{command}'"])
+        done = subprocess.run(line, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def cluster(lab_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    name = f"k{os.getpid()}"
+    base = tmp_path_factory.mktemp("k3s")
+    (base / "inventory").mkdir()
+    try:
+        yield Cluster(Lab.up(name, nodes=3, zones=3, inventory_folder=base / "lab"), base / "inventory")
+    finally:
+        Lab.down(name)
+
+
+def test_from_bare_nodes_to_servers_that_run(cluster: Cluster) -> None:
+    first = cluster.bootstrap()
+    changes = first["further"]["scheduler"]["changes"]
+    assert [each for each in changes if "join" in each or "form" in each] == [
+        "form the cluster on n1",
+        "let n2 join as a server",
+        "let n3 join as a server",
+    ]
+    assert cluster.bootstrap()["further"]["scheduler"]["changes"] == []
+
+    # Files: what is secret is root's alone, and nowhere else.
+    modes = cluster.sh("n2", 'cd /etc/rancher/k3s; stat -c "%a %U %n" . *; stat -c "%a %U %n" /run/coreops-k3s/*')
+    for name in ("config.yaml", "token", "agent-token", "store.key", "/run/coreops-k3s/token"):
+        assert f"600 root {name}" in modes.splitlines(), modes
+    assert "700 root ." in modes.splitlines()
+    for name in ("k3s-token", "k3s-agent-token"):
+        path = cluster.folder / "pki" / name
+        assert path.stat().st_mode & 0o777 == 0o600
+        seen = cluster.sh("n2", "cat /proc/[0-9]*/cmdline; journalctl -b --no-pager; cat /etc/systemd/system/k3s*")
+        assert path.read_text().strip() not in seen
+        assert path.read_text().strip() not in json.dumps(first)
+
+    # A unit that systemd takes as it is, and that comes back after a reboot.
+    assert cluster.sh("n2", "systemd-analyze verify /etc/systemd/system/k3s.service 2>&1") == ""
+    assert cluster.sh("n2", "systemctl is-enabled k3s") == "enabled"
+
+    told = [
+        json.loads(line) for line in cluster.coreops("nodes", "-i", str(cluster.folder), "--json").stdout.splitlines()
+    ]
+    assert {"n1", "n2", "n3"} <= set(json.dumps(told).split('"'))
+
+
+def test_new_settings_restart_server_by_server(cluster: Cluster) -> None:
+    before = cluster.sh("n3", "systemctl show -p MainPID --value k3s")
+    cluster.write(k3s_disable=["traefik"])
+    changes = cluster.bootstrap()["further"]["scheduler"]["changes"]
+    assert [each for each in changes if each.startswith("restart")] == [
+        f"restart {node} with the new settings" for node in ("n1", "n2", "n3")
+    ]
+    assert cluster.sh("n3", "systemctl show -p MainPID --value k3s") != before
+    assert "- traefik" in cluster.sh("n3", "cat /etc/rancher/k3s/config.yaml")
+
+
+def test_the_token_of_another_cluster_stays_out(cluster: Cluster) -> None:
+    token = cluster.folder / "pki/k3s-token"
+    old = token.read_text()
+    token.write_text("7" * 64 + "\n")
+    done = cluster.coreops("bootstrap", str(cluster.folder), expect=1)
+    assert "restore" in done.stdout + done.stderr
+    said = [
+        path.read_text(errors="replace") for path in (cluster.folder.parent / ".coreops").rglob("*") if path.is_file()
+    ]
+    for secret in (old.strip(), "7" * 64):
+        assert secret not in done.stdout + done.stderr
+        assert said
+        assert not any(secret in text for text in said), "a token is in the journal of a run"
+    assert cluster.sh("n1", "sha256sum </etc/rancher/k3s/token") == hashlib.sha256(old.encode()).hexdigest() + "  -"
