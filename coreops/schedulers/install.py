@@ -13,7 +13,7 @@ from coreops.errors import InputError
 from coreops.schedulers import kept, settings
 from coreops.schedulers.hands import PATIENCE
 from coreops.schedulers.kept import Kept
-from coreops.schedulers.protocol import Node, Seen
+from coreops.schedulers.protocol import Node, Renews, Seen
 from coreops.schedulers.settings import Wanted
 from coreops.store import lockfile
 from coreops.store.lockfile import Locked
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Install:
-    """One run's part for the scheduler. What stands below ``patience`` is found out by the phases."""
+    """One run's part for the scheduler. renewed: the secrets that are made anew. What stands below ``patience`` is found
+    out by the phases.
+    """
 
     wanted: Wanted
     locked: Mapping[str, Locked]
     playbook: Path | None
     secrets: Kept
     rotate: bool = False
+    renewed: tuple[str, ...] = ()
     patience: float = PATIENCE
     archives: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -78,12 +81,14 @@ def prepare(
         host: lockfile.choose(pinned, each.name, each.arch, each.version or None, where=where)
         for host, each in needed.items()
     }
+    renewed = scheduler.renewable() if rotate and isinstance(scheduler, Renews) else ()
     return Install(
         wanted=wanted,
         locked=locked,
         playbook=_playbook(scheduler.playbook(), playbook.parent),
-        secrets=kept.load(inventory.base / "pki", scheduler.secrets()),
+        secrets=kept.load(inventory.base / "pki", scheduler.secrets(), renewed),
         rotate=rotate,
+        renewed=renewed,
     )
 
 

@@ -11,7 +11,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,14 +30,18 @@ class Kept:
     pending: tuple[str, ...]
 
 
-def load(root: Path, wanted: Mapping[str, SecretKind]) -> Kept:
-    """Raises InputError for a secret that others can read, or that is none."""
+def load(root: Path, wanted: Mapping[str, SecretKind], renew: Collection[str] = ()) -> Kept:
+    """renew: those to make anew. Raises InputError for a secret that others can read, or that is none."""
     files: dict[str, bytes] = {}
     pending = []
     for name, kind in wanted.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
             raise ValueError(f"{name!r} cannot be the name of a secret")
         path = root / name
+        if name in renew:
+            files[name] = _made(kind)
+            pending.append(name)
+            continue
         try:
             files[name] = path.read_bytes()
         except FileNotFoundError:

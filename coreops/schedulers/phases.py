@@ -174,10 +174,11 @@ class Steps:
         """New secrets, where the engine can."""
         install = self.install
         title = f"rotate the secrets of {install.name}"
-        install.rotated = self.hands(run).talk(
+        told = self.hands(run).talk(
             runs_on(self.scheduler), self.scheduler.rotate, patience=install.patience, title=title
         )
-        self._changed(run, *(f"new: {what}" for what in install.rotated))
+        self._changed(run, *(f"new: {what}" for what in told))
+        install.rotated = (*install.renewed, *told)
         run.further["scheduler"] = install.said()
         return f"new: {', '.join(install.rotated)}" if install.rotated else "there are none that it could make anew"
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from coreops.errors import HostFailed
 from coreops.model import Record, ShellStep
@@ -99,12 +99,14 @@ class Host:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The wanted cluster: all hosts that take part, in inventory order, and where a host's variable was written (for
-    errors). store: the client URLs of the inventory's etcd members, () when it has none.
+    errors). store: the client URLs of the inventory's etcd members, () when it has none. store_wants: for each of them,
+    the version that is pinned ("" when that cannot be told) and its flags (``ETCD_...``).
     """
 
     scheduler: str
     hosts: tuple[Host, ...]
     store: tuple[str, ...] = ()
+    store_wants: tuple[tuple[str, Mapping[str, str]], ...] = ()
     origin: Callable[[str, str], object] = lambda host, variable: None
 
     @property
@@ -274,6 +276,15 @@ class Scheduler(Protocol):
 
     def remove(self, host: str) -> Talk[None]:
         """Forget a host (or a stray, by its node's name) that is gone."""
+        ...
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """A scheduler that follows the files of its ``secrets``: rotation makes them anew, ``decide`` changes over."""
+
+    def renewable(self) -> tuple[str, ...]:
+        """The names of those."""
         ...
 
 

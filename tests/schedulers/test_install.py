@@ -10,7 +10,7 @@ import pytest
 
 from coreops.errors import InputError
 from coreops.inventory import load_inventory
-from coreops.schedulers import install, registry
+from coreops.schedulers import install, kept, registry
 from coreops.schedulers.protocol import Artifact, Cluster
 from tests.schedulers import toy
 
@@ -62,6 +62,18 @@ def test_what_is_needed_is_pinned(tmp_path: Path, prepare: Any) -> None:
     (tmp_path / "artifacts.lock.yml").write_text(LOCK.replace("1.7.7, arch: amd64", "1.7.7, arch: arm64"))
     with pytest.raises(InputError, match="no nomad amd64"):
         prepare()
+
+
+def test_secrets_that_are_files_are_made_anew_on_request(
+    tmp_path: Path, prepare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "artifacts.lock.yml").write_text(LOCK)
+    kept.save(prepare().secrets)
+    assert prepare(rotate=True).secrets.pending == ()
+    monkeypatch.setattr(Installed, "renewable", lambda self: ("toy.token",), raising=False)
+    assert prepare().secrets.pending == ()
+    found = prepare(rotate=True)
+    assert (found.secrets.pending, found.renewed) == (("toy.token",), ("toy.token",))
 
 
 def test_the_operators_own_playbook_wins(tmp_path: Path, prepare: Any) -> None:

@@ -32,6 +32,18 @@ def test_made_once_and_kept(tmp_path: Path) -> None:
     assert "token" not in repr(again.files) or (root / "token").read_text().strip() not in repr(again)
 
 
+def test_made_anew(tmp_path: Path) -> None:
+    kept.save(kept.load(tmp_path, WANTED))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    again = kept.load(tmp_path, WANTED, ["token"])
+    assert again.pending == ("token",)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    kept.save(again)
+    assert (tmp_path / "gossip.key").read_bytes() == before["gossip.key"]
+    assert (tmp_path / "token").read_bytes() != before["token"]
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
 def test_one_that_others_can_read_is_refused(tmp_path: Path) -> None:
     kept.save(kept.load(tmp_path, WANTED))
     (tmp_path / "token").chmod(0o640)

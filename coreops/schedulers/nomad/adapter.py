@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from coreops.errors import RefusedError
 from coreops.schedulers.nomad import config, memory, settings
 from coreops.schedulers.nomad.api import Api
 from coreops.schedulers.nomad.decide import decide
@@ -64,12 +63,12 @@ class Nomad:
         return decide(self.cluster, found, lambda: rekey(self._any(), self.folder, len(servers)))
 
     def rotate(self) -> Talk[tuple[str, ...]]:
-        """The key is changed by ``decide``, when another one is wanted than the servers use."""
-        raise RefusedError(
-            "the gossip key is not changed this way",
-            why="coreops makes the key that is kept in pki/nomad-gossip, and the servers follow that file",
-            next=f"move pki/{config.GOSSIP} away and run coreops bootstrap: it makes a new key and changes over to it",
-        )
+        """The servers follow the file of the key: ``decide`` has changed over to a new one by now."""
+        yield from ()
+        return ()
+
+    def renewable(self) -> tuple[str, ...]:
+        return (config.GOSSIP,)
 
     def where(self, host: str) -> tuple[str, ...]:
         """The servers, the host itself last: it may be about to go."""

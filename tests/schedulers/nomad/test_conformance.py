@@ -2,21 +2,13 @@ from collections.abc import Callable
 
 import pytest
 
-from coreops.errors import RefusedError
 from coreops.model import Record, ShellStep
 from tests.schedulers.conformance import SchedulerConformance
 from tests.schedulers.nomad.world import NomadWorld
 from tests.schedulers.worlds import World
 
 
-class Rules(SchedulerConformance):
-    def test_new_secrets_are_named_and_not_told(self, world: World) -> None:
-        """They are made another way (``tests/schedulers/nomad/test_decide.py``), and that is said."""
-        with pytest.raises(RefusedError, match="gossip key is not changed this way"):
-            world.scheduler.rotate()
-
-
-class TestWorker(Rules):
+class TestWorker(SchedulerConformance):
     """A node that only takes work, on a Nomad whose drains end before the tasks do."""
 
     @pytest.fixture
@@ -24,7 +16,7 @@ class TestWorker(Rules):
         return NomadWorld
 
 
-class TestServer(Rules):
+class TestServer(SchedulerConformance):
     """A server that also takes work, on a Nomad that waits for the tasks."""
 
     @pytest.fixture
@@ -41,7 +33,7 @@ class Forgetful(NomadWorld):
         return super().run(host, step)
 
 
-class TestLostAnswers(Rules):
+class TestLostAnswers(SchedulerConformance):
     @pytest.fixture
     def worlds(self) -> Callable[[], World]:
         return Forgetful

@@ -11,7 +11,7 @@ import pytest
 from coreops.errors import CoreopsError, RefusedError
 from coreops.model import Record, ShellStep
 from coreops.schedulers.nomad.adapter import Nomad, make
-from coreops.schedulers.protocol import Move, Settled, Talk
+from coreops.schedulers.protocol import Move, Renews, Settled, Talk
 from tests.schedulers.nomad.fake_nomad import FakeNomad
 from tests.schedulers.nomad.fake_state import Node, Server
 from tests.schedulers.nomad.world import CLIENTS, SERVERS, UNIT, NomadWorld, cluster
@@ -240,10 +240,9 @@ def test_a_new_gossip_key_is_changed_over_to_before_anything_else(site: Site) ->
     assert site.wanted not in str(site.moves)
 
 
-def test_rotating_says_what_to_do_instead(site: Site) -> None:
-    with pytest.raises(RefusedError, match="gossip key") as caught:
-        site.adapter.rotate()
-    assert "pki/nomad-gossip" in (caught.value.next or "")
+def test_rotating_is_a_matter_of_the_file(site: Site) -> None:
+    assert isinstance(site.adapter, Renews)
+    assert set(site.adapter.renewable()) == set(site.adapter.secrets())
 
 
 def test_strays_are_nodes_and_servers_that_the_inventory_has_not(site: Site) -> None:
