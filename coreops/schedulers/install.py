@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Install:
-    """One run's part for the scheduler. renewed: the secrets that are made anew. What stands below ``patience`` is found
+    """One run's part for the scheduler. renewed: secrets that are made anew. What stands below ``patience`` is found
     out by the phases.
     """
 
