@@ -16,7 +16,8 @@ from coreops.model import Position, Target
 from coreops.playbook.rendering import host_renderer
 from coreops.schedulers import registry
 from coreops.schedulers.protocol import Cluster, Host, Role, Scheduler
-from coreops.store.cluster import member
+from coreops.store import lockfile
+from coreops.store.cluster import Member, member
 
 if TYPE_CHECKING:
     from coreops.inventory import Inventory
@@ -70,7 +71,10 @@ def read(inventory: Inventory, connection: Mapping[str, Any]) -> Wanted | None:
     def origin(host: str, variable: str) -> object:
         return next(iter(inventory.origin(host, variable)), None) or inventory.origin(host, VARIABLE)[0]
 
-    cluster = Cluster(scheduler=name, hosts=made, store=_store(inventory, connection), origin=origin)
+    members = _store(inventory, connection)
+    urls = tuple(each.client_url for each in members)
+    wants = tuple((_pinned(inventory, each), each.flags) for each in members)
+    cluster = Cluster(scheduler=name, hosts=made, store=urls, store_wants=wants, origin=origin)
     _distinct(cluster)
     return Wanted(cluster, targets, adapter.make(cluster), inventory)
 
@@ -174,17 +178,26 @@ def _host(
     )
 
 
-def _store(inventory: Inventory, connection: Mapping[str, Any]) -> tuple[str, ...]:
-    """The client URLs of the inventory's etcd members."""
-    urls = []
+def _store(inventory: Inventory, connection: Mapping[str, Any]) -> tuple[Member, ...]:
+    """The inventory's etcd members."""
+    members = []
     for host in inventory.members(STORE) if STORE in inventory.groups else ():
         render = host_renderer(inventory, host)
         settings = {key: each for key, each in inventory.settings(host).items() if key.startswith("etcd_")}
         own = {key: render(each.value, each.position) for key, each in settings.items()}
         address = target(inventory, host, become=True, render=render, **connection).address
         made = member(host, own, address, lambda host, name: next(iter(inventory.origin(host, name)), inventory.base))
-        urls.append(made.client_url)
-    return tuple(urls)
+        members.append(made)
+    return tuple(members)
+
+
+def _pinned(inventory: Inventory, each: Member) -> str:
+    """The version of etcd that a member is to run; what is wrong with the lock file is for the store to say."""
+    path = lockfile.find(inventory.base)
+    try:
+        return lockfile.choose(lockfile.read(path), "etcd", each.arch, each.version, where=path).version
+    except InputError:
+        return each.version or ""
 
 
 def _distinct(cluster: Cluster) -> None:

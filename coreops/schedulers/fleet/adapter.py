@@ -8,9 +8,9 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from coreops.errors import InputError
-from coreops.schedulers.fleet import config, record
+from coreops.schedulers.fleet import config
 from coreops.schedulers.fleet.api import Api
-from coreops.schedulers.fleet.look import FleetSeen, check, look
+from coreops.schedulers.fleet.look import OPTIONAL, REMOVED, FleetSeen, check, look, numbers
 from coreops.schedulers.fleet.names import KEY
 from coreops.schedulers.fleet.talks import Talks
 from coreops.schedulers.fleet.view import View, record_of
@@ -71,7 +71,7 @@ class Fleet:
 
     def look(self, host: str) -> Talk[Seen]:
         wanted = self.cluster.host(host).settings.get("fleet_etcd_servers") or self.cluster.store
-        return (yield from look(host, wanted))
+        return (yield from look(host, wanted, self.api))
 
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         """Start fleetd where it does not run; then restart, one after the other, what runs with older settings."""
@@ -92,7 +92,8 @@ class Fleet:
         if stale:
             title = f"restart fleetd on {stale} with its new settings (its units go elsewhere meanwhile)"
             return Move(title=title, play=("restart",), on=(stale,))
-        return Settled()
+        known = dict.fromkeys(name for each in found for name in each.nodes)
+        return Settled(strays=tuple(name for name in known if name not in self.cluster.names))
 
     def rotate(self) -> Talk[tuple[str, ...]]:
         """fleet has no secrets of its own."""
@@ -107,12 +108,10 @@ class Fleet:
     def nodes(self) -> Talk[tuple[Node, ...]]:
         """fleet itself forgets a machine that is gone: the inventory's hosts are told all the same, until removed."""
         view = yield from self._talks("").view()
-        known = [(view.host(id), id) for id in view.machines]
-        there = {host for host, _ in known}
-        noted = record.hosts(view.units.values())
-        gone = [host for host in dict.fromkeys((*self.cluster.names, *noted)) if host not in there]
-        known += [(host, "") for host in gone if view.note(host).stage != "removed"]
-        return tuple(self._node(view, host, id) for host, id in known)
+        known = dict.fromkeys((*view.nodes, *self.cluster.names))
+        return tuple(
+            self._node(view, name) for name in known if view.machine(name) or view.note(name).stage != "removed"
+        )
 
     def workloads(self) -> Talk[tuple[Workload, ...]]:
         view = yield from self._talks("").view()
@@ -151,18 +150,18 @@ class Fleet:
         settings = self.cluster.host(host).settings if host in self.cluster.names else {}
         return Talks(self.api, settings.get("fleet_stuck", "refuse"), settings.get("fleet_drain_at_once", AT_ONCE))
 
-    def _node(self, view: View, host: str, id: str) -> Node:
-        note, ours = view.note(host), host in self.cluster.names
-        labels = {key: value for key, value in view.machines[id].metadata.items() if key != KEY} if id else {}
+    def _node(self, view: View, name: str) -> Node:
+        note, ours, machine = view.note(name), name in self.cluster.names, view.machine(name)
+        foreign = bool(note.over or (machine and view.foreign(machine.id)))
         return Node(
-            name=id or host,
-            host=host if ours else "",
-            role=self.cluster.host(host).role if ours else "worker",
-            state="ready" if id else "down",
-            cordoned="other" if note.by != "operator" and (note.over or (id and view.foreign(id))) else note.by,
+            name=name,
+            host=name if ours else "",
+            role=self.cluster.host(name).role if ours else "worker",
+            state="ready" if machine else "down",
+            cordoned="other" if foreign and note.by != "operator" else note.by,
             drained=note.stage == "drained",
-            running=len(view.running(id)) if id else 0,
-            labels=labels,
+            running=len(view.running(machine.id)) if machine else 0,
+            labels={key: value for key, value in machine.metadata.items() if key != KEY} if machine else {},
         )
 
 
@@ -177,6 +176,8 @@ def make(cluster: Cluster) -> Fleet:
                 next="add the group, or name an etcd with the v2 API in fleet_etcd_servers",
             )
         config.conf(cluster, host)
+        if not host.settings.get("fleet_etcd_servers"):
+            _check_store(cluster, host)
     if all(host.settings.get("fleet_disable_engine", False) for host in cluster.hosts):
         raise InputError(
             "no host would run fleet's engine",
@@ -193,6 +194,25 @@ def make(cluster: Cluster) -> Fleet:
             next="set one for all",
         )
     return Fleet(cluster)
+
+
+def _check_store(cluster: Cluster, host: Host) -> None:
+    """The inventory's own store, as it is going to be."""
+    for version, flags in cluster.store_wants:
+        if version and numbers(version) >= REMOVED:
+            raise InputError(
+                f"fleet cannot run on etcd {version}",
+                where=cluster.origin(host.name, "scheduler"),
+                why="fleet speaks etcd's v2 API only, and 3.6 has removed it",
+                next="pin etcd 3.5 in artifacts.lock.yml, or move to another scheduler first",
+            )
+        if version and numbers(version) >= OPTIONAL and flags.get("ETCD_ENABLE_V2") != "true":
+            raise InputError(
+                f"etcd {version} would not serve the v2 API",
+                where=cluster.origin(host.name, "scheduler"),
+                why="fleet speaks no other, and since 3.4 it is off unless asked for",
+                next="set etcd_flags: {enable-v2: true} for the group store",
+            )
 
 
 def _release(archive: str) -> str:

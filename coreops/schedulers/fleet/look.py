@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coreops.errors import HostFailed, RefusedError
 from coreops.model import ShellStep
 from coreops.schedulers.fleet import config
-from coreops.schedulers.protocol import Seen, Talk, do
+from coreops.schedulers.fleet.api import Api
+from coreops.schedulers.fleet.view import View
+from coreops.schedulers.protocol import Elsewhere, Seen, Talk, do
 
 STARTED = "/run/coreops-fleet.started"
 OLDEST = (0, 11, 0)
+OPTIONAL, REMOVED = (3, 4, 0), (3, 6, 0)
+"""The versions of etcd since which its v2 API has to be asked for, and is no more."""
 _SCRIPT = Path(__file__).with_name("look.sh")
 
 
@@ -22,7 +26,7 @@ _SCRIPT = Path(__file__).with_name("look.sh")
 class FleetSeen(Seen):
     """program: fleetd's path, "" for none. fragments: unit -> its file. etcd: version of the store that answered, ""
     for none. v2: the status of its v2 API. servers: what a running fleetd was told. stale: fleetd was started with
-    something else than what is installed.
+    something else than what is installed. nodes: all that fleet knows, by host or else by machine id.
     """
 
     machine: str = ""
@@ -38,10 +42,11 @@ class FleetSeen(Seen):
     v2: str = ""
     curl: bool = True
     uid: int = 0
+    nodes: tuple[str, ...] = ()
 
 
-def look(host: str, servers: Sequence[str]) -> Talk[FleetSeen]:
-    """Ask the host itself."""
+def look(host: str, servers: Sequence[str], api: Api) -> Talk[FleetSeen]:
+    """Ask the host itself, and its fleetd which nodes there are."""
     env = {
         "CONF": config.CONF,
         "PKI": config.PKI,
@@ -51,7 +56,14 @@ def look(host: str, servers: Sequence[str]) -> Talk[FleetSeen]:
     }
     script = _SCRIPT.read_text(encoding="utf-8")
     record = yield from do(ShellStep(id="look", title="look at fleet", probe=script, env=env, timeout=120.0))
-    return read(host, record.stdout.decode("utf-8", errors="replace"))
+    seen = read(host, record.stdout.decode("utf-8", errors="replace"))
+    if not (seen.active and seen.socket):
+        return seen
+    try:
+        view = View((yield from api.everything()))
+    except Elsewhere:
+        return seen  # it has only just been started, or has no etcd: the wait for its node says so
+    return replace(seen, nodes=view.nodes)
 
 
 def read(host: str, text: str) -> FleetSeen:
@@ -102,7 +114,7 @@ Problem = tuple[str, str, str]
 
 
 def _store(seen: FleetSeen) -> Iterator[Problem]:
-    if seen.etcd and numbers(seen.etcd) >= (3, 6, 0):
+    if seen.etcd and numbers(seen.etcd) >= REMOVED:
         yield (
             f"fleet cannot run on etcd {seen.etcd}",
             "fleet speaks etcd's v2 API only, and 3.6 has removed it",

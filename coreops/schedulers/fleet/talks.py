@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from coreops.errors import HostFailed, RefusedError
-from coreops.schedulers.fleet import rules
+from coreops.schedulers.fleet import names, rules
 from coreops.schedulers.fleet.api import Api
 from coreops.schedulers.fleet.record import Note
 from coreops.schedulers.fleet.view import View
@@ -43,12 +43,15 @@ class Talks:
     def cordon(self, host: str, mark: Mark) -> Talk[None]:
         """Put the barrier up; pauses until the engine has placed it."""
         view = yield from self.view()
-        note = view.note(host)
+        note, machine = view.note(host), view.machine(host)
         _fence(note, mark)
+        if machine is not None and names.KEY not in machine.metadata:
+            # a stray that coreops has not installed: fleet 1.0 lets us name it
+            yield from self.api.patch_metadata(machine.id, {names.KEY: names.spelled(host)})
+            view = yield from self.view()
         takes_over = note.by == "upgrade" and mark.by == "operator"
         by = mark.by if takes_over or not note.by else note.by
         stage = "" if note.stage == "removed" else note.stage
-        machine = view.machine(host)
         over = tuple(dict.fromkeys((*note.over, *(view.foreign(machine.id) if machine else ()))))
         yield from self._remember(view, replace(note, by=by, stage=stage, over=over, token=max(note.token, mark.token)))
 
@@ -114,7 +117,7 @@ class Talks:
     def remove(self, host: str, known: bool) -> Talk[None]:
         """Forget a host whose fleetd is gone. known: the inventory has it. Also by a machine's id."""
         view = yield from self.view()
-        machine = view.machine(host) or view.machines.get(host)
+        machine = view.machine(host)
         if machine is not None:
             raise RefusedError(
                 f"{host} still runs fleetd",

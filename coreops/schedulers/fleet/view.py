@@ -34,14 +34,22 @@ class View:
         return frozenset(name for name, asked in self.asked.items() if asked.everywhere)
 
     def machine(self, host: str) -> Machine | None:
-        """The host's machine, while its fleetd is alive."""
+        """The host's machine, while its fleetd is alive; also by the machine's id."""
         spelled = names.spelled(host)
-        return next((each for each in self.machines.values() if each.metadata.get(names.KEY) == spelled), None)
+        found = (each for each in self.machines.values() if each.metadata.get(names.KEY) == spelled)
+        return next(found, self.machines.get(host))
 
     def host(self, machine: str) -> str:
         """Which host a machine says it is, "" for none and for a machine that is gone."""
         known = self.machines.get(machine)
         return names.read(known.metadata.get(names.KEY, "")) if known else ""
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """All nodes that fleet knows, and those that coreops remembers: by host, or else by machine id."""
+        found = [self.host(id) or id for id in self.machines]
+        noted = [host for host in record.hosts(self.units.values()) if self.note(host).stage != "removed"]
+        return tuple(dict.fromkeys((*found, *noted)))
 
     def notes(self, host: str) -> tuple[Note, ...]:
         """What coreops remembers of a host, the newest last."""

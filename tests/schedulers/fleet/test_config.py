@@ -5,6 +5,7 @@ pkg/flag.go and config/config.go.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -163,3 +164,25 @@ def test_a_cluster_needs_a_store_an_engine_and_one_size_of_pages() -> None:
     ):
         with pytest.raises(InputError, match=words):
             make(bad)
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "words"),
+    [
+        ("3.6.1", {"ETCD_ENABLE_V2": "true"}, "fleet cannot run on etcd 3.6.1"),
+        ("3.5.17", {}, "etcd 3.5.17 would not serve the v2 API"),
+        ("3.5.17", {"ETCD_ENABLE_V2": "false"}, "etcd 3.5.17 would not serve the v2 API"),
+        ("3.5.17", {"ETCD_ENABLE_V2": "true"}, ""),
+        ("3.3.27", {}, ""),
+        ("", {}, ""),
+    ],
+)
+def test_the_store_that_is_wanted_has_the_v2_api(version: str, flags: dict[str, str], words: str) -> None:
+    made = replace(cluster(), store_wants=((version, flags),))
+    if words:
+        with pytest.raises(InputError, match=words):
+            make(made)
+    else:
+        make(made)
+    elsewhere = replace(cluster(etcd_servers=["http://other:2379"]), store_wants=((version, flags),))
+    make(elsewhere)

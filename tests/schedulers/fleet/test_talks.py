@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coreops.errors import HostFailed, RefusedError
-from coreops.schedulers.protocol import Mark
+from coreops.schedulers.protocol import Mark, Settled
 from tests.schedulers.fleet.conftest import Node
 from tests.schedulers.fleet.model import Job, Machine
 from tests.schedulers.fleet.world import FakeWorld, option
@@ -206,13 +206,30 @@ def test_only_one_note_a_host_is_left_and_it_runs_nothing(world: FakeWorld) -> N
 
 def test_a_stray_that_is_gone_leaves_nothing_behind(world: FakeWorld) -> None:
     world.fleet.machines["f" * 32] = Machine("f" * 32, metadata={"coreops-host": "old"})
-    assert [node.name for node in must(world, ("m1",), world.scheduler.nodes) if not node.host] == ["f" * 32]
+    assert [node.name for node in must(world, ("m1",), world.scheduler.nodes) if not node.host] == ["old"]
+    seen = {host: must(world, (host,), lambda host=host: world.scheduler.look(host)) for host in world.ids}
+    assert world.scheduler.decide(seen) == Settled(strays=("old",))
     must(world, ("m1",), lambda: world.scheduler.cordon("old", OPERATOR))
     ended = hold(world, ("m1",), lambda: world.scheduler.remove("f" * 32))
     assert isinstance(ended.error, RefusedError)
     del world.fleet.machines["f" * 32]
     must(world, ("m1",), lambda: world.scheduler.remove("old"))
     assert not world.fleet.jobs
+
+
+def test_a_stray_that_coreops_never_saw_is_drained_by_its_id(world: FakeWorld) -> None:
+    id = "f" * 32
+    world.fleet.machines[id] = machine = Machine(id)
+    world.submit("any.service")
+    job = world.fleet.jobs["any.service"]
+    job.target, machine.cache["any.service"], machine.systemd["any.service"] = id, "launched", "active"
+    machine.hashes["any.service"] = job.options
+    must(world, ("m1",), lambda: world.scheduler.cordon(id, OPERATOR))
+    must(world, ("m1",), lambda: world.scheduler.drain(id, OPERATOR))
+    settle(world)
+    assert where(world, "any.service")
+    (stray,) = [node for node in must(world, ("m1",), world.scheduler.nodes) if not node.host]
+    assert (stray.name, stray.cordoned, stray.drained) == (id, "operator", True)
 
 
 def test_a_removed_host_gives_back_what_it_held(lenient: FakeWorld) -> None:
