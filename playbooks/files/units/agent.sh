@@ -56,7 +56,7 @@ call() {
 }
 
 forget() {
-    lease='' published=''
+    lease='' published='' remembered=''
     rm -f "$run/lease"
 }
 
@@ -103,7 +103,8 @@ ask() {
     pending=yes
 }
 
-# remember: what this node holds in the store from before its boot, or before the agent was lost, is looked after too.
+# remember: look again at what this node holds, after a boot and whenever it was away for so long that its lease ran out:
+# what it still holds is looked after, and what was given to another node meanwhile is stopped.
 remember() {
     [ -z "$remembered" ] || return 0
     call kv/range "{\"key\":\"$(b64 "$prefix/held/")\",\"range_end\":\"$(b64 "$prefix/held0")\"}" || return 1
@@ -112,7 +113,12 @@ remember() {
         [ "$value" = "$mine" ] || continue
         key=$(printf '%s' "$key" | base64 -d)
         name=${key#"$prefix/held/"}
-        ours "$name" && : >>"$run/mine/$name"
+        ours "$name" && printf '%s\n' "$name" && : >>"$run/mine/$name"
+    done >"$run/held"
+    for name in $(each "$run/have"); do
+        scope=''
+        [ ! -e "$run/want/$name" ] || read -r _ scope <"$run/want/$name"
+        [ "$scope" = everywhere ] || grep -Fqx -e "$name" "$run/held" || rm -f "$run/have/$name"
     done
     remembered=yes pending=yes
 }
@@ -186,8 +192,12 @@ take() {
             *) waits "$1 refused this-node-has-a-unit-of-its-own-with-this-name -" && return ;;
         esac
         : >>"$run/mine/$1"
-        [ "$scope" = everywhere ] || hold "$1" || { waits "$1 waiting for-$holder -" && return; }
-        stopped "$1" || return 0
+        if [ -e "$system/$1" ]; then stopped "$1" || return 0; fi
+        if [ "$scope" != everywhere ] && ! hold "$1"; then
+            [ "$holder" = '?' ] || drop "$1" # without an answer it may be ours
+            waits "$1 waiting for-$holder -"
+            return
+        fi
         # The file in have/ comes last: while it is missing, the condition keeps systemd from starting the unit.
         if ! { mkdir -p "$system/$1.d" &&
             printf '# coreops: only while this node holds the unit.\n[Unit]\nConditionPathExists=%s\n' \
@@ -223,9 +233,10 @@ apply() {
     for name in $(each "$run/want"); do take "$name"; done
 }
 
-# states: "unit NAME active sub SUM" of what is here. SUM: of what stands under on/HOST/NAME, once that is done.
+# states: "unit NAME active sub SUM" of what is here, also while it goes. SUM: of what stands under on/HOST/NAME, once
+# that is done.
 states() {
-    units=$(each "$run/have")
+    units=$(each "$run/mine")
     [ -n "$units" ] || return 0
     # shellcheck disable=SC2086
     { systemctl show -p Id -p ActiveState -p SubState -p Job -- $units && echo; } | while read -r line; do

@@ -18,6 +18,7 @@ from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Cluster, Host
 from coreops.schedulers.units import Units
 from coreops.store import artifact, lockfile, wanted
+from tests.support.shells import SHELLS
 
 PROGRAM = wanted.default_playbook().parent / "files" / "units" / "agent.sh"
 SYSTEMCTL = Path(__file__).with_name("systemctl.sh")
@@ -26,8 +27,8 @@ SYSTEMCTL = Path(__file__).with_name("systemctl.sh")
 class Node:
     """The program, as systemd would start it. What is below ``run`` and ``system`` is gone with a reboot."""
 
-    def __init__(self, name: str, url: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    def __init__(self, name: str, url: str, folder: Path, shell: str) -> None:
+        self.name, self.folder, self.shell = name, folder, shell
         for part in ("etc/pki", "bin", "fake/own", "fake/stubborn"):
             (folder / part).mkdir(parents=True)
         (folder / "etc" / "endpoints").write_text(f"http://127.0.0.1:1\n{url}\n")
@@ -59,7 +60,7 @@ class Node:
         }
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["dash", str(PROGRAM)], env=env, stdout=log, stderr=log, start_new_session=True
+                [*SHELLS[self.shell], str(PROGRAM)], env=env, stdout=log, stderr=log, start_new_session=True
             )
 
     def crash(self) -> None:
@@ -81,7 +82,8 @@ class Real:
         hosts = tuple(Host(name=name, address=name, role="manager", labels=own) for name, own in labels.items())
         self.scheduler = Units(Cluster(scheduler="units", hosts=hosts, store=("http://127.0.0.1:1", url)))
         self.folder = folder
-        self.nodes = {host.name: Node(host.name, url, folder / host.name) for host in hosts}
+        shells = dict(zip(labels, SHELLS, strict=True))
+        self.nodes = {host.name: Node(host.name, url, folder / host.name, shells[host.name]) for host in hosts}
         self.most: dict[str, int] = {}
 
     def run(self, host: str, step: ShellStep) -> Record:
@@ -147,7 +149,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def real(etcd: str, tmp_path: Path) -> Iterator[Real]:
-    """Three nodes, n3 without a disk of its own."""
+    """Three nodes, each with another shell; n3 has no fast disk."""
     subprocess.run(
         ["curl", "-sf", f"{etcd}/v3/kv/deleterange", "-d", '{"key":"Lw==","range_end":"AA=="}'],
         check=True,

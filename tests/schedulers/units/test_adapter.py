@@ -21,7 +21,7 @@ HOSTS = ("n1",)
 WEB = f"{FILE}[X-Fleet]\nConflicts=web@*.service\n"
 
 
-def submit(world: UnitsWorld, files: dict[str, str]) -> None:
+def submit(world: Any, files: dict[str, str]) -> None:
     must(world, HOSTS, lambda: world.scheduler.submit(files, start=True))
     must(world, HOSTS, lambda: settled(Own(world.scheduler), list(files)))
 

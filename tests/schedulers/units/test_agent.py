@@ -152,3 +152,29 @@ def test_a_unit_that_the_node_has_itself_is_left_alone(real: Real) -> None:
     assert row.state == "refused: this node has a unit of its own with this name"
     say(real, lambda: real.scheduler.destroy(["sshd.service"]))
     assert not any("stop sshd" in (node.folder / "fake" / "log").read_text() for node in real.nodes.values())
+
+
+def test_a_drain_waits_for_global_units_too(real: Real) -> None:
+    ready(real)
+    submit(real, "all.service", file=f"{PLAIN}[X-Fleet]\nGlobal=true\n")
+    stubborn = real.nodes["n2"].folder / "fake" / "stubborn" / "all.service"
+    stubborn.touch()
+    ended = hold(cast(World, real), ("n1",), lambda: real.scheduler.drain("n2", OPERATOR), pauses=10)
+    assert not ended.over
+    assert ended.pauses[-1] == ("all.service (active/running)",)
+    stubborn.unlink()
+    say(real, lambda: real.scheduler.drain("n2", OPERATOR))
+    assert where(real, ["all.service"]) == {"all.service": {"n1", "n3"}}
+
+
+def test_a_node_that_was_cut_off_stops_what_another_one_was_given(real: Real) -> None:
+    """The guarantee's one gap, and how it closes: somebody said that the node was gone, and it was not."""
+    ready(real)
+    submit(real, "a.service", file=f'{PLAIN}[X-Fleet]\nMachineMetadata="disk=ssd"\n')
+    assert where(real, ["a.service"]) == {"a.service": {"n1"}}
+    real.nodes["n1"].crash()  # what runs, runs on; nobody hears of it
+    until(real, lambda: any(node.host == "n1" and node.state == "down" for node in listed(cast(World, real))))
+    must(cast(World, real), ("n2",), lambda: real.scheduler.remove("n1"))
+    until(real, lambda: where(real, ["a.service"]) == {"a.service": {"n1", "n2"}})
+    real.nodes["n1"].start()
+    until(real, lambda: where(real, ["a.service"]) == {"a.service": {"n2"}})
