@@ -123,14 +123,14 @@ def test_work_is_moved_away_and_comes_back(site: Site) -> None:
 def test_a_new_gossip_key_and_a_new_release(site: Site) -> None:
     """The key first, while agents run; then they restart one by one, the leader last."""
     old = site.cluster.nomad.keys[0]
-    (site.folder / "pki" / "nomad-gossip").unlink()
     site.write(node_labels={"disk": "ssd"})
     site.pin("1.8.4")
-    said = site.bootstrap()
+    said = site.bootstrap("--rotate-tokens")
     assert "change the key of the servers' gossip" in said
     new = (site.folder / "pki" / "nomad-gossip").read_text().strip()
     assert site.cluster.nomad.keys == [new]
     assert old != new
+    assert new not in said
     assert site.cluster.started[3:] == ["n2", "n3", "n1"]
     assert {each.version for each in site.cluster.nomad.servers} == {"1.8.4"}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from coreops.errors import RefusedError
 from coreops.schedulers.nomad import settings, versions
-from coreops.schedulers.nomad.found import Server
+from coreops.schedulers.nomad.found import Server, pick
 from coreops.schedulers.nomad.seen import NomadSeen
 from coreops.schedulers.protocol import Cluster, Move, Settled, Talk
 
@@ -126,6 +126,7 @@ def _restart(hosts: Sequence[str]) -> Move:
 def _strays(cluster: Cluster, leading: Sequence[NomadSeen]) -> tuple[str, ...]:
     """Nodes and servers that the inventory has not; of two nodes with one name, the older by its id."""
     wanted = set(cluster.names)
-    names = {client.name for each in leading for client in each.clients}
+    clients = [client for each in leading for client in each.clients]
+    names = {client.name if pick(clients, client.name) is client else client.id for client in clients}
     names |= {server.name for each in leading for server in each.servers}
     return tuple(sorted(names - wanted))

@@ -23,8 +23,8 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The work on one host's node. deadline: seconds until Nomad forces work to stop, 0 for never. system: system
-    jobs go as well.
+    """The work on one host's node; on a stray's, by the node's name or id. deadline: seconds until Nomad forces work to
+    stop, 0 for never. system: system jobs go as well.
     """
 
     api: Api
@@ -122,7 +122,7 @@ class Work:
 
     def _node(self) -> Talk[Client | None]:
         """None for a server that takes no work: there is nothing to move."""
-        stubs = yield from self.api.pages(f"/v1/nodes?{_filter('Name', self.host)}")
+        stubs = yield from self.api.pages(f"/v1/nodes?{_filter(Name=self.host, ID=self.host)}")
         found = pick((client(each) for each in stubs), self.host)
         if found is None:
             return None
@@ -134,7 +134,7 @@ class Work:
 
     def left(self, node: Client) -> Talk[tuple[Allocation, ...]]:
         """What still runs there and has to go."""
-        found = yield from allocations(self.api, _filter("NodeID", node.id))
+        found = yield from allocations(self.api, _filter(NodeID=node.id))
         return tuple(each for each in found if not each.terminal and (self.system or each.kind != SYSTEM))
 
     def _eligibility(self, node: Client, word: str) -> Talk[int]:
@@ -156,9 +156,10 @@ def allocations(api: Api, chosen: str) -> Talk[tuple[Allocation, ...]]:
 
 def running(api: Api) -> Talk[tuple[Allocation, ...]]:
     """All that have not ended."""
-    return allocations(api, _filter("ClientStatus", "running", "pending", "unknown"))
+    return allocations(api, _filter(ClientStatus=("running", "pending", "unknown")))
 
 
-def _filter(field: str, *values: str) -> str:
-    """Nomad's expressions quote texts as Go does, which for names is as JSON does."""
-    return "filter=" + quote(" or ".join(f"{field} == {json.dumps(value)}" for value in values), safe="")
+def _filter(**wanted: str | tuple[str, ...]) -> str:
+    """Any of these. Nomad's expressions quote texts as Go does, which for names is as JSON does."""
+    pairs = [(key, each) for key, value in wanted.items() for each in (value if isinstance(value, tuple) else (value,))]
+    return "filter=" + quote(" or ".join(f"{key} == {json.dumps(value)}" for key, value in pairs), safe="")

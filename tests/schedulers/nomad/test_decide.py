@@ -249,7 +249,8 @@ def test_strays_are_nodes_and_servers_that_the_inventory_has_not(site: Site) -> 
     site.settle()
     site.nomad.nodes["x"] = Node("x", "old-worker", status="down")
     site.nomad.servers.append(Server("id-x", "old-server", status="failed", peer=False))
-    assert site.decide() == Settled(strays=("old-server", "old-worker"))
+    site.nomad.nodes["twin"] = Node("twin", "w1", status="down")
+    assert site.decide() == Settled(strays=("old-server", "old-worker", "twin"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Fenced
+from tests.schedulers.nomad.fake_state import Node
 from tests.schedulers.nomad.world import NomadWorld
 from tests.schedulers.worlds import OPERATOR, UPGRADE, cordon, drain, hold, must, node_of, uncordon
 
@@ -136,6 +137,24 @@ def test_system_jobs_stay_when_they_are_to() -> None:
     drain(world, "w1")
     assert [each.job for each in world.nomad.allocs if each.node.name == "w1" and each.status == "running"] == ["logs"]
     assert must(world, ["n1"], lambda: world.scheduler.drained("w1")) == ()
+
+
+def test_a_node_that_the_inventory_has_not_is_drained_by_its_id() -> None:
+    """An older twin of a host that was made anew has no name of its own."""
+    world = NomadWorld()
+    twin = Node("5" * 36, "w1", index=0)
+    world.nomad.nodes[twin.id] = twin
+    world.nomad.named("w1").index = 9
+    nodes = must(world, ["n1"], world.scheduler.nodes)
+    assert sorted(node.name for node in nodes) == [twin.id, "n1", "n2", "n3", "w1", "w2"]
+    assert [node.host for node in nodes if node.name == twin.id] == [""]
+    cordon(world, twin.id)
+    drain(world, twin.id)
+    assert not twin.eligible
+    assert world.open("w1")
+    twin.status = "down"
+    must(world, ["n1"], lambda: world.scheduler.remove(twin.id))
+    assert sorted(node.name for node in must(world, ["n1"], world.scheduler.nodes)) == ["n1", "n2", "n3", "w1", "w2"]
 
 
 def test_two_controllers_at_once_are_told_apart() -> None:
