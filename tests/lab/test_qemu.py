@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from coreops.providers.qemu import machine
 from tests.lab.test_lab import boot_id, ssh, traces
 
 pytestmark = pytest.mark.lab
+all_vms = pytest.mark.skipif(not os.environ.get("COREOPS_ALL_VMS"), reason="only with COREOPS_ALL_VMS=1")
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,32 @@ def test_it_loses_its_power_and_is_switched_on_again(vm: Lab) -> None:
     vm.chaos("n1", "poweron")
     assert boot_id(vm, "n1") != before
     assert ssh(vm, "n1", "cat /opt/safe") == "safe"
+
+
+@all_vms
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        # PID 1 freezes when it has crashed; nobody feeds the watchdog any more
+        "sudo busctl set-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
+        " RuntimeWatchdogUSec t 10000000 && sudo kill -SEGV 1",
+        "echo c | sudo tee /proc/sysrq-trigger",
+    ],
+    ids=["systemd", "kernel"],
+)
+def test_a_system_that_is_lost_starts_again_by_itself(vm: Lab, breaks: str) -> None:
+    before = boot_id(vm, "n1")
+    with suppress(subprocess.TimeoutExpired):  # a kernel that is lost closes no connection
+        subprocess.run(vm.ssh_command("n1", [breaks]), capture_output=True, timeout=30, check=False)
+
+    def is_anew() -> bool:
+        try:  # while PID 1 is lost, a login hangs
+            now = subprocess.run(vm.ssh_command("n1", [BOOT_ID]), capture_output=True, text=True, timeout=30)
+        except subprocess.TimeoutExpired:
+            return False
+        return now.returncode == 0 and now.stdout.strip() != before
+
+    assert wait_until(is_anew, 300, 1.0), machine.tail(vm.names_of("n1").folder)
 
 
 def test_up_and_down_after_somebody_killed_everything(qemu_host: None, tmp_path: Path) -> None:
