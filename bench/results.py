@@ -18,6 +18,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "cpu_ms_per_host": ("CPU ms a host", "{:.1f}"),
     "rate": ("MiB/s", "{:.0f}"),
     "of_ssh": ("x ssh", "{:.2f}"),
+    "of_docker": ("x docker", "{:.2f}"),
     "of_alone": ("x alone x 3/CPUs", "{:.2f}"),
     "round_trips": ("round trips", "{}"),
     "bytes_up": ("bytes up", "{}"),
