@@ -18,9 +18,8 @@ import measure
 import tools
 
 sys.path.insert(0, str(tools.HERE.parent))
-from tests.lab.swarm import Swarm, eventually
-
 from coreops.providers.namespace.lab import Lab
+from tests.lab.swarm import Swarm, eventually
 
 Row = dict[str, Any]
 NODES, REPLICAS = 3, 6
