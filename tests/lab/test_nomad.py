@@ -32,10 +32,9 @@ class Site:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.folder = lab, folder
         self.cluster = Cluster(lab, ["n1", "n2", "n3"], ["n2", "n3"])
-        self.pin("1.7.7")
-        self.write()
+        self.want("1.7.7")
 
-    def pin(self, version: str) -> None:
+    def want(self, version: str, **variables: Any) -> None:
         program = PROGRAM.replace("VERSION", version).encode()
         (self.folder.parent / f"nomad-{version}").write_bytes(program)
         nomad = {"name": "nomad", "version": version, "arch": "amd64", "path": f"../nomad-{version}"}
@@ -44,14 +43,12 @@ class Site:
         store = {"name": "etcd", "version": etcd.version, "arch": etcd.arch, "sha256": etcd.sha256}
         text = yaml.safe_dump({"artifacts": [nomad, {**store, etcd.source: etcd.location}]})
         (self.folder / "artifacts.lock.yml").write_text(text)
-
-    def write(self, **variables: Any) -> None:
         whole = yaml.safe_load((self.lab.inventory / "hosts.yml").read_text())["all"]
         hosts = whole["children"]["store"]["hosts"]
         hosts["n1"] = {**(hosts["n1"] or {}), "nomad_client": False}
-        every = {**whole.get("vars", {}), "scheduler": "nomad", **variables}
-        text = {"all": {"vars": every, "children": {"store": {"hosts": hosts}}}}
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump(text))
+        every = {**whole.get("vars", {}), "scheduler": "nomad", "nomad_version": version, **variables}
+        groups = {"all": {"vars": every, "children": {"store": {"hosts": hosts}}}}
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump(groups))
 
     def coreops(self, *words: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -123,8 +120,7 @@ def test_work_is_moved_away_and_comes_back(site: Site) -> None:
 def test_a_new_gossip_key_and_a_new_release(site: Site) -> None:
     """The key first, while agents run; then they restart one by one, the leader last."""
     old = site.cluster.nomad.keys[0]
-    site.write(node_labels={"disk": "ssd"})
-    site.pin("1.8.4")
+    site.want("1.8.4", node_labels={"disk": "ssd"})
     said = site.bootstrap("--rotate-tokens")
     assert "change the key of the servers' gossip" in said
     new = (site.folder / "pki" / "nomad-gossip").read_text().strip()
@@ -136,8 +132,9 @@ def test_a_new_gossip_key_and_a_new_release(site: Site) -> None:
 
 
 def test_an_older_release_is_refused(site: Site) -> None:
-    site.pin("1.7.7")
+    before = os.readlink(site.cluster.file("n1", "/opt/nomad/wanted"))
+    site.want("1.7.7")
     assert "a downgrade of Nomad from 1.8.4 to 1.7.7 is refused" in site.bootstrap(code=4)
     assert len(site.cluster.started) == 6
-    link = os.readlink(site.cluster.file("n1", "/opt/nomad/current"))
-    assert link != os.readlink(site.cluster.file("n1", "/opt/nomad/wanted"))
+    for link in ("wanted", "current"):
+        assert os.readlink(site.cluster.file("n1", f"/opt/nomad/{link}")) == before

@@ -73,10 +73,7 @@ def refuse(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:
             )
     _one_cluster(cluster, seen)
     running = [(each.host, each.version or each.current) for each in seen.values() if each.version or each.current]
-    wanted = {each.wanted for each in seen.values() if each.wanted}
-    wanted |= {own for host in cluster.hosts if (own := settings.of(host).version)}
-    for version in sorted(wanted, key=versions.parse):
-        versions.check(running, version)
+    versions.check(running, settings.of(cluster.hosts[0]).version)
 
 
 def _one_cluster(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:

@@ -83,6 +83,13 @@ def check(cluster: Cluster) -> None:
     first = cluster.hosts[0]
     for host in cluster.hosts:
         own = of(host)
+        if not own.version:
+            raise InputError(
+                f"host {host.name} has no nomad_version",
+                where=cluster.origin(host.name, "scheduler"),
+                why="coreops checks whether a release may follow before it moves anything, so it must know where to go",
+                next="set nomad_version for all hosts to what artifacts.lock.yml pins, like 1.7.7",
+            )
         for name in ("version", "region", "http_port", "rpc_port", "serf_port"):
             if getattr(own, name) != getattr(of(first), name):
                 raise InputError(

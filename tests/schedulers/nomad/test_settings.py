@@ -16,7 +16,8 @@ from tests.schedulers.nomad.world import cluster
 
 
 def read(**values: object) -> dict[str, Any]:
-    return {f"nomad_{key}": VARIABLES[f"nomad_{key}"](value) for key, value in values.items()}
+    given = {"version": "1.7.7", **values}
+    return {f"nomad_{key}": VARIABLES[f"nomad_{key}"](value) for key, value in given.items()}
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,10 @@ def test_an_even_number_of_servers_is_refused_where_it_was_written() -> None:
         ),
         (change(cluster(), "w1", settings=read(region="eu")), "nomad_region differs"),
         (change(cluster(), "w1", settings=read(http_port=5000)), "nomad_http_port differs"),
-        (change(cluster(), "w1", settings=read(version="1.7.7")), "nomad_version differs"),
+        (change(cluster(), "w1", settings=read(version="1.8.0")), "nomad_version differs"),
         (change(cluster(), "w1", labels={"a-b": "1", "a_b": "2"}), "are one in Nomad: a_b"),
         (cluster(client=False), "no host takes work"),
+        (change(cluster(), "w1", settings={}), "w1 has no nomad_version"),
         (cluster(http_port=4647), "two of Nomad's ports"),
     ],
 )

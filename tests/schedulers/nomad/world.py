@@ -33,7 +33,7 @@ def cluster(servers: Sequence[str] = SERVERS, hosts: Sequence[str] = CLIENTS, **
                 role="manager" if name in servers else "worker",
                 zone="a",
                 labels={"zone": "a"},
-                settings={f"nomad_{key}": value for key, value in settings.items()},
+                settings={f"nomad_{key}": value for key, value in {"version": "1.7.7", **settings}.items()},
             )
             for number, name in enumerate(hosts, 1)
         ),
