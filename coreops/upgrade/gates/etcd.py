@@ -32,9 +32,9 @@ class Store:
     wrong: str = ""
 
 
-def script(node: str, members: Sequence[Member]) -> str:
+def script(node: str, members: Sequence[Member], beside: str = "") -> str:
     """Three questions to the whole cluster, through the node's own member or any other that answers; all at once, as
-    one that does not answer holds up each of them.
+    one that does not answer holds up each of them. beside: sh to run while they are on their way.
     """
     own = [f"https://127.0.0.1:{member.client_port}" for member in members if member.name == node]
     endpoints = [*own, *(member.client_url for member in members if member.name != node)]
@@ -43,7 +43,8 @@ def script(node: str, members: Sequence[Member]) -> str:
         for key, words in _QUESTIONS.items()
     ]
     told = f'for key in {" ".join(_QUESTIONS)}; do printf \'%s %s\\n\' "$key" "$(cat "$answers/$key")"; done'
-    return "\n".join(["answers=$(mktemp -d) || exit 2", "trap 'rm -rf \"$answers\"' EXIT", *asked, "wait", told, ""])
+    place = ["answers=$(mktemp -d) || exit 2", "trap 'rm -rf \"$answers\"' EXIT"]
+    return "\n".join([*place, *asked, beside, "wait", told, ""])
 
 
 def read(node: str, members: Sequence[Member], answers: Mapping[str, str]) -> Store:

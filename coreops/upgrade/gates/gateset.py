@@ -58,7 +58,7 @@ class GateSet:
         """What to ask the node, all in one segment. Asking changes nothing."""
         script = _SCRIPT.read_text(encoding="utf-8")
         if node in self._names:
-            script += etcd.script(node, self._members)
+            script = etcd.script(node, self._members, beside=script)
         health = ShellStep(
             id=HEALTH,
             title="look at the node's health",
