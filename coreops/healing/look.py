@@ -67,7 +67,8 @@ class Eyes:
         """Everything at once. Raises InterruptedRun."""
         found, why = self._machines()
         entries = self._members(found)
-        registered = self._registered() if entries is not None else frozenset()
+        known = self._registered() if entries is not None else None
+        registered = known or frozenset()
         # Without a quorum there is no ledger either, and no upgrade gets any further.
         unknown: Mapping[str, str] = dict.fromkeys(self.engine.targets, "somebody")
         leased: Mapping[str, str] = {}
@@ -103,7 +104,8 @@ class Eyes:
             registered=registered,
             scheduler=name,
         )
-        return self._timed(seen)
+        # While nobody can say who is registered, silence over SSH proves nothing.
+        return self._timed(seen, counts=known is not None)
 
     def _machines(self) -> tuple[dict[str, Node], dict[str, str]]:
         """What the store's nodes say; of all hosts that do not answer, why."""
@@ -163,12 +165,12 @@ class Eyes:
             told = {}
         return frozenset(urls[url] for url, good in told.items() if good and url in urls)
 
-    def _registered(self) -> frozenset[str]:
+    def _registered(self) -> frozenset[str] | None:
         try:
             return frozenset(node.host for node in self._registry.read().nodes.values())
         except UnreachableError as error:
             self._tell(f"who is registered is not known: {error.what}")
-            return frozenset()
+            return None
 
     def _asked(self, ask: Callable[[], T], nothing: T, what: str) -> T:
         try:
@@ -179,10 +181,10 @@ class Eyes:
             self._tell(f"{what}: {error.what}")
             return nothing
 
-    def _timed(self, seen: Seen) -> Seen:
+    def _timed(self, seen: Seen, *, counts: bool) -> Seen:
         now, alive = self._clock(), seen.alive
         for machine in seen.machines:
-            if machine.host in alive:
+            if machine.host in alive or not counts:
                 self._since.pop(machine.host, None)
             else:
                 self._since.setdefault(machine.host, now)
