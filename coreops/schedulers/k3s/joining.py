@@ -7,7 +7,7 @@ agents at once. What runs with old settings is restarted server by server, then 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def _join_server(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, Kube
         if found.data or (plan.store and found.joined and found.password):
             return Move(title=f"start {host}", on=(host,), talks={host: partial(_start, node)})
         if node.name in there:
-            return _forget([host], plan, speaker)
+            return _forget([host], plan, there, speaker)
         mode = "store" if plan.store else "join"
         url, cluster = rendering.url(plan, plan.nodes[speaker]), seen[speaker].cluster
         return Move(
@@ -130,7 +130,7 @@ def _join_agents(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, Kube
         )
     wiped = [host for host in out if plan.nodes[host].name in there]
     if wiped:
-        return _forget(wiped, plan, speaker)
+        return _forget(wiped, plan, there, speaker)
     if not out:
         return None
     url, cluster = rendering.url(plan, plan.nodes[speaker]), seen[speaker].cluster
@@ -138,9 +138,12 @@ def _join_agents(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, Kube
     return Move(title=f"let {', '.join(out)} join as agents", on=tuple(out), talks=talks)
 
 
-def _forget(hosts: Iterable[str], plan: Plan, speaker: str) -> Move:
+def _forget(hosts: Sequence[str], plan: Plan, there: Mapping[str, KubeNode], speaker: str) -> Move:
     """Nodes that came back without their data: their old selves must go, with the passwords nobody knows any more."""
     names = [plan.nodes[host].name for host in hosts]
+    fresh = [name for name in names if name in there and there[name].ready]
+    if fresh:
+        return Move(title=f"wait until Kubernetes sees that {', '.join(fresh)} was away")
 
     def talk() -> Talk[None]:
         for name in names:
@@ -153,7 +156,7 @@ def _wait(plan: Plan, seen: Mapping[str, Found], there: Mapping[str, KubeNode], 
     sick = [host for host in seen if not _well(plan, seen, host, there)]
     rejected = [host for host in sick if seen[host].rejected]
     if rejected:
-        return _forget(rejected, plan, speaker)
+        return _forget(rejected, plan, there, speaker)
     return Move(title=f"wait for {', '.join(sick)} to be ready") if sick else None
 
 

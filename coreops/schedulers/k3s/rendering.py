@@ -58,7 +58,7 @@ def configuration(plan: Plan, node: Node) -> dict[str, Any]:
 def url(plan: Plan, through: Node) -> str:
     """Where a node joins."""
     address = f"[{through.address}]" if ":" in through.address else through.address
-    return plan.url or f"https://{address}:{PORT}"
+    return plan.url or f"https://{address}:{through.config.get('https-listen-port', PORT)}"
 
 
 def _host(plan: Plan, node: Node, archive: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ SAME = (
 
 # What coreops writes itself, and what must not stand in a file that is no secret.
 _OWNED = re.compile(
-    r"node-name|node-ip|node-label|node-taint|server|cluster-(init|reset.*)|token(-file)?|agent-token(-file)?|tls-san|disable|"
+    r"node-name|node-label|node-taint|server|cluster-(init|reset.*)|token(-file)?|agent-token(-file)?|tls-san|disable|"
     r"datastore-.*|docker|data-dir|config|write-kubeconfig-mode|rootless|with-node-id|prefer-bundled-bin"
 )
 _SECRET = re.compile(r".*(secret-key|password|access-key|token)$")
