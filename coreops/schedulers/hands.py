@@ -113,16 +113,18 @@ class Hands:
 
         def work(key: str) -> None:
             try:
-                with window:
-                    own = title.replace("{}", key)
-                    found[key] = self.talk(on[key], lambda: make(key), patience=patience, title=own)
+                own = title.replace("{}", key)
+                found[key] = self.talk(on[key], lambda: make(key), patience=patience, title=own)
             except CoreopsError as error:
                 found[key] = error
             except BaseException as bug:
                 bugs.append(bug)
+            finally:
+                window.release()
 
         threads = [threading.Thread(target=work, args=(key,), name=f"talk-{key}", daemon=True) for key in on]
         for thread in threads:
+            window.acquire()
             thread.start()
         for thread in threads:
             thread.join()

@@ -73,10 +73,12 @@ def ask(step: ShellStep) -> Talk[Record]:
 
 
 def do(step: ShellStep) -> Talk[Record]:
-    """One step that must work. Raises HostFailed with the host's words; whoever runs the talk adds the host."""
+    """One step that must work. Raises HostFailed with the host's words (not those of a secret step); whoever runs the
+    talk adds the host.
+    """
     record = yield from ask(step)
     if record.state in ("failed", "unknown"):
-        said = record.stderr.decode("utf-8", errors="backslashreplace").strip().splitlines()
+        said = [] if step.secret else record.stderr.decode("utf-8", errors="backslashreplace").strip().splitlines()
         raise HostFailed(f"could not {step.title}", why=said[-1] if said else f"exit {record.rc}")
     return record
 

@@ -76,6 +76,12 @@ def test_what_fails_says_on_which_host(hands: Hands) -> None:
     assert (caught.value.where, caught.value.why) == ("n1", "no room")
 
 
+def test_what_a_secret_step_says_is_not_repeated(hands: Hands) -> None:
+    with pytest.raises(HostFailed) as caught:
+        hands.talk(HOSTS, lambda: do(shell("echo t0ken >&2; exit 3", secret=True)))
+    assert (caught.value.where, caught.value.why) == ("n1", "exit 3")
+
+
 @pytest.mark.parametrize("kind", [Fenced, RefusedError, HostFailed])
 def test_errors_of_a_talk_pass_through(hands: Hands, kind: type[CoreopsError]) -> None:
     def talk() -> Talk[None]:
