@@ -63,7 +63,7 @@ def cluster(lab_host: None, tmp_path: Path) -> Iterator[Cluster]:
     try:
         made = Cluster(Lab.up(name, nodes=3, zones=3, inventory_folder=tmp_path / "lab"), tmp_path)
         (tmp_path / "lab" / "group_vars").mkdir(exist_ok=True)
-        (tmp_path / "lab" / "group_vars" / "all.yml").write_text(yaml.safe_dump({"scheduler": "units"}))
+        (tmp_path / "lab" / "group_vars" / "all.yml").write_text(yaml.safe_dump({"scheduler": "units", "units_beat": 1}))
         (tmp_path / "web@.service").write_text(WEB)
         (tmp_path / "any.service").write_text(ANY)
         made.coreops("bootstrap", str(made.lab.inventory))
@@ -109,9 +109,7 @@ def test_units_live_on(cluster: Cluster) -> None:
     victim = before["any.service"]
     rest = [node for node in ("n1", "n2", "n3") if node != victim]
     cluster.lab.chaos(victim, "kill")
-    stuck = cluster.coreops(
-        "drain", victim, "-i", str(cluster.lab.inventory), "--patience", "3s", "--force", expect=1
-    )
+    stuck = cluster.coreops("drain", victim, "-i", str(cluster.lab.inventory), "--patience", "3s", "--force", expect=1)
     assert "any.service" in stuck.stderr + stuck.stdout
     assert not any("any.service" in cluster.active(node) for node in rest)
     Lab.up(cluster.lab.names.lab, inventory_folder=cluster.lab.inventory)
