@@ -104,3 +104,40 @@ def test_a_cluster_is_made_before_anything_else(prepare: Any, monkeypatch: pytes
     with pytest.raises(InputError, match="two managers") as caught:
         prepare()
     assert str(caught.value.where).endswith("hosts.yml:1:14")
+
+
+def test_a_limit_may_name_hosts_beside_the_store(tmp_path: Path, toy: None) -> None:
+    """What bootstrap is told of hosts and certificates that etcd does not need."""
+    from coreops.store import phases
+    from coreops.store.pki import Leaf
+    from coreops.store.run import Options
+    from coreops.store.wanted import default_playbook
+
+    (tmp_path / "hosts.yml").write_text(
+        "all: {vars: {scheduler: toy}, children: {store: {hosts: {n1: {ansible_host: 10.0.0.1}}}},"
+        " hosts: {w1: {ansible_host: 10.0.0.2}, w2: {ansible_host: 10.0.0.3}}}\n"
+    )
+    found = install.prepare(load_inventory(tmp_path / "hosts.yml"), {}, default_playbook())
+    assert found is not None
+    assert sorted(found.wanted.targets) == ["n1", "w1", "w2"]
+
+    def prepare(limit: str) -> Any:
+        return phases.prepare(
+            Options(
+                inventory=tmp_path / "hosts.yml",
+                playbook=default_playbook(),
+                run="test",
+                limit=limit,
+                beside=found.wanted.targets,
+                leaves=(Leaf("toy/w1", "w1", ("10.0.0.2",)),),
+            ),
+            lambda event: None,
+        )
+
+    run = prepare("w1")
+    assert (run.hosts, run.only, run.everybody) == ((), {"w1"}, ("n1", "w1", "w2"))
+    assert "toy/w1.key" in run.pki.files
+    assert set(run.engine.targets) == {"n1", "w1", "w2"}
+    assert prepare("n1:w2").hosts == ("n1",)
+    with pytest.raises(InputError, match="leaves no host of the group store and none of the scheduler"):
+        prepare("all:!all")
