@@ -187,7 +187,8 @@ class Talks:
         """Give the batch its wanted state back, behind the barrier; wait until it has a place elsewhere."""
         view = yield from self._remember((yield from self.view()), note)
         yield from self._restore(view, note.moving)
-        while left := self._unplaced(view := (yield from self.view()), note):
+        arrived: set[str] = set()  # seen once is enough: the old machine may yet wipe out what the new one has told
+        while left := self._unplaced(view := (yield from self.view()), note, arrived):
             yield Pause(left)
         yield from self._remember(view, replace(note, stage="", moving=()))
 
@@ -202,7 +203,7 @@ class Talks:
         if unit is not None and only_from in (None, unit.desired):
             yield from self.api.set_desired(name, desired)
 
-    def _unplaced(self, view: View, note: Note) -> tuple[str, ...]:
+    def _unplaced(self, view: View, note: Note, arrived: set[str]) -> tuple[str, ...]:
         machine = view.machine(note.host)
         here = machine.id if machine else ""
         left = []
@@ -212,7 +213,9 @@ class Talks:
                 continue  # somebody has stopped it meanwhile
             if unit.machine in ("", here):
                 left.append(f"{name} has no machine ({view.told(view.obstacles(name, (here,)))})")
-            elif unit.current != desired and not view.failed(name, unit.machine):
+            elif unit.current == desired or view.failed(name, unit.machine):
+                arrived.add(name)
+            elif name not in arrived:
                 left.append(f"{name} is not yet {desired} on {view.host(unit.machine) or unit.machine}")
         return tuple(left)
 

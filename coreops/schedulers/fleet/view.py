@@ -150,7 +150,9 @@ class View:
     def told(self, why: Mapping[str, str]) -> str:
         """Obstacles in words."""
         said = [f"{self.host(id) or id[:8]}: {self._plain(text)}" for id, text in why.items() if text]
-        return ", ".join(said) if said else "there is no other machine"
+        if said:
+            return ", ".join(said)
+        return "fleet is about to choose one" if why else "there is no other machine"
 
     def _plain(self, text: str) -> str:
         """A host's note in the way is a cordon, for whoever reads it."""
