@@ -70,10 +70,10 @@ def chosen(operator: Operator, wanted: Wanted, nodes: Sequence[str]) -> tuple[st
                 raise
             found[node] = None
     for host in found:
-        if host in inventory.hosts and host not in wanted.cluster.names:
+        if host not in wanted.cluster.names and host not in operator.strays():
             raise InputError(
                 f"host {host} takes no part in {wanted.name}",
-                where=inventory.hosts[host].position,
+                where=inventory.hosts[host].position if host in inventory.hosts else inventory.base,
                 next=f"its hosts are {', '.join(wanted.cluster.names)}",
             )
     if not found:
