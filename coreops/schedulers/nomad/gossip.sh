@@ -10,6 +10,7 @@ wanted=$(sed -n 's/.*"encrypt": *"\([A-Za-z0-9+/=]*\)".*/\1/p' "$FOLDER/gossip.j
 ask() { # VERB [KEY]
     BODY='' METHOD=GET
     [ -z "${2-}" ] || { BODY="{\"Key\": \"$2\"}" METHOD=PUT; }
+    export BODY METHOD
     said=$(URL="$URL/$1" && request) || exit $?
     [ "${said##*
 }" = 200 ] || { echo "Nomad does not $1 the key: $(printf '%s' "$said" | tail -n 2 | head -c 200)" >&2; exit 4; }
