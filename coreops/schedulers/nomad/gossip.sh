@@ -8,10 +8,11 @@ wanted=$(sed -n 's/.*"encrypt": *"\([A-Za-z0-9+/=]*\)".*/\1/p' "$FOLDER/gossip.j
 [ -n "$wanted" ] || { echo "there is no key in $FOLDER/gossip.json" >&2; exit 3; }
 
 ask() { # VERB [KEY]
-    BODY='' METHOD=GET
-    [ -z "${2-}" ] || { BODY="{\"Key\": \"$2\"}" METHOD=PUT; }
-    export BODY METHOD
-    said=$(URL="$URL/$1" && request) || exit $?
+    if [ -z "${2-}" ]; then
+        said=$(URL="$URL/$1" METHOD=GET BODY='' request) || exit $?
+    else
+        said=$(URL="$URL/$1" METHOD=PUT BODY=$(printf '{"Key": "%s"}' "$2") request) || exit $?
+    fi
     [ "${said##*
 }" = 200 ] || { echo "Nomad does not $1 the key: $(printf '%s' "$said" | tail -n 2 | head -c 200)" >&2; exit 4; }
     said=$(printf '%s' "$said" | tr -d ' \r\n')
