@@ -6,6 +6,7 @@ turns on a host, talks do not wait for each other.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,12 +33,15 @@ T = TypeVar("T")
 PATIENCE = 180.0
 _SLICE = 0.1
 _RECONNECT = 5.0
+_AVOID = 30.0
+LEADERLESS = 20.0
+"""How long to go round when hosts answer, but none can speak for the cluster: an election takes a moment."""
 
 
 class Hands:
     """Talks to the hosts of one engine.
 
-    clock, sleep: for tests. exchanges, ok, changed: counted a host, over the life of this object.
+    leaderless: see ``LEADERLESS``. clock, sleep: for tests. exchanges, ok, changed: counted a host, over its life.
     """
 
     def __init__(
@@ -45,11 +49,14 @@ class Hands:
         engine: Engine,
         emit: Emit,
         *,
+        leaderless: float = LEADERLESS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._emit = emit
+        self._leaderless = leaderless
+        self._lost: dict[str, float] = {}
         self._clock = clock
         self._sleep = sleep
         self._numbers = count(1)
@@ -83,17 +90,28 @@ class Hands:
         and what the talk raises, with the host.
         """
         began = self._clock()
-        errors: dict[str, CoreopsError] = {}
-        for host in hosts:
-            try:
-                return self._hold(host, make(), began, patience, title)
-            except (UnreachableError, Elsewhere) as error:
-                errors[host] = error
-            except CoreopsError as error:
-                if error.where is None:
-                    error.where = host
-                raise
-        raise _nobody(errors, title)
+        while True:
+            errors: dict[str, CoreopsError] = {}
+            for host in self._order(hosts):
+                try:
+                    return self._hold(host, make(), began, patience, title)
+                except (UnreachableError, Elsewhere) as error:
+                    errors[host] = error
+                    if isinstance(error, UnreachableError):
+                        self._lost[host] = self._clock()
+                except CoreopsError as error:
+                    if error.where is None:
+                        error.where = host
+                    raise
+            electing = any(isinstance(error, Elsewhere) for error in errors.values())
+            if not electing or self._clock() - began >= min(self._leaderless, patience):
+                raise _nobody(errors, title)
+            self._pause(hosts[0], Pause(("a host that can speak for the cluster",), 1.0), began, math.inf, title)
+
+    def _order(self, hosts: Sequence[str]) -> list[str]:
+        """Those that were lost just now are asked last."""
+        now = self._clock()
+        return sorted(hosts, key=lambda host: now - self._lost.get(host, -math.inf) < _AVOID)
 
     def talks(
         self,

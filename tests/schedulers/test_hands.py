@@ -35,7 +35,7 @@ def events() -> list[Event]:
 def hands(hosts: FakeTransport, events: list[Event]) -> Iterator[Hands]:
     targets = {name: Target(name=name, address=name, transport="fake") for name in HOSTS}
     engine = Engine(targets, quiet(events.append), run="test", transport=hosts, reconnect=0.0)
-    made = Hands(engine, events.append)
+    made = Hands(engine, events.append, leaderless=0.0)
     yield made
     made.close()
 
@@ -116,6 +116,40 @@ def test_the_talk_begins_again_where_a_host_cannot_speak_for_the_cluster(hands: 
     with pytest.raises(Elsewhere) as alone:
         hands.talk(HOSTS[:1], talk)
     assert alone.value.where == "n1"
+
+
+def test_an_election_is_waited_for(hosts: FakeTransport) -> None:
+    now, asked = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    def make() -> Talk[str]:
+        asked.append(now[0])
+        yield from ()
+        if now[0] < wait:
+            raise Elsewhere("no leader")
+        return "done"
+
+    engine = Engine({}, lambda event: None, run="test", transport=hosts)
+    hands = Hands(engine, lambda event: None, clock=lambda: now[0], sleep=sleep)
+    wait = 5.0
+    assert hands.talk(HOSTS, make) == "done"
+    assert asked[:4] == [0.0, 0.0, 0.0, pytest.approx(1.0)]
+    wait = 1000.0
+    for patience, end in ((180.0, 20.0), (7.0, 7.0)):
+        began = now[0]
+        with pytest.raises(HostFailed, match="no host could be asked"):
+            hands.talk(HOSTS, make, patience=patience)
+        assert end <= now[0] - began < end + 2
+
+
+def test_a_host_that_was_lost_is_asked_last(hands: Hands, hosts: FakeTransport) -> None:
+    hosts.faults = {"n1": Fault(refuse="tcp")}
+    assert hands.talk(HOSTS, where) == "n2"
+    hosts.faults = {}
+    assert hands.talk(HOSTS, where) == "n2"
+    assert hands.talk(["n1"], where) == "n1"
 
 
 def test_nobody_answers(hands: Hands, hosts: FakeTransport) -> None:
