@@ -40,6 +40,8 @@ def decide(cluster: Cluster, seen: Mapping[str, NomadSeen], rekey: Callable[[], 
     if lost := [each.host for each in (*managers, *workers) if not (each.answers and each.leader)]:
         return Move(title=f"wait until {', '.join(lost)} knows the leader")
     if late := [each.host for each in managers if each.stale]:
+        if not all(each.healthy for each in leading):
+            return Move(title="wait until Nomad calls its servers healthy")
         late.sort(key=lambda name: known[name].leader)
         return _restart(late[:1])
     if late := [each.host for each in workers if each.stale]:

@@ -9,6 +9,8 @@ from typing import Any
 TERMINAL = ("complete", "failed", "lost")
 GONE = ("down", "disconnected")
 SYSTEM = "system"
+HEALTH = "/v1/operator/autopilot/health"
+UNHEALTHY = 429
 SERVERS = ("/v1/operator/raft/configuration", "/v1/agent/members")
 INELIGIBLE_EVENT = "Node marked as ineligible for scheduling"
 KEPT_EVENTS = 10
@@ -107,30 +109,39 @@ def pick(clients: Iterable[Client], word: str) -> Client | None:
 
 
 def servers(raft: Mapping[str, Any], members: Mapping[str, Any], region: str) -> tuple[Server, ...]:
-    """All servers of ``/v1/operator/raft/configuration`` and ``/v1/agent/members`` of this region, by name."""
+    """All servers of ``/v1/operator/raft/configuration`` and ``/v1/agent/members`` of this region. One that was made
+    anew has a new id under its old name: what is left in raft of the old one goes by its id.
+    """
+    gossip = [each for each in members.get("Members") or () if _tag(each, "region") in ("", region)]
     found: dict[str, Server] = {}
-    gossip = {each["Name"]: each for each in members.get("Members") or () if _region(each, region)}
     for each in raft.get("Servers") or ():
-        member = gossip.pop(each["Node"], {})
-        name = each["Node"].removesuffix(f".{region}")
-        if name == "(unknown)" or name in found:
+        member: Mapping[str, Any] = next((one for one in gossip if _is(one, each)), {})
+        name = member.get("Name") or each["Node"]
+        if name == "(unknown)" or (not member and name in [one["Name"] for one in gossip]):
             name = each["ID"]
-        found[name] = Server(
+        name = name.removesuffix(f".{region}")
+        found[each["ID"]] = Server(
             name=name, id=each["ID"], leader=bool(each["Leader"]), voter=bool(each["Voter"]), **_gossip(member)
         )
-    for key, member in gossip.items():
-        name = key.removesuffix(f".{region}")
-        if member.get("Status") != "left" and name not in found:
+    known = {server.name for server in found.values()}
+    for member in gossip:
+        name = member["Name"].removesuffix(f".{region}")
+        if member.get("Status") != "left" and name not in known:
             found[name] = Server(name=name, **_gossip(member))
     return tuple(found.values())
 
 
-def _region(member: Mapping[str, Any], region: str) -> bool:
-    return bool((member.get("Tags") or {}).get("region", region) == region)
+def _is(member: Mapping[str, Any], server: Mapping[str, Any]) -> bool:
+    id = _tag(member, "id")
+    return bool(id == server["ID"] if id else member["Name"] == server["Node"])
+
+
+def _tag(member: Mapping[str, Any], name: str) -> str:
+    return (member.get("Tags") or {}).get(name) or ""
 
 
 def _gossip(member: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": member.get("Status") or "", "version": (member.get("Tags") or {}).get("build") or ""}
+    return {"status": member.get("Status") or "", "version": _tag(member, "build")}
 
 
 def allocation(value: Mapping[str, Any]) -> Allocation:

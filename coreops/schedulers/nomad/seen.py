@@ -9,7 +9,7 @@ from typing import Any
 from coreops.model import ShellStep
 from coreops.schedulers.nomad import gossip
 from coreops.schedulers.nomad.api import Api
-from coreops.schedulers.nomad.found import SERVERS, Client, Server, client
+from coreops.schedulers.nomad.found import HEALTH, SERVERS, UNHEALTHY, Client, Server, client
 from coreops.schedulers.nomad.found import servers as read_servers
 from coreops.schedulers.protocol import Elsewhere, Host, Seen, Talk, do
 
@@ -22,7 +22,7 @@ class NomadSeen(Seen):
     chosen: the wanted release is the current one. changed: settings differ from those the agent was started with.
     raft: it has a server's data. first: it is told to form a cluster. answers: the agent takes our certificate.
     leader: it knows one. servers: as it sees them. clients: as the leader does. rekey: the gossip's key is not the
-    wanted one.
+    wanted one. healthy: autopilot has nothing against the servers.
     """
 
     unit: str = ""
@@ -42,6 +42,7 @@ class NomadSeen(Seen):
     clients: tuple[Client, ...] = ()
     log: tuple[str, ...] = ()
     rekey: bool = False
+    healthy: bool = True
 
     @property
     def installed(self) -> bool:
@@ -68,11 +69,11 @@ def look(api: Api, host: Host, region: str, folder: str, data: str, opt: str) ->
 
 
 def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> Talk[NomadSeen]:
-    more = SERVERS if host.role == "manager" else ()
+    more = (*SERVERS, HEALTH) if host.role == "manager" else ()
     self, leader, *servers = yield from api.several("/v1/agent/self", "/v1/status/leader", *more)
     if not self.good:
         return replace(seen, answers=True, trouble=f"HTTP {self.status}: {self.value!s:.200}")
-    knows = leader.good and bool(leader.value) and all(each.good for each in servers)
+    knows = leader.good and bool(leader.value) and all(each.good for each in servers[:2])
     seen = replace(
         seen, answers=True, version=_version(self.value), leader=knows, cluster=f"nomad {region}" if knows else ""
     )
@@ -87,6 +88,7 @@ def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> T
         servers=known,
         clients=tuple(client(each) for each in nodes),
         rekey=not held.settled,
+        healthy=servers[2].status != UNHEALTHY,
     )
 
 

@@ -38,7 +38,7 @@ class FakeNomad(State):
         try:
             value = self._route(agent, method, unquote(parts.path), query, json.loads(body) if body else None, headers)
         except Conflict as conflict:
-            return 409, {"Content-Type": "application/json"}, json.dumps(conflict.value).encode()
+            return conflict.code, {"Content-Type": "application/json"}, json.dumps(conflict.value).encode()
         except Refused as refused:
             return refused.code, {"Content-Type": "text/plain"}, refused.text.encode()
         return (
@@ -57,6 +57,7 @@ class FakeNomad(State):
             ("GET|PUT", r"/v1/agent/keyring/(\w+)", lambda op: self._keyring(agent, op, body)),
             ("GET", r"/v1/status/leader", self._leader),
             ("GET", r"/v1/operator/raft/configuration", self._raft),
+            ("GET", r"/v1/operator/autopilot/health", self._health),
             ("DELETE", r"/v1/operator/raft/peer", lambda: self._remove_peer(query)),
             ("GET", r"/v1/nodes", lambda: self._list(map(self._stub, self.nodes.values()), query, headers)),
             ("GET", r"/v1/node/([^/]+)", lambda id: self._full(self._node(id, 404))),
@@ -94,7 +95,7 @@ class FakeNomad(State):
                 "Name": f"{each.name}.{self.region}",
                 "Addr": "10.0.0.1",
                 "Port": 4648,
-                "Tags": {"build": each.version, "region": self.region, "role": "nomad", "dc": "dc1"},
+                "Tags": {"build": each.version, "region": self.region, "role": "nomad", "id": each.id},
                 "Status": each.status,
             }
             for each in self.servers
@@ -135,7 +136,7 @@ class FakeNomad(State):
                 "Address": "10.0.0.1:4647",
                 "ID": each.id,
                 "Leader": each.name == self.leader,
-                "Node": f"{each.name}.{self.region}" if each.status else "(unknown)",
+                "Node": f"{each.name}.{self.region}" if each.status or each.id in self.left_in_raft else "(unknown)",
                 "RaftProtocol": "3",
                 "Voter": True,
             }
@@ -143,6 +144,12 @@ class FakeNomad(State):
             if each.peer
         ]
         return {"Index": 0, "Servers": servers}
+
+    def _health(self) -> dict[str, Any]:
+        alive = all(each.status == "alive" and each.healthy for each in self.servers if each.peer)
+        if not alive:
+            raise Conflict({"Healthy": False, "FailureTolerance": 0, "Servers": []}, 429)
+        return {"Healthy": True, "FailureTolerance": 1, "Servers": []}
 
     def _remove_peer(self, query: dict[str, str]) -> None:
         if "address" in query:

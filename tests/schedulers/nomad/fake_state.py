@@ -21,9 +21,11 @@ class Refused(Exception):
 
 
 class Conflict(Exception):
-    def __init__(self, value: dict[str, Any]) -> None:
+    """An answer with a document in it that is none of success."""
+
+    def __init__(self, value: dict[str, Any], code: int = 409) -> None:
         super().__init__("conflict")
-        self.value = value
+        self.value, self.code = value, code
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Server:
     name: str
     status: str = "alive"
     peer: bool = True
+    healthy: bool = True
     version: str = "1.7.7"
 
 
@@ -77,6 +80,7 @@ class State:
         self.log: list[str] = []
         self.failures: list[tuple[int, str]] = []
         self.page = 1000
+        self.left_in_raft: set[str] = set()
 
     def set_drain(
         self, node: Node, strategy: dict[str, Any] | None, eligible: bool, meta: dict[str, str], completed: bool

@@ -190,6 +190,21 @@ def test_no_server_is_restarted_while_another_one_is_not_back(site: Site) -> Non
     assert (step.play, step.title) == ((), "wait until n2 votes")
 
 
+def test_no_server_is_restarted_while_nomad_calls_the_servers_unhealthy(site: Site) -> None:
+    """One that was restarted a moment ago is alive long before it has caught up."""
+    site.settle()
+    site.nomad.servers[1].healthy = False
+    for place in site.places.values():
+        place.config = 2
+    step = site.decide()
+    assert isinstance(step, Move)
+    assert (step.play, step.title) == ((), "wait until Nomad calls its servers healthy")
+    site.nomad.servers[1].healthy = True
+    step = site.decide()
+    assert isinstance(step, Move)
+    assert step.on == ("n2",)
+
+
 def upgraded(site: Site, version: str) -> None:
     """The inventory wants another release, and the playbook has brought it."""
     site.adapter = make(cluster(version=version))
@@ -249,6 +264,17 @@ def test_strays_are_nodes_and_servers_that_the_inventory_has_not(site: Site) -> 
     site.nomad.servers.append(Server("id-x", "old-server", status="failed", peer=False))
     site.nomad.nodes["twin"] = Node("twin", "w1", status="down")
     assert site.decide() == Settled(strays=("old-server", "old-worker", "twin"))
+
+
+def test_what_is_left_of_a_server_that_was_made_anew_is_a_stray_by_its_id(site: Site) -> None:
+    site.settle()
+    old = Server("id-of-old-n2", "n2", status="")
+    site.nomad.servers.insert(0, old)
+    site.nomad.left_in_raft.add(old.id)
+    assert site.decide() == Settled(strays=("id-of-old-n2",))
+    site.say("n1", site.adapter.remove("id-of-old-n2"))
+    assert sorted(each.id for each in site.nomad.servers) == ["id-n1", "id-n2", "id-n3"]
+    assert site.decide() == Settled()
 
 
 @pytest.mark.parametrize(
