@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
-from test_decide import AFTER, World, three
 
 from coreops.errors import CoreopsError, ExitCode, HostFailed, RefusedError, UnreachableError
 from coreops.healing.act import Acts, removal
@@ -15,6 +14,7 @@ from coreops.healing.decide import Act, Forget, Plan, Rejoin, Remove
 from coreops.healing.loop import Healer
 from coreops.healing.seen import Machine, Seen
 from coreops.model import Record, ShellStep
+from tests.healing.world import AFTER, World, three
 
 
 class End(Exception):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from conftest import HOSTILE, MACHINE, Etcd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from coreops.registration import overview, record
 from coreops.registration.readers import Change, Registry, Standing, between
 from coreops.registration.record import PREFIX, Registered, parse
 from coreops.registration.watch import follow
+from tests.registration.real_etcd import HOSTILE, MACHINE, Etcd
 
 A = Registered(machine_id="a" * 32, host="n1", address="10.0.0.1", version="1.0.0", slot="USR-A", boot_id="b" * 36)
 

@@ -6,9 +6,9 @@ import os
 import signal
 
 import pytest
-from conftest import HOSTILE, MACHINE, Etcd, Node, until
 
 from coreops.registration import record
+from tests.registration.real_etcd import HOSTILE, MACHINE, Etcd, Node, until
 
 pytestmark = pytest.mark.slow
 
