@@ -100,7 +100,8 @@ class Steps:
         if isinstance(step, Settled):
             install.strays = step.strays
             prune = options.prune and install.strays
-            if not (install.pending or failed or install.secrets.pending or prune):
+            told = options.check and install.rotate
+            if not (install.pending or failed or install.secrets.pending or prune or told):
                 install.settled = True
                 return f"{counted(len(seen), 'node')}, as wanted: nothing to change"
         if options.check:
@@ -110,6 +111,7 @@ class Steps:
             would += [f"{host}: {why}" for host, why in failed.items() if host not in install.pending]
             would += [step.title] if isinstance(step, Move) else []
             would += [f"remove {name}" for name in install.strays if options.prune]
+            would += ["make new tokens, where it can"] if install.rotate else []
             self._changed(run, *would)
             for host, number in install.pending.items():
                 run.nodes.changed[host] = run.nodes.changed.get(host, 0) + number

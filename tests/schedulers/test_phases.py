@@ -248,3 +248,6 @@ def test_secrets_are_rotated_on_request(site: Site) -> None:
     assert run.said[-1] == ("Rotate the secrets of toy", "new: the join token")
     assert run.further["scheduler"]["rotated"] == ["the join token"]
     assert "toy: new: the join token" in run.changes
+    asked = len(site.world.engine.said)
+    assert site.run(rotate=True, check=True).changes == ["toy: make new tokens, where it can"]
+    assert {op for _, op in site.world.engine.said[asked:]} == {"look"}
