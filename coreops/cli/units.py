@@ -276,7 +276,8 @@ class _Cluster:
         if self.name == "swarm":
             from coreops.units.backends.swarm import Swarm
 
-            return Swarm(_converted(units, "swarm", machine, allow_loss, False).documents if units else ())
+            documents = _converted(units, "swarm", machine, allow_loss, False).documents if units else ()
+            return Swarm(documents, lossy=allow_loss)
         raise InputError(
             f"units are not handed to {self.name} by coreops",
             where=self.source,

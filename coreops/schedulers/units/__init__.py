@@ -7,11 +7,14 @@ do is the program that ``playbooks/units.yml`` installs.
 
 from __future__ import annotations
 
+import re
+
 from coreops.errors import InputError
 from coreops.schedulers.protocol import Cluster
 from coreops.schedulers.units.adapter import Units
 from coreops.schedulers.units.settings import VARIABLES
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*", re.ASCII)
 __all__ = ["VARIABLES", "Units", "make"]
 
 
@@ -25,4 +28,12 @@ def make(cluster: Cluster) -> Units:
             why="which node has which unit is kept in etcd",
             next="put 1, 3 or 5 hosts into the group store",
         )
+    for host in cluster.hosts:
+        if not _NAME.fullmatch(host.name):
+            raise InputError(
+                f"host {host.name!r:.60} cannot have units",
+                where=cluster.origin(host.name, "scheduler"),
+                why="its name is part of keys in the store and of files on the node",
+                next="name it with letters, digits, and any of . _ : -",
+            )
     return Units(cluster)

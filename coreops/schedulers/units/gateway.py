@@ -20,8 +20,13 @@ _MOST_OPERATIONS = 100  # etcd takes 128 in a transaction
 _MOST_BYTES = 50_000  # and 1.5 MiB in a request; this much fits into a variable
 _MOST_IN_ENV = 100_000  # Linux takes 128 KiB in one variable; what is larger costs another exchange
 _PAGE = 250
+_SMALL_PAGE = 8  # of the largest units, that is still less than a step may say
 _SILENT = 75
 FOLDERS = ("closed", "held", "machine", "on", "said", "unit")
+
+
+class _TooLongError(Exception):
+    """An answer was cut off."""
 
 
 class Gateway:
@@ -33,7 +38,15 @@ class Gateway:
 
     def state(self, folders: Sequence[str] = FOLDERS) -> Talk[State]:
         """All there is, as of one revision; what does not fit into one answer is read on, and is no older."""
-        questions = [{"key": _b64(PLAN)}, *(_question(folder, f"{ROOT}{folder}/") for folder in folders)]
+        for page in (_PAGE, _SMALL_PAGE):
+            try:
+                return (yield from self._read(folders, page))
+            except _TooLongError:
+                continue
+        raise HostFailed("could not read the store", why="its answers are longer than a step may say")
+
+    def _read(self, folders: Sequence[str], page: int) -> Talk[State]:
+        questions = [{"key": _b64(PLAN)}, *(_question(folder, f"{ROOT}{folder}/", page) for folder in folders)]
         body = {"success": [{"requestRange": question} for question in questions]}
         answer = yield from self._call("kv/txn", body, "read the store")
         pairs: list[Pair] = []
@@ -41,7 +54,9 @@ class Gateway:
             found = response["response_range"]
             pairs += _pairs(found, folder)
             while found.get("more"):
-                found = yield from self._call("kv/range", _question(folder, pairs[-1].key + "\0"), "read the store")
+                found = yield from self._call(
+                    "kv/range", _question(folder, pairs[-1].key + "\0", page), "read the store"
+                )
                 pairs += _pairs(found, folder)
         return read(pairs)
 
@@ -65,7 +80,7 @@ class Gateway:
 
     def asking(self, folder: str) -> ShellStep:
         """The step that asks for the names in a folder, to be part of another one."""
-        question = {**_question(folder, f"{ROOT}{folder}/"), "keys_only": True, "limit": "0"}
+        question = {**_question(folder, f"{ROOT}{folder}/", 0), "keys_only": True}
         return self._step("kv/range", question, "read the store")
 
     @staticmethod
@@ -92,6 +107,8 @@ class Gateway:
 
     def _call(self, path: str, body: Mapping[str, Any], title: str) -> Talk[dict[str, Any]]:
         record = yield from ask(self._step(path, body, title))
+        if record.truncated:
+            raise _TooLongError
         if record.state in ("failed", "unknown"):
             said = record.stderr.decode("utf-8", errors="replace").strip()
             if record.rc == _SILENT and "etcdserver: " in said and "no leader" not in said and "timed out" not in said:
@@ -128,9 +145,9 @@ def _batches(groups: Sequence[Sequence[Write]]) -> list[list[Write]]:
     return found if found[0] else []
 
 
-def _question(folder: str, start: str) -> dict[str, Any]:
+def _question(folder: str, start: str, page: int) -> dict[str, Any]:
     """A page of a folder. Of what hosts are given only the keys: the values repeat the unit files."""
-    body: dict[str, Any] = {"key": _b64(start), "range_end": _b64(f"{ROOT}{folder}0"), "limit": str(_PAGE)}
+    body: dict[str, Any] = {"key": _b64(start), "range_end": _b64(f"{ROOT}{folder}0"), "limit": str(page)}
     return body | {"keys_only": True} if folder == "on" else body  # "0" follows "/"
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coreops.errors import HostFailed, InputError, RefusedError, did_you_mean
 from coreops.schedulers.protocol import Pause, Talk
 from coreops.schedulers.swarm import engine, state
+from coreops.units import glob
 from coreops.units.convert.swarm import LABEL
 from coreops.units.loading import Loaded
 from coreops.units.names import natural, read
@@ -34,7 +35,7 @@ class Service:
 
     @property
     def units(self) -> tuple[str, ...]:
-        return tuple(str(self.spec.get("Labels", {}).get(LABEL, "")).split(","))
+        return _units(self.spec)
 
     @property
     def everywhere(self) -> bool:
@@ -49,18 +50,21 @@ class Service:
 
 
 class Swarm:
-    """documents: what the units that are to be submitted were converted to."""
+    """documents: what the units that are to be submitted were converted to. lossy: some of their wishes may be lost."""
 
-    def __init__(self, documents: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, documents: Sequence[Mapping[str, Any]] = (), *, lossy: bool = False) -> None:
         self._documents = [_stamped(document) for document in documents]
+        self._lossy = lossy
 
     def submit(self, units: Sequence[Loaded]) -> Talk[None]:
+        yield from self._check(units)
         yield from self._put(start=False)
 
     def start(self, units: Sequence[Loaded], names: Collection[str]) -> Talk[None]:
         if names:
             yield from self._scale(names, start=True)
         if units:
+            yield from self._check(units)
             yield from self._put(start=True)
 
     def stop(self, names: Collection[str]) -> Talk[None]:
@@ -98,6 +102,28 @@ class Swarm:
     def _services(self) -> Talk[tuple[Service, ...]]:
         (answer,) = yield from engine.get("ask for services", _SERVICES)
         return tuple(_read(answer.data))
+
+    def _check(self, units: Sequence[Loaded]) -> Talk[None]:
+        """Nothing that runs may be lost, nor come to stand beside what it keeps away from."""
+        services = yield from self._services()
+        new = {str(each["Name"]): _units(each) for each in self._documents}
+        for service in services:
+            name = str(service.spec["Name"])
+            gone = [unit for unit in service.units if unit not in new.get(name, service.units)]
+            if gone:
+                raise RefusedError(
+                    f"the service {name} is {', '.join(service.units)} by now",
+                    why=f"with the units that you name, it would no longer be {', '.join(gone)}",
+                    next="name all of them, or destroy those first",
+                )
+            for unit in units if not self._lossy else ():
+                met = [other for other in service.units if name not in new and _conflict(unit, other)]
+                if met:
+                    raise RefusedError(
+                        f"Swarm cannot keep {unit.name.full} away from {met[0]}",
+                        why=f"that is the service {name}, and services cannot keep away from each other",
+                        next="destroy that one and start them together, or accept it with --allow-loss",
+                    )
 
     def _put(self, *, start: bool) -> Talk[None]:
         for document in self._documents:
@@ -151,6 +177,14 @@ class Swarm:
             if not again:
                 return
             yield Pause(("services to be written (somebody else writes too)",))
+
+
+def _units(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(spec.get("Labels", {}).get(LABEL, "")).split(","))
+
+
+def _conflict(unit: Loaded, other: str) -> bool:
+    return any(glob.matches(pattern, other) for pattern in unit.wish.conflicts)
 
 
 def _stamped(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,6 +260,8 @@ def _rows(service: Service, tasks: Sequence[Mapping[str, Any]], hosts: Mapping[s
             continue
         row = _row(unit, name, desired, newest, hosts)
         said = newest.get("Status", {})
+        if not row.done and not said.get("Err") and (before := _failure(own)):
+            row = replace(row, state=f"{row.state}, after it failed: {before}")
         yield row, "" if row.host else str(said.get("Err") or said.get("Message") or "")
 
 
@@ -235,6 +271,13 @@ def _row(unit: str, service: str, desired: str, raw: Mapping[str, Any], hosts: M
     host = hosts.get(str(raw.get("NodeID", "")), "")
     done = now == "running" if desired == "launched" else False
     return Row(unit, service, desired, host, f"{now}: {why}" if why else now, done, now in ("failed", "rejected"))
+
+
+def _failure(tasks: Sequence[Mapping[str, Any]]) -> str:
+    """Why the last one of these that failed did."""
+    failed = [each for each in tasks if each.get("Status", {}).get("Err")]
+    newest = max(failed, key=lambda each: str(each.get("CreatedAt", "")), default={})
+    return str(newest.get("Status", {}).get("Err", ""))
 
 
 def _runs(task: state.Task) -> bool:

@@ -58,6 +58,9 @@ def test_settings() -> None:
     host = Host(name="n1", address="a", role="worker", settings={"units_beat": 5})
     with pytest.raises(InputError, match="needs a store"):
         make(Cluster(scheduler="units", hosts=(host,)))
+    odd = Host(name="a b", address="a", role="worker")
+    with pytest.raises(InputError, match="cannot have units"):
+        make(Cluster(scheduler="units", hosts=(odd,), store=("https://a:1",)))
     scheduler = make(Cluster(scheduler="units", hosts=(host,), store=("https://a:1", "https://b:1")))
     assert scheduler.variables({}, "/pki")["units_nodes"]["n1"] == {
         "endpoints": "https://a:1\nhttps://b:1\n",
@@ -156,3 +159,18 @@ def test_what_others_wrote_is_passed_over() -> None:
     assert [node.cordoned for node in nodes] == ["", "other", ""]
     must(world, HOSTS, lambda: world.scheduler.uncordon("n2", OPERATOR))
     assert must(world, HOSTS, world.scheduler.gateway.state).units == {}
+
+
+def test_answers_that_are_cut_off_are_asked_for_in_smaller_parts() -> None:
+    world: Any = UnitsWorld()
+    whole = world.run
+    files = {f"a{i}.service": f"{FILE}# {'x' * 30_000}\n" for i in range(20)}
+    submit(world, files)
+
+    def run(host: str, step: ShellStep) -> Record:
+        record: Record = whole(host, step)
+        over = len(record.stdout) - 400_000
+        return Record(step.id, "ok", stdout=record.stdout[:400_000], truncated=over) if over > 0 else record
+
+    world.run = run
+    assert len(must(world, HOSTS, world.scheduler.gateway.state).units) == 20

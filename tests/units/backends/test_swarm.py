@@ -196,3 +196,46 @@ def test_too_many_for_the_nodes() -> None:
     assert found.pauses[-1] == ("web@4.service: pending: no suitable node (max replicas)",)
     status = must(world, HOSTS, Swarm().status)
     assert status.unplaced == {"web@4.service": "web@4.service: no suitable node (max replicas)"}
+
+
+def test_more_instances_do_not_push_out_others() -> None:
+    world: Any = Engine()
+    start(world, three())
+    more = [unit(WEB, f"web@{i}.service") for i in (4, 5)]
+    found = ended(world, lambda: backend(more).start(more, ()))
+    assert isinstance(found.error, RefusedError)
+    assert "no longer be web@1.service, web@2.service, web@3.service" in str(found.error)
+    (service,) = world.services.values()
+    assert service["Spec"]["Mode"] == {"Replicated": {"Replicas": 3}}
+    start(world, [*three(), *more])
+    assert service["Spec"]["Mode"] == {"Replicated": {"Replicas": 5}}
+
+
+def test_one_that_keeps_away_from_another_service_is_refused() -> None:
+    world: Any = Engine()
+    start(world, three())
+    alone = [unit(WEB, "web@4.service")]
+    found = ended(world, lambda: backend(alone).start(alone, ()))
+    assert isinstance(found.error, RefusedError)
+    assert "cannot keep web@4.service away from web@1.service" in str(found.error)
+    must(world, HOSTS, lambda: Swarm(convert(alone, "swarm").documents, lossy=True).start(alone, ()))
+    assert len(world.services) == 2
+
+
+def test_why_a_task_failed_is_told_while_the_next_one_starts() -> None:
+    world: Any = Engine()
+    start(world, [run("x")])
+    world.tick()
+    (task,) = world.tasks
+    world.tasks = [
+        {**task, "Status": {"State": "starting"}, "CreatedAt": "2"},
+        {
+            **task,
+            "ID": "old",
+            "DesiredState": "shutdown",
+            "Status": {"State": "failed", "Err": "bad"},
+            "CreatedAt": "1",
+        },
+    ]
+    (row,) = must(world, HOSTS, Swarm().status).rows
+    assert (row.state, row.done) == ("starting, after it failed: bad", False)
