@@ -108,7 +108,8 @@ def check(cluster: Cluster) -> Options:
         raise InputError(
             f"a swarm with {len(managers)} managers is refused" if managers else "the swarm has no manager",
             where=cluster.origin(last, "scheduler_role"),
-            why=f"managers are {', '.join(managers)}; an even number survives no more failures than one less"
+            why=f"managers are {', '.join(managers)}; an even number survives no more failures than one less, and more"
+            " than 7 only slow each other down"
             if managers
             else "hosts of the group store are managers, unless scheduler_role says otherwise",
             next="have 1, 3, 5 or 7; the others are to be scheduler_role: worker",

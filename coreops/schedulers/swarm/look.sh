@@ -15,9 +15,6 @@ data=$(sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/
 if [ -e /etc/docker/coreops-fingerprint.sh ]; then
     [ "$(sh /etc/docker/coreops-fingerprint.sh)" = "$(cat /run/coreops-docker.sum 2>/dev/null)" ] || echo "stale yes"
 fi
-case $state in
-    failed) journalctl -u docker.service -n 20 --no-pager -o cat | sed -n 's/^failed to start daemon/log failed to start daemon/p' | tail -n 1 ;;
-esac
 echo '='
 certificate=${data:-/var/lib/docker}/swarm/certificates/swarm-node.crt
 if [ -r "$certificate" ]; then

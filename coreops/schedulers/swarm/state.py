@@ -81,7 +81,6 @@ class Sight(Seen):
     """
 
     engine: str = "active"
-    log: str = ""
     stale: bool = False
     local: str = "inactive"
     error: str = ""
@@ -105,7 +104,6 @@ def read_look(host: str, text: str) -> Sight:
     common: dict[str, Any] = {
         "host": host,
         "engine": facts.get("engine", "unknown"),
-        "log": facts.get("log", ""),
         "stale": facts.get("stale") == "yes",
     }
     certified = _swarm_of(answers)
