@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coreops.engine.journal import Journal
     from coreops.healing.decide import Act, Forget, Plan, Rejoin
     from coreops.healing.loop import Healer
+    from coreops.healing.seen import Seen
     from coreops.inventory import Inventory
     from coreops.registration.settings import Wanted as Registered
     from coreops.schedulers.hands import Hands
@@ -45,6 +46,7 @@ def opened(
     show: Callable[[Plan], None],
     approve: Callable[[Plan], bool],
     *,
+    playbook: Path | None = None,
     as_json: bool = False,
 ) -> Iterator[Healer]:
     """A healer over connections of its own. Raises InputError before any host is asked."""
@@ -83,7 +85,10 @@ def opened(
         clerk = Clerk(source)
         stack.callback(clerk.close)
         hands = stack.enter_context(_hands(scheduled, run))
-        wiring = Wiring(source, inventory, connection, store, registered, scheduled, hands, clerk, as_json)
+        store_playbook = playbook or wanted.default_playbook()
+        wiring = Wiring(
+            source, inventory, connection, store, registered, scheduled, hands, clerk, store_playbook, as_json
+        )
         eyes = Eyes(
             store,
             registered.targets,
@@ -100,7 +105,11 @@ def opened(
             clerk.note(what)
             acts(what)
 
-        yield Healer(eyes.look, act, show, approve, say)
+        def look() -> Seen:
+            wiring.seen = eyes.look()
+            return wiring.seen
+
+        yield Healer(look, act, show, approve, say)
 
 
 class Clerk:
@@ -190,13 +199,15 @@ class Wiring:
         scheduled: Scheduled | None,
         hands: Hands | None,
         clerk: Clerk,
+        playbook: Path,
         as_json: bool,
     ) -> None:
         self._source, self._inventory, self._connection = source, inventory, connection
         self._store, self._registered = store, registered
         self._scheduled, self._hands = scheduled, hands
         self._clerk = clerk
-        self._as_json = as_json
+        self._playbook, self._as_json = playbook, as_json
+        self.seen: Seen | None = None
 
     def agents(self) -> tuple[str, tuple[Node, ...]]:
         """The scheduler's name and nodes."""
@@ -219,25 +230,29 @@ class Wiring:
         self._hands.talk(hosts, lambda: scheduler.remove(act.host or act.name), patience=120.0, title=str(act))
 
     def rejoin(self, act: Rejoin) -> None:
-        """Bootstrap the store without those that do not answer, and register the hosts that join."""
+        """Bootstrap the store without those that do not answer, and register the hosts that do."""
         from coreops.engine.interrupt import Interrupts
         from coreops.registration import phase
         from coreops.report import choose, compose
         from coreops.store.bootstrap import bootstrap
         from coreops.store.run import Options
-        from coreops.store.wanted import default_playbook
 
-        mine = replace(self._registered, nodes=tuple(node for node in self._registered.nodes if node.host in act.hosts))
+        hosts = set(act.hosts)
+        if self.seen and not act.without:  # all members are known, so all nodes can be told where they are
+            hosts |= {machine.host for machine in self.seen.machines if machine.answers}
+        nodes = tuple(node for node in self._registered.nodes if node.wanted and node.host in hosts)
+        mine = replace(self._registered, nodes=nodes)
         journal = self._clerk.journal
         with compose(choose(json=self._as_json, verbose=0, junit=None, run_dir=journal.path, diffs=False)) as emit:
             bootstrap(
                 Options(
                     inventory=self._source,
-                    playbook=default_playbook(),
+                    playbook=self._playbook,
                     run=f"{journal.id}-{secrets.token_hex(2)}",
                     journal=journal,
                     connection=self._connection,
                     loaded=self._inventory,
+                    beside={node.host: mine.targets[node.host] for node in nodes},
                     leaves=mine.leaves,
                     without=frozenset(act.without),
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,9 @@ def heal(
         typer.Option("--after", metavar="TIME", help="With --watch: give a machine up after this much silence."),
     ] = "10m",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    playbook: Annotated[
+        Path | None, typer.Option("--playbook", metavar="FILE", help="Your own copy of playbooks/bootstrap.yml.")
+    ] = None,
     user: options.User = None,
     key: options.Key = None,
     transport: options.Transport = "paramiko",
@@ -48,7 +52,9 @@ def heal(
     def show(plan: Plan) -> None:
         _show(plan, as_json)
 
-    with opened(source, connection, show, lambda plan: _approve(plan, yes), as_json=as_json) as healer:
+    with opened(
+        source, connection, show, lambda plan: _approve(plan, yes), playbook=playbook, as_json=as_json
+    ) as healer:
         if not watch:
             return healer.once()
         try:
