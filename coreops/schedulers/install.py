@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coreops.errors import InputError
+from coreops.playbook.shipped import shipped
 from coreops.schedulers import kept, settings
 from coreops.schedulers.hands import PATIENCE
 from coreops.schedulers.kept import Kept
@@ -93,10 +94,9 @@ def prepare(
 
 
 def _playbook(name: str, beside: Path) -> Path | None:
-    """The operator's own copy beside their copy of bootstrap.yml, else the packaged one, else the checkout's."""
+    """The operator's own copy beside their copy of bootstrap.yml, else the shipped one."""
     if not name:
         return None
     file = name if name.endswith((".yml", ".yaml")) else f"{name}.yml"
-    package = Path(__file__).parents[1]
-    tried = (beside / file, package / "data" / "playbooks" / file, package.parent / "playbooks" / file)
-    return next((path for path in tried if path.exists()), tried[-1])
+    own = beside / file
+    return own if own.exists() else shipped(file)
