@@ -1,7 +1,7 @@
 """How a node stands: drained by coreops, cordoned by somebody else. A piece of sh for the survey, and its reader. Pure.
 
-The operator cordons a node by a file, whose first line is the reason: by hand, or by ``coreops drain``. An upgrade reads
-it and never writes it.
+The operator cordons a node by a file, whose first line is the reason: by hand, or by ``coreops drain``. An upgrade
+reads it and never writes it.
 """
 
 from __future__ import annotations
