@@ -38,8 +38,12 @@ def bind(
     registry: Registry | None = None,
     timeout: float = 600.0,
     verbosity: int = 0,
+    prefix: str = "",
 ) -> tuple[BoundPlay, ...]:
-    """Tie every play to its hosts. Raises InputError for unknown hosts and bad vars files; nothing has been touched."""
+    """Tie every play to its hosts. Raises InputError for unknown hosts and bad vars files; nothing has been touched.
+
+    prefix: another one for each playbook, and each time, that one run has: nodes do not act twice for one id.
+    """
     settings = Settings(
         emit=emit,
         extra={name: prepare_plain(value) for name, value in (extra_vars or {}).items()},
@@ -49,6 +53,7 @@ def bind(
         diff=diff,
         timeout=timeout,
         verbosity=verbosity,
+        prefix=prefix,
     )
     modules = registry or default_registry()
     inventories: dict[Path, Inventory] = {}

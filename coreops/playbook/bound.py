@@ -42,7 +42,10 @@ class Hosts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the operator asked for, the same for all plays. states: what each host has learnt so far in this run."""
+    """What the operator asked for, the same for all plays. states: what each host has learnt so far in this run.
+
+    prefix: what the ids of steps begin with. Nodes remember, by its id, what they did once in a run.
+    """
 
     emit: Emit
     extra: Mapping[str, Value] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Settings:
     diff: bool = False
     timeout: float = 600.0
     verbosity: int = 0
+    prefix: str = ""
     states: dict[str, HostState] = field(default_factory=dict)
 
 
@@ -79,6 +83,7 @@ class BoundPlay:
         self.variables = variables
         self.ended = False
         self.index = play.index
+        self.id = f"{settings.prefix}p{play.index}"
         self.name = play.name or self.pattern
         self.any_errors_fatal = play.any_errors_fatal
         self.max_fail_percentage = play.max_fail_percentage

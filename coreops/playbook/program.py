@@ -125,7 +125,7 @@ class HostProgram:
         self._state.wait = None
         user, check, diff = self._key or self._own_key()
         self._segments += 1
-        return Segment(f"p{self._play.index}.s{self._segments}", tuple(self._steps), user, check, diff)
+        return Segment(f"{self._play.id}.s{self._segments}", tuple(self._steps), user, check, diff)
 
     def _own_key(self) -> work.Key:
         return (None, self._play.check, self._play.diff)
@@ -163,7 +163,7 @@ class HostProgram:
             task = self._open_task()
             if task is None:
                 return False
-            scope, id = Scope(self._view, None, task.vars), self._walk.id_of(task, self._play.index)
+            scope, id = Scope(self._view, None, task.vars), self._walk.id_of(task, self._play.id)
             self._run = work.open_run(task, scope, id, self._walk.after(task))
         run = self._run
         unit = self._begin(run)
@@ -277,7 +277,7 @@ class HostProgram:
         self._gather = self._state.want_facts = False
         task = self._play.facts_task
         before = self._mark()
-        run = Run(task, f"p{self._play.index}.facts", task.title, Scope(self._view), [None], [None], None)
+        run = Run(task, f"{self._play.id}.facts", task.title, Scope(self._view), [None], [None], None)
         self._gathers += 1
         if self._gathers > 1:
             run.id += str(self._gathers)
@@ -391,5 +391,5 @@ class HostProgram:
         task = self._current()
         self._fail(task)
         if task is not None:
-            id = self._walk.id_of(task, self._play.index)
+            id = self._walk.id_of(task, self._play.id)
             self._play.emit(TaskFinished(self.host, id, task.title, result))

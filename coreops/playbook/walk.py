@@ -71,9 +71,9 @@ class Walk:
         """Where the task stands, comparable between hosts: its index, and below a flush the handler's."""
         return (self.mark.index, task.index if task.handler else -1)
 
-    def id_of(self, task: Task, play: int) -> str:
+    def id_of(self, task: Task, play: str) -> str:
         """An id that is the same in every run of this playbook, and unique within one."""
         if not task.handler:
-            return f"p{play}.t{task.index}"
+            return f"{play}.t{task.index}"
         again = f".f{self.mark.flushes}" if self.mark.flushes > 1 else ""
-        return f"p{play}.h{task.index}{again}"
+        return f"{play}.h{task.index}{again}"

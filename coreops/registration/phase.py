@@ -47,6 +47,7 @@ class _Registration:
             check=check,
             diff=run.options.diff,
             emit=counter,
+            prefix="registration.",
         )
         outcomes: dict[str, HostOutcome] = {}
         for play in bound:

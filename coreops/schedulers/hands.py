@@ -171,7 +171,8 @@ class Hands:
     ) -> dict[str, int]:
         """Run the tasks with these tags on these hosts: changes a host. Raises when one failed."""
         counter = Counter(self._emit)
-        for play in bound(playbook, inventory, tags, hosts, extra, counter):
+        prefix = f"{playbook.stem}{next(self._numbers)}."
+        for play in bound(playbook, inventory, tags, hosts, extra, counter, prefix=prefix):
             for batch in play.batches():
                 outcomes = self._engine.drive({host: play.program(host, batch) for host in batch})
                 for host, outcome in outcomes.items():
@@ -285,15 +286,19 @@ def bound(
     *,
     check: bool = False,
     diff: bool = False,
+    prefix: str = "",
 ) -> tuple[BoundPlay, ...]:
-    """A playbook's tasks with these tags, tied to these hosts."""
+    """A playbook's tasks with these tags, tied to these hosts. prefix: see ``playbook.bind``."""
     from coreops.playbook import bind, load_playbook
 
     if not hosts:
         return ()
     limit = ",".join(hosts)
     loaded = load_playbook(playbook)
-    return bind(loaded, inventory, emit=emit, extra_vars=extra, tags=tuple(tags), limit=limit, check=check, diff=diff)
+    return bind(
+        loaded, inventory, emit=emit, extra_vars=extra, tags=tuple(tags), limit=limit, check=check, diff=diff,
+        prefix=prefix,
+    )  # fmt: skip
 
 
 def good(found: Mapping[str, T | CoreopsError]) -> dict[str, T]:

@@ -128,6 +128,7 @@ class Nodes:
             check=check,
             diff=diff,
             emit=emit,
+            prefix="" if check else f"store{next(self._numbers)}.",
         )
 
     @staticmethod
