@@ -34,6 +34,9 @@ case $1 in
         while :; do sleep 1 & wait $!; done
         ;;
     kubectl)
+        shift
+        # The real one, where a test has brought it; with the API that it is told.
+        [ ! -x /opt/bin/kubectl ] || exec /opt/bin/kubectl "$@"
         for path; do :; done
         case $path in
             */nodes*) items=$(store get --prefix /played/nodes/ --print-value-only | paste -s -d ,) ;;

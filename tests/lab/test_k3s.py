@@ -19,6 +19,8 @@ import yaml
 
 from coreops.providers.namespace.lab import Lab
 from coreops.store import lockfile
+from tests.schedulers.k3s.fake_kubernetes import Kubernetes, Server
+from tests.schedulers.k3s.world import KUBECTL, Box, kubeconfig, needs_kubectl
 
 pytestmark = pytest.mark.lab
 PLAYED = Path(__file__).with_name("k3s_played.sh")
@@ -55,6 +57,15 @@ class Cluster:
         done = self.coreops("bootstrap", str(self.folder), "--json", expect=expect)
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """What ``coreops nodes`` tells."""
+        told = map(json.loads, self.coreops("nodes", "-i", str(self.folder), "--json").stdout.splitlines())
+        return {each["host"]: each for each in told if each.get("event") == "node"}
+
+    def put(self, node: str, content: bytes, path: str, mode: str = "0600") -> None:
+        script = f"sudo sh -c 'mkdir -p {os.path.dirname(path)} && cat >{path} && chmod {mode} {path}'"
+        subprocess.run(self.lab.ssh_command(node, [script]), input=content, timeout=60, check=True, capture_output=True)
 
     def sh(self, node: str, command: str) -> str:
         line = self.lab.ssh_command(node, [f"sudo sh -c '{command}'"])
@@ -100,10 +111,43 @@ def test_from_bare_nodes_to_servers_that_run(cluster: Cluster) -> None:
     assert cluster.sh("n2", "systemd-analyze verify /etc/systemd/system/k3s.service 2>&1") == ""
     assert cluster.sh("n2", "systemctl is-enabled k3s") == "enabled"
 
-    told = [
-        json.loads(line) for line in cluster.coreops("nodes", "-i", str(cluster.folder), "--json").stdout.splitlines()
+    assert [(host, node["state"], node["role"]) for host, node in sorted(cluster.nodes().items())] == [
+        (host, "ready", "manager") for host in ("n1", "n2", "n3")
     ]
-    assert {"n1", "n2", "n3"} <= set(json.dumps(told).split('"'))
+
+
+@needs_kubectl
+def test_the_operator_drains_a_node(cluster: Cluster) -> None:
+    """``coreops drain``, ``nodes``, ``uncordon`` through SSH and the real kubectl on a node; Kubernetes is a fake."""
+    kube = Kubernetes(grace=0.0)
+    server = Server(kube, cluster.lab.plan.controller_address)
+    try:
+        for name in ("n1", "n2", "n3"):
+            kube.node(name, server=True)
+        kube.deployment("web", 6, budget=5)
+        box = Box(cluster.folder.parent / "box", "none")
+        kubeconfig(box, server.url)
+        config = (box.root / "etc/rancher/k3s/k3s.yaml").read_bytes()
+        cluster.put("n1", config, "/root/.kube/config")
+        cluster.put("n1", Path(str(KUBECTL)).resolve().read_bytes(), "/opt/bin/kubectl", mode="0755")
+        before = kube.on("n2")
+        assert len(before) == 2
+        inventory = ("-i", str(cluster.folder), "--json")
+        cluster.coreops("drain", "n2", *inventory, "--reason", "new disk")
+        assert kube.on("n2") == []
+        assert len(kube.on("n1") + kube.on("n3")) == 6
+        told = cluster.nodes()
+        assert (told["n2"]["cordoned"], told["n2"]["running"]) == ("operator", 0), told
+        assert not told["n1"]["cordoned"]
+        cluster.coreops("uncordon", "n2", *inventory)
+        assert not kube.nodes["n2"]["spec"].get("unschedulable")
+        assert (
+            "POST",
+            f"/api/v1/namespaces/{before[0]}/eviction".replace("default/", "default/pods/"),
+        ) in kube.requests
+    finally:
+        server.close()
+        cluster.sh("n1", "rm -rf /opt/bin/kubectl /root/.kube")
 
 
 def test_new_settings_restart_server_by_server(cluster: Cluster) -> None:

@@ -288,9 +288,11 @@ class Kubernetes:
 
 
 class Server:
-    """The API over HTTP on loopback. ``down``: refuses all work, as an apiserver without its datastore does."""
+    """The API over HTTP, on loopback where nothing else is said. ``down``: refuses all work, as an apiserver without
+    its datastore does.
+    """
 
-    def __init__(self, cluster: Kubernetes) -> None:
+    def __init__(self, cluster: Kubernetes, address: str = "127.0.0.1") -> None:
         self.cluster = cluster
         self.down = False
         outer = self
@@ -333,14 +335,15 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
 
     def close(self) -> None:
         self._server.shutdown()
