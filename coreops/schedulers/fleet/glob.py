@@ -6,6 +6,10 @@ import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
+TYPES = frozenset(
+    ("automount", "busname", "device", "mount", "path", "scope", "service", "slice", "snapshot", "socket", "swap")
+    + ("target", "timer")
+)
 _SPECIAL = re.compile(r"([\\*?\[\]-])")
 
 
@@ -37,7 +41,8 @@ def all_but(names: Collection[str], prefixes: Iterable[str] = ()) -> tuple[str, 
             {word[len(stem)] for word in (*kept, *free) if len(word) > len(stem) and word.startswith(stem)}
         )
         start = literal(stem)
-        if "." in stem and stem not in kept:  # a unit's name has a dot
+        # Only what is a unit's name, and never a line that ends in a backslash: unit files go on after that.
+        if stem.rpartition(".")[2] in TYPES and stem not in kept:
             patterns.append(start)
         if going_on:
             others = "".join(_SPECIAL.sub(r"\\\1", char) for char in going_on)

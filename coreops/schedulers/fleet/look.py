@@ -15,7 +15,7 @@ from coreops.schedulers.fleet.api import Api
 from coreops.schedulers.fleet.view import View
 from coreops.schedulers.protocol import Elsewhere, Seen, Talk, do
 
-STARTED = "/run/coreops-fleet.started"
+STARTED = "/run/coreops-fleet/started"
 OLDEST = (0, 11, 0)
 OPTIONAL, REMOVED = (3, 4, 0), (3, 6, 0)
 """The versions of etcd since which its v2 API has to be asked for, and is no more."""
@@ -139,7 +139,8 @@ def _node(seen: FleetSeen, wanted: Sequence[str]) -> Iterator[Problem]:
             f"coreops knows fleet from {'.'.join(map(str, OLDEST))} on",
             "set fleet_install: archive, and pin fleet in artifacts.lock.yml",
         )
-    if seen.active and not seen.managed and seen.servers and not set(_plain(seen.servers)) & set(_plain(wanted)):
+    told = set(_plain(seen.servers))
+    if seen.active and not seen.managed and told and not told & set(_plain(wanted)) and not any(map(_near, told)):
         yield (
             "fleetd runs here already, in another cluster",
             f"its etcd is {', '.join(seen.servers)}",
@@ -151,6 +152,11 @@ def numbers(version: str) -> tuple[int, int, int]:
     """A version to compare; what is no number counts as 0."""
     found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else (0, 0, 0)
+
+
+def _near(url: str) -> bool:
+    """The node's own etcd, or a proxy there: Container Linux's default, which says nothing of the cluster."""
+    return re.match(r"https?://(127\.|localhost|\[::1\])", url) is not None
 
 
 def _plain(urls: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ for unit in fleet.service fleet.socket; do
 done
 # fleetd was started with something else than what is installed now. STARTED: what it was started with.
 now=$(cat "$CONF" "$PKI"/*.crt 2>/dev/null)
-if [ -r "$STARTED" ] && [ "$now" != "$(cat "$STARTED")" ]; then echo 'stale settings'; fi
+if [ ! -r "$STARTED" ] || [ "$now" != "$(cat "$STARTED")" ]; then echo 'stale settings'; fi
 pid=$(systemctl show -p MainPID fleet.service)
 pid=${pid#*=}
 if [ "${pid:-0}" != 0 ] && [ -n "$program" ]; then
@@ -30,6 +30,13 @@ if [ -r "$CONF" ]; then
     head -n 1 "$CONF" | grep -q coreops && echo 'managed yes'
     sed -n 's/^[[:space:]]*etcd_servers[[:space:]]*=/servers /p; s/^[[:space:]]*etcd_key_prefix[[:space:]]*=/prefix /p' "$CONF"
 fi
+# The environment, which cloud-config sets, wins over the file.
+environment=$(systemctl show -p Environment fleet.service)
+set -f
+for word in ${environment#*=}; do
+    case $word in FLEET_ETCD_SERVERS=*) echo "servers ${word#*=}" ;; esac
+done
+set +f
 certificate=''
 for folder in "$PKI" "$STORE"; do
     [ -r "$folder/client.key" ] && certificate=$folder && break

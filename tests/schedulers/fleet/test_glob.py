@@ -8,7 +8,9 @@ from coreops.schedulers.fleet import glob, names
 from tests.schedulers.fleet.model import path_match
 
 CHARS = st.sampled_from("ab0-.:_\\@")
-NAMES = st.text(CHARS, min_size=1, max_size=6).map(lambda text: f"{text}.service")
+NAMES = st.tuples(st.text(CHARS, min_size=1, max_size=6), st.sampled_from(["service", "socket", "service.timer"])).map(
+    ".".join
+)
 PATTERNS = st.text(st.sampled_from("ab-.\\*?[]^"), max_size=8)
 
 
@@ -31,6 +33,7 @@ def test_cases_of_gos_own(pattern: str, name: str, fits: bool) -> None:
 @given(st.sets(NAMES, max_size=6), st.sets(st.text(CHARS, min_size=1, max_size=4), max_size=2), NAMES)
 def test_all_but_these(kept: set[str], prefixes: set[str], other: str) -> None:
     patterns = glob.all_but(kept, prefixes)
+    assert not any(pattern.endswith("\\") or " " in pattern for pattern in patterns)
     for name in (*kept, other):
         spared = name in kept or any(name.startswith(prefix) for prefix in prefixes)
         assert any(path_match(pattern, name) for pattern in patterns) is not spared, name

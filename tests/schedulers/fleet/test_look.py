@@ -26,6 +26,7 @@ case $* in
     *FragmentPath*) echo FragmentPath=/usr/lib/systemd/system/$4 ;;
     *ActiveState*) echo ActiveState=active ;;
     *MainPID*) echo MainPID=0 ;;
+    *Environment*) cat "${CONF%/*}/environment" 2>/dev/null || echo Environment= ;;
 esac
 """
 CURL = """#!/bin/sh
@@ -58,8 +59,16 @@ def test_a_node_that_a_cloud_config_set_up(tmp_path: Path) -> None:
     (tmp_path / "fleet.conf").write_text(' etcd_servers = ["http://a:2379", "http://b:4001"]\netcd_key_prefix=/x/\n')
     seen = see(tmp_path)
     assert seen.servers == ("http://a:2379", "http://b:4001")
-    assert (seen.prefix, seen.managed, seen.active, seen.socket, seen.stale) == ("/x/", False, True, True, False)
+    assert (seen.prefix, seen.managed, seen.active, seen.socket, seen.stale) == ("/x/", False, True, True, True)
     assert seen.fragment == "/usr/lib/systemd/system/fleet.service"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "fleet.conf").write_text("etcd_servers=http://a:2379\n")
+    (tmp_path / "environment").write_text(
+        'Environment=GOMAXPROCS=1 FLEET_ETCD_SERVERS=http://*:1 "FLEET_METADATA=a b"\n'
+    )
+    assert see(tmp_path).servers == ("http://*:1",)
 
 
 def test_settings_that_are_newer_than_the_process(tmp_path: Path) -> None:
@@ -101,6 +110,7 @@ def test_what_is_refused(bad: dict[str, Any], what: str, next_: str) -> None:
 
 def test_a_fleet_of_the_same_store_is_taken_over() -> None:
     check([replace(GOOD, managed=False, servers=("https://10.0.0.1:2379/",))], STORE)
+    check([replace(GOOD, managed=False, servers=("http://127.0.0.1:4001",))], STORE)
 
 
 def test_two_hosts_with_one_machine_id() -> None:
