@@ -181,34 +181,38 @@ waits() { # TEXT
     pending=yes
 }
 
-# take NAME: have it here as want/ says.
+# take NAME: have its file here, and its gate open.
 take() {
-    read -r desired scope <"$run/want/$1"
-    sum=$(sha256sum <"$run/want/$1")
+    read -r _ scope <"$run/want/$1"
     sed 1d "$run/want/$1" >"$run/file"
-    if [ ! -e "$run/have/$1" ]; then
-        case $(systemctl show -p FragmentPath --value -- "$1") in
-            '' | "$system/$1") ;;
-            *) waits "$1 refused this-node-has-a-unit-of-its-own-with-this-name -" && return ;;
-        esac
-        : >>"$run/mine/$1"
-        if [ -e "$system/$1" ]; then stopped "$1" || return 0; fi
-        if [ "$scope" != everywhere ] && ! hold "$1"; then
-            [ "$holder" = '?' ] || drop "$1" # without an answer it may be ours
-            waits "$1 waiting for-$holder -"
-            return
-        fi
-        # The file in have/ comes last: while it is missing, the condition keeps systemd from starting the unit.
-        if ! { mkdir -p "$system/$1.d" &&
-            printf '# coreops: only while this node holds the unit.\n[Unit]\nConditionPathExists=%s\n' \
-                "$run/have/$1" >"$system/$1.d/$dropin" &&
-            { printf '# coreops units: %s (docs/fleet-units.md)\n' "$1" && cat "$run/file"; } >"$system/$1" &&
-            rm -f "$run/begun/$1" && systemctl daemon-reload && cp "$run/file" "$run/have/$1"; }; then
-            pending=yes
-            return 0
-        fi
-        case $(cat "$run/file") in *'[Install]'*) systemctl --runtime --quiet enable -- "$1" 2>/dev/null ;; esac
+    case $(systemctl show -p FragmentPath --value -- "$1") in
+        '' | "$system/$1") ;;
+        *) waits "$1 refused this-node-has-a-unit-of-its-own-with-this-name -" && return ;;
+    esac
+    : >>"$run/mine/$1"
+    if [ -e "$system/$1" ]; then stopped "$1" || return 0; fi
+    if [ "$scope" != everywhere ] && ! hold "$1"; then
+        [ "$holder" = '?' ] || drop "$1" # without an answer it may be ours
+        waits "$1 waiting for-$holder -"
+        return
     fi
+    # The file in have/ comes last: while it is missing, the condition keeps systemd from starting the unit.
+    if ! { mkdir -p "$system/$1.d" &&
+        printf '# coreops: only while this node holds the unit.\n[Unit]\nConditionPathExists=%s\n' \
+            "$run/have/$1" >"$system/$1.d/$dropin" &&
+        { printf '# coreops units: %s (docs/fleet-units.md)\n' "$1" && cat "$run/file"; } >"$system/$1" &&
+        rm -f "$run/begun/$1" && systemctl daemon-reload && cp "$run/file" "$run/have/$1"; }; then
+        pending=yes
+        return 0
+    fi
+    case $(cat "$run/file") in *'[Install]'*) systemctl --runtime --quiet enable -- "$1" 2>/dev/null ;; esac
+    opened="$opened $1"
+}
+
+# begin NAME: start it, or stop it, as want/ says.
+begin() {
+    read -r desired _ <"$run/want/$1"
+    sum=$(sha256sum <"$run/want/$1")
     if [ "$desired" = launched ]; then
         # Started once; what systemd does with it after that is a matter of its Restart=.
         [ -e "$run/begun/$1" ] || { systemctl start --no-block -- "$1" && : >"$run/begun/$1"; }
@@ -230,7 +234,20 @@ apply() {
     for name in $(each "$run/mine"); do
         { [ -e "$run/want/$name" ] && same "$name"; } || drop "$name"
     done
-    for name in $(each "$run/want"); do take "$name"; done
+    opened=''
+    for name in $(each "$run/want"); do [ -e "$run/have/$name" ] || take "$name"; done
+    for name in $opened; do again "$name"; done
+    # All gates are open before the first unit starts: units may need each other, in any order.
+    for name in $(each "$run/want"); do [ ! -e "$run/have/$name" ] || begin "$name"; done
+}
+
+# again NAME: what is bound to it, and was started before its gate was open, did not stay: it is started once more.
+again() {
+    for other in $(each "$run/begun"); do
+        case " $(systemctl show -p BindsTo -p Requires -p Requisite --value -- "$other" | tr '\n' ' ') " in
+            *" $1 "*) rm -f "$run/begun/$other" ;;
+        esac
+    done
 }
 
 # states: "unit NAME active sub SUM" of what is here, also while it goes. SUM: of what stands under on/HOST/NAME, once

@@ -16,17 +16,20 @@ for unit in $units; do
     case $verb in
         start)
             gate=$(sed -n 's/^ConditionPathExists=//p' "$SYSTEM/$unit.d/"10-coreops.conf 2>/dev/null)
+            bound=$(sed -n 's/^BindsTo=//p' "$SYSTEM/$unit" 2>/dev/null)
+            [ -z "$bound" ] || [ -e "$FAKE/active/$bound" ] || "$0" start "$bound"
+            [ -z "$bound" ] || [ -e "$FAKE/active/$bound" ] || continue
             [ -e "$SYSTEM/$unit" ] && [ -n "$gate" ] && [ -e "$gate" ] && : >"$FAKE/active/$unit"
             [ -e "$SYSTEM/$unit" ] || exit 5
             ;;
         stop) [ -e "$FAKE/stubborn/$unit" ] || rm -f "$FAKE/active/$unit" ;;
         show)
             for prop in $props; do
+                value=''
                 case $prop in
                     Id) value=$unit ;;
-                    Job) value='' ;;
+                    BindsTo) value=$(sed -n 's/^BindsTo=//p' "$SYSTEM/$unit" 2>/dev/null) ;;
                     FragmentPath)
-                        value=''
                         [ ! -e "$SYSTEM/$unit" ] || value=$SYSTEM/$unit
                         [ ! -e "$FAKE/own/$unit" ] || value=/etc/systemd/system/$unit
                         ;;

@@ -178,3 +178,19 @@ def test_a_node_that_was_cut_off_stops_what_another_one_was_given(real: Real) ->
     until(real, lambda: where(real, ["a.service"]) == {"a.service": {"n1", "n2"}})
     real.nodes["n1"].start()
     until(real, lambda: where(real, ["a.service"]) == {"a.service": {"n2"}})
+
+
+def test_a_sidekick_starts_with_its_unit_however_late_that_comes(real: Real) -> None:
+    ready(real)
+    side = f"[Unit]\nBindsTo=web.service\nAfter=web.service\n{PLAIN}[X-Fleet]\nMachineOf=web.service\n"
+    files = {"a-side.service": side, "web.service": PLAIN}
+    say(real, lambda: real.scheduler.submit(files, start=True))
+    say(real, lambda: settled(Own(real.scheduler), list(files)))
+    assert where(real, list(files)) == {"a-side.service": {"n1"}, "web.service": {"n1"}}
+    # the unit is given to the new node after its sidekick was
+    stubborn = real.nodes["n1"].folder / "fake" / "stubborn" / "web.service"
+    stubborn.touch()
+    hold(cast(World, real), ("n2",), lambda: real.scheduler.drain("n1", OPERATOR), pauses=10)
+    assert where(real, list(files)) == {"a-side.service": set(), "web.service": {"n1"}}
+    stubborn.unlink()
+    until(real, lambda: where(real, list(files)) == {"a-side.service": {"n2"}, "web.service": {"n2"}})
