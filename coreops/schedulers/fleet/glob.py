@@ -6,10 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-TYPES = frozenset(
-    ("automount", "busname", "device", "mount", "path", "scope", "service", "slice", "snapshot", "socket", "swap")
-    + ("target", "timer")
-)
+_OTHERS = ("automount", "busname", "device", "mount", "scope", "slice", "snapshot", "swap")
+TYPES = frozenset({"path", "service", "socket", "target", "timer", *_OTHERS})
 _SPECIAL = re.compile(r"([\\*?\[\]-])")
 
 
