@@ -19,6 +19,7 @@ from coreops.providers.namespace.lab import Lab
 pytestmark = pytest.mark.lab
 WEB = "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=%p@*.service\n"
 ANY = "[Service]\nExecStart=/bin/sh -c 'while :; do sleep 1; done'\n"
+SIDE = f"[Unit]\nBindsTo=any.service\nAfter=any.service\n{ANY}[X-Fleet]\nMachineOf=any.service\n"
 
 
 @dataclass
@@ -63,9 +64,12 @@ def cluster(lab_host: None, tmp_path: Path) -> Iterator[Cluster]:
     try:
         made = Cluster(Lab.up(name, nodes=3, zones=3, inventory_folder=tmp_path / "lab"), tmp_path)
         (tmp_path / "lab" / "group_vars").mkdir(exist_ok=True)
-        (tmp_path / "lab" / "group_vars" / "all.yml").write_text(yaml.safe_dump({"scheduler": "units", "units_beat": 1}))
+        (tmp_path / "lab" / "group_vars" / "all.yml").write_text(
+            yaml.safe_dump({"scheduler": "units", "units_beat": 1})
+        )
         (tmp_path / "web@.service").write_text(WEB)
         (tmp_path / "any.service").write_text(ANY)
+        (tmp_path / "any-side.service").write_text(SIDE)
         made.coreops("bootstrap", str(made.lab.inventory))
         yield made
     finally:
@@ -82,7 +86,7 @@ def test_units_live_on(cluster: Cluster) -> None:
     assert "Conflicts with web@" in refused
     assert cluster.where() == {}
 
-    cluster.units("start", "web@1..3.service", "any.service")
+    cluster.units("start", "web@1..3.service", "any.service", "any-side.service")
     spread = cluster.where()
     assert sorted(spread[f"web@{i}.service"] for i in (1, 2, 3)) == ["n1", "n2", "n3"]
     for node in ("n1", "n2", "n3"):
@@ -92,7 +96,7 @@ def test_units_live_on(cluster: Cluster) -> None:
     home = spread["any.service"]
     cluster.coreops("drain", home, "-i", str(cluster.lab.inventory))
     assert cluster.active(home) == set()
-    cluster.until(lambda: any("any.service" in cluster.active(n) for n in spread.values() if n != home))
+    cluster.until(lambda: any({"any.service", "any-side.service"} <= cluster.active(n) for n in spread.values()))
     said = cluster.units("status")
     assert "placed nowhere" in said.stdout
     assert f"{home}: closed" in said.stderr
@@ -118,7 +122,7 @@ def test_units_live_on(cluster: Cluster) -> None:
 
     cluster.units("stop", "any")
     assert not any("any.service" in cluster.active(node) for node in rest)
-    cluster.units("destroy", "any", "web@1..3")
+    cluster.units("destroy", "any", "any-side", "web@1..3")
     assert cluster.where() == {}
     for node in ("n1", "n2", "n3"):
         left = cluster.sh(node, "ls -d /run/systemd/system/web* /run/systemd/system/any* /run/coreops-units/*/*")
