@@ -30,8 +30,9 @@ LAYOUT: Final = tuple(
 
 CMDLINE: Final = (
     "console=ttyS0 mitigations=off random.trust_cpu=on net.ifnames=0 systemd.gpt_auto=0 systemd.show_status=1"
-    # A kernel that is lost starts again. Emulated among others, a processor may stand still for half a minute.
-    " panic=5 oops=panic softlockup_panic=1 sysctl.kernel.watchdog_thresh=60"
+    # A kernel that is lost starts again. Emulated among others, a processor may stand still for half a minute, and the
+    # timer be late when the kernel looks for it, which would be a panic.
+    " panic=5 oops=panic softlockup_panic=1 sysctl.kernel.watchdog_thresh=60 no_timer_check"
 )
 
 _HERE: Final = Path(__file__).parent
