@@ -100,6 +100,8 @@ PASSING = (
     (re.compile(r"\d+ min \d+ s\b|\d+(\.\d+)? s\b"), "TIME"),
     (re.compile(r"\b10\.77\.\d+\."), "10.77.0."),
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
+    (re.compile(r"(?<= )[0-9a-f]{8}(?= )"), "BOOT"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z"), "WHEN"),
     (re.compile(r"\d{8}-\d{9}-[0-9a-f]{4}"), "RUN"),
     (re.compile(r"\b(running|off) +(up|down) +\d+"), r"\1 \2 PID"),
     (re.compile(r"\b([nz])[123]\b"), r"\1#"),
