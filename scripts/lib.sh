@@ -22,6 +22,14 @@ no_lab_because() {
     fi
 }
 
+# Let root's programs watch files so many times at once: each node of a lab does, some ten times.
+allow_watches() {
+    limit=/proc/sys/fs/inotify/max_user_instances
+    [ -w "$limit" ] && [ "$(cat "$limit")" -lt "$1" ] || return 0
+    say "raising fs.inotify.max_user_instances from $(cat "$limit") to $1, until the next boot"
+    echo "$1" >"$limit" 2>/dev/null || say "that was refused: fewer labs fit side by side"
+}
+
 # Packages of the groups that are not installed.
 missing_packages() {
     awk -v want=" all $* " '/^[^#]/ && index(want, " " $2 " ") { print $1 }' scripts/packages.txt |
