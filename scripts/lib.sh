@@ -32,8 +32,9 @@ allow_watches() {
 
 # Packages of the groups that are not installed.
 missing_packages() {
-    awk -v want=" all $* " '/^[^#]/ && index(want, " " $2 " ") { print $1 }' scripts/packages.txt |
-        while read -r package; do
+    awk -v want=" all $* " '/^[^#]/ && index(want, " " $2 " ") { print $1, $3 }' scripts/packages.txt |
+        while read -r package program; do
+            [ -z "$program" ] || ! command -v "$program" >/dev/null || continue
             state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || state=absent
             [ "$state" = installed ] || printf '%s ' "$package"
         done
