@@ -23,7 +23,7 @@ Stack = contextlib.ExitStack
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """``always``: also when there is nothing to change. ``idle``: says, when its turn comes, that it can be left out."""
+    """``always``: also when there is nothing to change. ``idle``: says, when its turn comes, to leave it out."""
 
     title: str
     work: Callable[[Run, Stack], str]

@@ -23,9 +23,9 @@ from coreops.store.wanted import Wanted
 class Options:
     """What the operator asked for. ``connection``: defaults for how to reach hosts (see ``inventory.target``).
 
-    loaded: the inventory, by who has read it already. beside: other hosts that the phases after the store's reach in the
-    same run. leaves: certificates that those need, of the same authority. without: members that are left out, as their
-    machines do not answer; the cluster must have been formed before.
+    loaded: the inventory, by who has read it already. beside: other hosts that the phases after the store's reach in
+    the same run. leaves: certificates that those need, of the same authority. without: members that are left out, as
+    their machines do not answer; the cluster must have been formed before.
     """
 
     inventory: Path
