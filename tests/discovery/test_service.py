@@ -14,10 +14,11 @@ from tests.discovery.endpoint import QUERY, Endpoint, endpoint, wait_for
 
 
 def made(one: Endpoint, size: int = 3) -> str:
-    """The path of a new token."""
+    """The path of a new token. The server is done with who asked for it: nobody takes that one for a waiting one."""
     found = one.ask("GET", f"/new?size={size}")
     assert found.status == 200
     assert found.body.decode().startswith(f"{one.url}/")
+    wait_for(lambda: not one.server.slots._places)
     return found.body.decode().removeprefix(one.url)
 
 
