@@ -18,15 +18,14 @@ pytest.register_assert_rewrite(
 
 # Files of tests that take a minute or more. They go first, so that of several processes none is waited for at the end.
 LONG = (
-    "lab/test_qemu_upgrade.py",
-    "lab/test_swarm.py",
-    "lab/test_upgrade_kill.py",
     "lab/test_swarm_upgrade.py",
+    "lab/test_sdboot.py",
+    "lab/test_upgrade_kill.py",
+    "lab/test_swarm.py",
     "lab/test_upgrade_bad.py",
     "lab/test_qemu.py",
     "lab/test_upgrade_trouble.py",
     "lab/test_playbooks.py",
-    "lab/test_sdboot.py",
     "lab/test_nomad.py",
     "lab/test_k3s.py",
     "lab/test_units.py",

