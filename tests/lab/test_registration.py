@@ -135,6 +135,7 @@ def test_a_node_that_dies_disappears_and_a_wiped_member_is_healed(
     until(lambda: cluster.heard("n4", "listed"), 20)
     before = cluster.nodes()["n4"]["registry"]
     cluster.lab.chaos("n4", "kill")
+    until(lambda: cluster.heard("n4", "gone"), 45)  # until then it is taken to live
     cluster.sh("n2", "systemctl kill -s KILL etcd; rm -rf /var/lib/etcd/member")
     assert "to do    have n2 serve in etcd again: it lost its data" in cluster.run(
         "heal", "-i", str(cluster.folder), expect=4
@@ -145,7 +146,6 @@ def test_a_node_that_dies_disappears_and_a_wiped_member_is_healed(
     listed = cluster.sh("n2", f"ETCDCTL_API=3 /opt/etcd/current/etcdctl {key} member list -w json")
     members = json.loads(listed)["members"]
     assert {entry["name"] for entry in members if not entry.get("isLearner")} == {"n1", "n2", "n3"}
-    until(lambda: cluster.heard("n4", "gone"), 45)
     assert cluster.nodes()["n4"]["registered"] == "missing"
     cluster.lab.chaos("n4", "poweron")
     back = until(lambda: cluster.heard("n4", "there"), 30)["now"]
