@@ -81,12 +81,22 @@ def chosen(operator: Operator, wanted: Wanted, nodes: Sequence[str]) -> tuple[st
     return tuple(found)
 
 
-def check_leases(inventory: Inventory, connection: dict[str, Any], hosts: Sequence[str]) -> None:
-    """Raises RefusedError when an upgrade has one of the hosts in its hands, UnreachableError when nobody can say."""
-    from coreops.errors import RefusedError
+def check_leases(inventory: Inventory, connection: dict[str, Any], hosts: Sequence[str], *, force: bool) -> None:
+    """Raises RefusedError when an upgrade has one of the hosts in its hands, UnreachableError when nobody can say.
+
+    force: that nobody can say is only told.
+    """
+    from coreops.errors import RefusedError, UnreachableError
     from coreops.upgrade.ledger.protocol import describe
 
-    for lease in _held(inventory, connection):
+    try:
+        held = _held(inventory, connection)
+    except UnreachableError as error:
+        if not force:
+            raise
+        say(f"whether an upgrade holds these nodes is not known: {error.what}")
+        return
+    for lease in held:
         if lease.node in hosts:
             raise RefusedError(
                 f"{lease.node} is in the hands of an upgrade",

@@ -34,8 +34,8 @@ def drain(
         coreops drain n2 -i inventories/lab --reason "new disk"
     """
     from coreops.cli import _fleet
-    from coreops.cli._scheduler import check_leases, chosen, opened, say, show
-    from coreops.errors import InputError, UnreachableError
+    from coreops.cli._scheduler import check_leases, chosen, opened, show
+    from coreops.errors import InputError
     from coreops.upgrade.ledger.holder import Holder
     from coreops.upgrade.planning.readers import patience as read_patience
 
@@ -48,12 +48,7 @@ def drain(
     connection = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     with opened("drain", inventory, connection) as (operator, wanted):
         hosts = chosen(operator, wanted, nodes)
-        try:
-            check_leases(wanted.inventory, connection, hosts)
-        except UnreachableError as error:
-            if not force:
-                raise
-            say(f"whether an upgrade holds these nodes is not known: {error.what}")
+        check_leases(wanted.inventory, connection, hosts, force=force)
         text = reason.strip() or f"{Holder.here('').owner}: coreops drain"
         outcomes = operator.drain(hosts, seconds, reason=text, given=bool(reason.strip()), force=force)
     return show(outcomes, as_json=as_json)

@@ -29,17 +29,11 @@ def uncordon(
     coreops uncordon n2 -i inventories/lab
     """
     from coreops.cli import _fleet
-    from coreops.cli._scheduler import check_leases, chosen, opened, say, show
-    from coreops.errors import UnreachableError
+    from coreops.cli._scheduler import check_leases, chosen, opened, show
 
     connection = _fleet.connection(user, key, transport, accept_new, ask_become_pass)
     with opened("uncordon", inventory, connection) as (operator, wanted):
         hosts = chosen(operator, wanted, nodes)
-        try:
-            check_leases(wanted.inventory, connection, hosts)
-        except UnreachableError as error:
-            if not force:
-                raise
-            say(f"whether an upgrade holds these nodes is not known: {error.what}")
+        check_leases(wanted.inventory, connection, hosts, force=force)
         outcomes = operator.uncordon(hosts, _PATIENCE)
     return show(outcomes, as_json=as_json)
