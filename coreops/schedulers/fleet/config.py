@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coreops.errors import InputError
+from coreops.schedulers import readers
 from coreops.schedulers.fleet import names
 from coreops.schedulers.protocol import Cluster, Host
 
@@ -141,12 +142,6 @@ def _count(low: int, high: int) -> Callable[[object], int]:
     return read
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"it must be true or false, found {value!r:.80}")
-    return value
-
-
 def _pairs(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError(f"it must be a mapping of keys to values, found {value!r:.80}")
@@ -172,8 +167,8 @@ def _version(value: object) -> str:
 
 VARIABLES: Mapping[str, Callable[[object], Any]] = {
     "fleet_agent_ttl": _duration,
-    "fleet_disable_engine": _flag,
-    "fleet_disable_watches": _flag,
+    "fleet_disable_engine": readers.flag,
+    "fleet_disable_watches": readers.flag,
     "fleet_drain_at_once": _count(1, 1000),
     "fleet_engine_reconcile_interval": _seconds,
     "fleet_etcd_key_prefix": _prefix,

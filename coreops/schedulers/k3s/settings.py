@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from coreops.errors import InputError, did_you_mean
+from coreops.errors import InputError
+from coreops.schedulers import readers
 from coreops.schedulers.k3s import versions
 from coreops.schedulers.k3s.kube import NAME
 from coreops.schedulers.k3s.versions import Version
@@ -246,45 +247,23 @@ def _common(cluster: Cluster, variable: str, default: Any) -> Any:
     return default if first is None else found[first]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError(f"it must be a text of one line, found {value!r:.80}")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"it must be true or false, found {value!r:.80}")
-    return value
-
-
 def _version(value: object) -> Version:
-    text = _text(value)
+    text = readers.text(value)
     found = versions.parse(text)
     if found is None:
         raise ValueError(f"it must look like v1.32.4+k3s1, found {text!r:.80}")
     return found
 
 
-def _choice(known: tuple[str, ...]) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if value not in known:
-            near = did_you_mean(str(value), known)
-            raise ValueError(f"it must be {' or '.join(known)}, found {value!r:.80}" + (f"; {near}" if near else ""))
-        return str(value)
-
-    return read
-
-
 def _folder(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+", text, re.ASCII):
         raise ValueError(f"it must be a plain absolute path, found {text!r:.80}")
     return text
 
 
 def _images(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     if not text.startswith("/") or not text.endswith(
         (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz")
     ):
@@ -306,14 +285,14 @@ def _list(read: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
 
 
 def _san(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     if not re.fullmatch(r"[A-Za-z0-9_.:-]+", text, re.ASCII):
         raise ValueError(f"{text!r:.80} is no address and no host name")
     return text
 
 
 def _taint(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     found = _TAINT.fullmatch(text)
     if not found or found["effect"] not in EFFECTS or not _LABEL_NAME.fullmatch(found["key"]):
         raise ValueError(f"a taint looks like key=value:{'|'.join(EFFECTS)}, found {text!r:.80}")
@@ -321,7 +300,7 @@ def _taint(value: object) -> str:
 
 
 def _url(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     try:
         parts = urlsplit(text)
         usable = parts.scheme == "https" and bool(parts.hostname) and parts.port is not None
@@ -354,11 +333,11 @@ def _config(value: object) -> dict[str, Any]:
 VARIABLES: Mapping[str, Callable[[object], Any]] = {
     "k3s_bin_dir": _folder,
     "k3s_config": _config,
-    "k3s_datastore": _choice(("store", "embedded")),
-    "k3s_disable": _list(_choice(PACKAGED)),
-    "k3s_docker": _flag,
-    "k3s_drain_emptydir": _flag,
-    "k3s_drain_unmanaged": _flag,
+    "k3s_datastore": readers.choice(("store", "embedded")),
+    "k3s_disable": _list(readers.choice(PACKAGED)),
+    "k3s_docker": readers.flag,
+    "k3s_drain_emptydir": readers.flag,
+    "k3s_drain_unmanaged": readers.flag,
     "k3s_images": _images,
     "k3s_server_url": _url,
     "k3s_taints": _list(_taint),

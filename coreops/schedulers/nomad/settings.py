@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coreops.errors import InputError
+from coreops.schedulers import readers
 from coreops.schedulers.protocol import Cluster, Host
 
 Ranges = tuple[tuple[int, int], ...]
@@ -121,12 +122,6 @@ def check(cluster: Cluster) -> None:
         )
 
 
-def _bool(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"it must be true or false, found {value!r:.80}")
-    return value
-
-
 def _word(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", value, re.ASCII):
         raise ValueError(f"it must be a word of letters, digits, - and _, found {value!r:.80}")
@@ -201,12 +196,12 @@ def _config(value: object) -> Mapping[str, Any]:
 
 
 VARIABLES: Mapping[str, Callable[[object], Any]] = {
-    "nomad_client": _bool,
+    "nomad_client": readers.flag,
     "nomad_config": _config,
     "nomad_data_dir": _folder,
     "nomad_datacenter": _word,
     "nomad_drain_deadline": _seconds,
-    "nomad_drain_system_jobs": _bool,
+    "nomad_drain_system_jobs": readers.flag,
     "nomad_http_port": _port,
     "nomad_node_class": _word,
     "nomad_node_pool": _word,

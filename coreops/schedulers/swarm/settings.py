@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from coreops.errors import InputError
+from coreops.schedulers import readers
 from coreops.schedulers.protocol import Cluster, Host
 
 PORT: Final = 2377
@@ -125,39 +126,17 @@ def port(host: Host) -> int:
     return int(host.settings.get("swarm_port", PORT))
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError(f"it must be a text of one line, found {value!r:.80}")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"it must be true or false, found {value!r:.80}")
-    return value
-
-
 def _off(why: str) -> Callable[[object], bool]:
     def read(value: object) -> bool:
-        if _flag(value):
+        if readers.flag(value):
             raise ValueError(why)
         return False
 
     return read
 
 
-def _number(low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        text = str(value)
-        if isinstance(value, bool) or not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"it must be a number from {low} to {high}, found {value!r:.80}")
-        return int(text)
-
-    return read
-
-
 def _address(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+", text, re.ASCII):
         raise ValueError(f"it must be an address or the name of an interface, found {text!r:.80}")
     return text
@@ -165,7 +144,7 @@ def _address(value: object) -> str:
 
 def _ip(value: object) -> str:
     try:
-        return str(ipaddress.ip_address(_text(value)))
+        return str(ipaddress.ip_address(readers.text(value)))
     except ValueError:
         raise ValueError(f"it must be an IP address, found {value!r:.80}") from None
 
@@ -176,7 +155,7 @@ def _networks(value: object) -> tuple[str, ...]:
     found: list[ipaddress.IPv4Network] = []
     for each in value:
         try:
-            network = ipaddress.IPv4Network(_text(each))
+            network = ipaddress.IPv4Network(readers.text(each))
         except ValueError as error:
             raise ValueError(f"{each!r:.80} is not an IPv4 network: {error}") from None
         if other := next((other for other in found if other.overlaps(network)), None):
@@ -226,14 +205,14 @@ def _words(value: object) -> dict[str, str]:
         if isinstance(each, list | dict) or each is None:
             raise ValueError(f"{key} must be a text, found {each!r:.80}")
         # The engine takes options of a log driver as texts only.
-        found[_text(key)] = str(each).lower() if isinstance(each, bool) else str(each)
+        found[readers.text(key)] = str(each).lower() if isinstance(each, bool) else str(each)
     return found
 
 
 def _list(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"it must be a list, found {value!r:.80}")
-    return tuple(_text(each) for each in value)
+    return tuple(readers.text(each) for each in value)
 
 
 def _mirrors(value: object) -> tuple[str, ...]:
@@ -244,7 +223,7 @@ def _mirrors(value: object) -> tuple[str, ...]:
 
 
 def _folder(value: object) -> str:
-    text = _text(value)
+    text = readers.text(value)
     if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}", text) or text.startswith("/usr/"):
         raise ValueError(f"it must be a plain absolute path at least two levels deep, and not in /usr, found {text!r}")
     return text
@@ -259,7 +238,7 @@ def _proxy(value: object) -> dict[str, str]:
     for key in ("http", "https", "no"):
         if key in value:
             each = value[key]
-            found[f"{key}_proxy"] = _text(",".join(map(str, each)) if isinstance(each, list) else each)
+            found[f"{key}_proxy"] = readers.text(",".join(map(str, each)) if isinstance(each, list) else each)
     return found
 
 
@@ -280,23 +259,23 @@ VARIABLES: Final[Mapping[str, Callable[[object], Any]]] = {
     "docker_data_root": _folder,
     "docker_insecure_registries": _list,
     "docker_live_restore": _off(_LIVE_RESTORE),
-    "docker_log_driver": _text,
+    "docker_log_driver": readers.text,
     "docker_log_options": _words,
     "docker_options": _extra,
     "docker_proxy": _proxy,
     "docker_registry_mirrors": _mirrors,
-    "docker_storage_driver": _text,
+    "docker_storage_driver": readers.text,
     "docker_ulimits": _ulimits,
-    "swarm_adopt": _flag,
+    "swarm_adopt": readers.flag,
     "swarm_advertise_address": _ip,
     "swarm_autolock": _off(_AUTOLOCK),
-    "swarm_ca_rotation": _number(0, 10**9),
+    "swarm_ca_rotation": readers.number(0, 10**9),
     "swarm_cert_expiry": _duration,
     "swarm_data_path_address": _address,
-    "swarm_data_path_port": _number(1024, 49151),
+    "swarm_data_path_port": readers.number(1024, 49151),
     "swarm_default_addr_pool": _networks,
-    "swarm_default_addr_pool_mask": _number(8, 29),
+    "swarm_default_addr_pool_mask": readers.number(8, 29),
     "swarm_listen_address": _address,
-    "swarm_port": _number(1, 65535),
-    "swarm_task_history": _number(0, 1000),
+    "swarm_port": readers.number(1, 65535),
+    "swarm_task_history": readers.number(0, 1000),
 }
