@@ -1,4 +1,4 @@
-"""Readers of an inventory's values that several schedulers share: each returns the value, or raises ValueError. Pure."""
+"""Readers of inventory values that several schedulers share: each returns the value, or raises ValueError. Pure."""
 
 from __future__ import annotations
 
