@@ -6,17 +6,18 @@ Knows only the model. An event never carries a secret: emitters drop messages of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from coreops.frozen import frozen
 from coreops.model import TaskResult
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Base of all events."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Event):
     run: str
     command: str
@@ -24,7 +25,7 @@ class RunStarted(Event):
     check: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseStarted(Event):
     """A named phase of a larger job (bootstrap, upgrade). index counts from 1."""
 
@@ -33,14 +34,14 @@ class PhaseStarted(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseFinished(Event):
     title: str
     summary: str
     ok: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlayStarted(Event):
     play: str
     hosts: tuple[str, ...]
@@ -48,13 +49,13 @@ class PlayStarted(Event):
     batches: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostConnected(Event):
     host: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostUnreachable(Event):
     host: str
     kind: str
@@ -63,7 +64,7 @@ class HostUnreachable(Event):
     next: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SegmentSent(Event):
     """One exchange with a host begins."""
 
@@ -72,14 +73,14 @@ class SegmentSent(Event):
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepStarted(Event):
     host: str
     step: str
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskFinished(Event):
     """A task, or one item of its loop, ended on a host."""
 
@@ -92,7 +93,7 @@ class TaskFinished(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress(Event):
     """Bytes of a transfer to a host."""
 
@@ -102,7 +103,7 @@ class Progress(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostFinished(Event):
     """A host is done with its play. state: done, failed, unreachable, interrupted. error: why not done."""
 
@@ -116,7 +117,7 @@ class HostFinished(Event):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice(Event):
     """Something the operator should read that is not an error."""
 
@@ -124,7 +125,7 @@ class Notice(Event):
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RolloutPlanned(Event):
     """A rollout is about to begin. hosts: in their order. version "": finish what is under way, begin nothing."""
 
@@ -135,7 +136,7 @@ class RolloutPlanned(Event):
     rounds: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodePhase(Event):
     """A node of a rollout has got to a phase (upgrade coordinator). slot, version: as last seen there; "": not yet."""
 
@@ -146,7 +147,7 @@ class NodePhase(Event):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreHealth(Event):
     """How the etcd cluster answered during a rollout. leader "": none known."""
 
@@ -155,7 +156,7 @@ class StoreHealth(Event):
     leader: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeFinished(Event):
     """A node's end in a rollout. state: the coordinator's word for it; ok: nothing is left to be done there."""
 
@@ -167,7 +168,7 @@ class NodeFinished(Event):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFinished(Event):
     run: str
     exit_code: int

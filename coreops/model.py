@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
+from coreops.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Position:
     """A place in a file the operator wrote. line and column count from 1; 0 means unknown."""
 
@@ -25,7 +27,7 @@ class Position:
         return ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blob:
     """Content that travels by its hash: either ``data`` (bytes in memory) or ``path`` (a file on the controller).
 
@@ -51,7 +53,7 @@ class Blob:
             return cls(digest, stream.tell(), path=path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FileStep:
     """One path and the state it must have. Consecutive FileSteps are probed together: one stat, one sha256sum.
 
@@ -76,14 +78,14 @@ class FileStep:
     ignore_errors: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reconnect:
     """After this step the node goes away and must come back with a new boot id within ``timeout`` seconds."""
 
     timeout: float = 600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ShellStep:
     """A probe and an act in POSIX sh. Each runs by itself: ``sh -c``, ``</dev/null``, own process group, a deadline.
 
@@ -118,7 +120,7 @@ class ShellStep:
 Step = FileStep | ShellStep
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segment:
     """Steps that a node can work through without asking the controller, all as one user.
 
@@ -136,7 +138,7 @@ class Segment:
 RecordState = Literal["ok", "changed", "would", "failed", "skipped", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """What a node reported for one step.
 
@@ -157,7 +159,7 @@ class Record:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskResult:
     """The outcome of a task (or of one loop item) on one host; ``data`` is what ``register`` stores, in Ansible's keys.
 
@@ -173,7 +175,7 @@ class TaskResult:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """How to reach one host. Paths are on the controller. ``become``: the shell runs under ``sudo -n``."""
 

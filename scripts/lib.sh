@@ -85,3 +85,11 @@ make_venv() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
     printf '%s\n' "$wanted" >.venv/.installed
 }
+
+# Download packages of this system's archive into the current folder, without installing them.
+download_packages() {
+    command -v apt-get >/dev/null || die "no apt-get here to get $* with"
+    apt-get download -qq "$@" >/dev/null 2>&1 && return
+    # A machine that is new has no package lists.
+    [ "$(id -u)" = 0 ] && apt-get update -qq >/dev/null && apt-get download -qq "$@" >/dev/null
+}

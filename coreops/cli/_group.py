@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -54,10 +55,11 @@ def _shared(
     """Options that every command takes."""
 
 
-def _shared_options() -> list[Any]:
+@cache
+def _shared_options() -> tuple[Any, ...]:
     donor = typer.Typer(add_completion=False)
     donor.command()(_shared)
-    return list(typer.main.get_command(donor).params)
+    return tuple(typer.main.get_command(donor).params)
 
 
 def _finish(command: Any) -> Any:
@@ -73,8 +75,9 @@ def _finish(command: Any) -> Any:
     return command
 
 
+@cache
 def load(name: str) -> Any:
-    """Import a command's module and return its finished command."""
+    """Import a command's module and return its finished command, always the same one."""
     module = import_module(f"coreops.cli.{name.replace('-', '_')}")
     app = getattr(module, "app", None)
     if app is None:
@@ -101,6 +104,7 @@ class LazyGroup(TyperGroup):
         return name, load(name) if name in COMMANDS else command, rest
 
 
+@cache
 def root() -> Any:
     """Build the ``coreops`` command."""
     app = typer.Typer(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BOX_EXAMPLES = (
     "\b\nExamples:\n  coreops lab box\n  vagrant box add --name coreops-lab coreops-lab.box\n"
-    "  coreops lab box --check some.box"
+    "  coreops lab box --user-data ignition\n  coreops lab box --check some.box"
 )
 VAGRANT_EXAMPLES = (
     "\b\nExamples:\n  coreops lab vagrant vagrant/lab.yml\n  coreops lab vagrant lab.yml --write inventory"
@@ -32,22 +32,37 @@ def box(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the box is written.")] = Path(
         "coreops-lab.box"
     ),
+    user_data: Annotated[
+        str, typer.Option("--user-data", metavar="KIND", help="What reads the user-data: cloud-init or ignition.")
+    ] = "cloud-init",
     check: Annotated[
         Path | None, typer.Option("--check", metavar="BOX", help="Build nothing: see whether this box can be used.")
     ] = None,
 ) -> None:
-    """Build a box for vagrant-libvirt: the lab's guest, with a kernel of its own and Debian's cloud-init.
+    """Build a box for vagrant-libvirt: the lab's guest, with a kernel of its own and Debian's cloud-init or Ignition.
 
-    Linux and root only. It boots by UEFI, and is set up by user-data alone: no well-known key gets in.
+    Linux and root only. It boots by UEFI, and is set up by user-data alone: no well-known key gets in. With Ignition it
+    boots with less work, and QEMU must be allowed to read the user-data itself.
     """
+    from coreops.errors import InputError, did_you_mean
     from coreops.providers.vagrant.box import build, inspect
+    from coreops.providers.vagrant.lab_file import OWN_BOXES
 
     if check is not None:
         typer.echo(f"{check}: a disk of {inspect(check)} GiB")
         return
-    size = build(output, _progress)
+    found = next(((box, reader) for box, reader in OWN_BOXES.items() if reader == user_data), None)
+    if found is None:
+        readers = tuple(OWN_BOXES.values())
+        raise InputError(
+            f"no box reads {user_data!r}",
+            why=did_you_mean(user_data, readers),
+            next=f"--user-data knows {', '.join(readers)}",
+        )
+    name, reader = found
+    size = build(output, _progress, reader)
     typer.echo(f"{output}: a disk of {size} GiB")
-    typer.echo(f"next: vagrant box add --force --name coreops-lab {output}", err=True)
+    typer.echo(f"next: vagrant box add --force --name {name} {output}", err=True)
 
 
 def vagrant(

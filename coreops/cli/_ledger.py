@@ -43,9 +43,10 @@ def opened(
     from coreops.upgrade.cluster.asking import Asking
     from coreops.upgrade.ledger.connect import ledger_hosts, open_ledger
     from coreops.upgrade.ledger.holder import Holder
+    from coreops.upgrade.planning.settings import patience
 
     loaded = load(inventory)
-    first = ledger_hosts(loaded)
+    first, wait = ledger_hosts(loaded), patience(loaded)
     password = _ask_password() if ask_become_pass else None
     targets = {
         host: target(
@@ -65,7 +66,7 @@ def opened(
     asking = Asking({host: targets[host] for host in first}, run=run)
     nodes = Asking(targets, run=f"{run}-nodes")
     try:
-        ledger = open_ledger(loaded, Holder.here(run), asking.one, asking.each)
+        ledger = open_ledger(loaded, Holder.here(run), asking.one, asking.each, wait)
         yield Opened(ledger, nodes, loaded, str(inventory or loaded.base))
     finally:
         asking.close()

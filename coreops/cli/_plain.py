@@ -7,9 +7,10 @@ other one goes typer's way, so that what is accepted and how a mistake is told s
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from coreops.frozen import frozen
 
 _NOT_PLAIN: Any = object()
 
@@ -28,7 +29,7 @@ def convert_plainly(command: Any) -> None:
     command.get_params = get_params
 
 
-@dataclass(frozen=True)
+@frozen
 class _Conversion:
     """Stands where typer keeps how a parameter is converted."""
 

@@ -150,9 +150,10 @@ def _opened(wishes: Wishes, run: str, emit: Emit) -> Iterator[tuple[Nodes, Book,
     fleet = wishes.fleet
     nodes = Nodes(fleet.targets, emit, run=run, limit_rate=wishes.request.limit_rate)
     asking = Asking({host: fleet.targets[host] for host in ledger_hosts(fleet.inventory)}, run=run)
-    ledger = open_ledger(fleet.inventory, Holder.here(run), asking.one, asking.each)
+    patience = wishes.settings.policy.patience
+    ledger = open_ledger(fleet.inventory, Holder.here(run), asking.one, asking.each, patience)
     try:
-        yield nodes, ledger, StoreWatch(asking.one, tuple(fleet.members.values()), emit)
+        yield nodes, ledger, StoreWatch(asking.one, tuple(fleet.members.values()), emit, answer=patience.answer)
     finally:
         try:
             ledger.close()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coreops.frozen import frozen
+
 if TYPE_CHECKING:
     from coreops.engine.engine import Engine, HostOutcome
     from coreops.engine.journal import Journal
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from coreops.model import Position
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reach:
     """How the command line says hosts are reached, where the inventory says nothing."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from coreops.modules.declared import Argument
 
 
 def _names(incomplete: str) -> list[str]:
@@ -36,7 +39,7 @@ def modules(
             typer.echo(f"{one:<{width}}  {summary}")
         return
     module = registry.get(name)
-    arguments = {field.alias or key: _argument(field) for key, field in module.arguments.model_fields.items()}
+    arguments = {one.names[0]: _argument(one) for one in module.arguments.declared.values()}
     if as_json:
         typer.echo(json.dumps({"name": module.name, "summary": module.summary, "arguments": arguments}))
         return
@@ -47,6 +50,6 @@ def modules(
         typer.echo(f"      {about['description']}")
 
 
-def _argument(field: Any) -> dict[str, Any]:
-    default = None if field.is_required() or field.default is None else json.dumps(field.default, default=str)
-    return {"required": field.is_required(), "default": default, "description": field.description or ""}
+def _argument(argument: Argument) -> dict[str, Any]:
+    default = None if argument.required or argument.default is None else json.dumps(argument.default, default=str)
+    return {"required": argument.required, "default": default, "description": argument.description}

@@ -41,7 +41,7 @@ def run(
 
     coreops run site.yml -l 'store:!n3' -e version=3.5.21
 
-    coreops run toolbox.yml -e toolbox_archive=toolbox.tar
+    coreops run toolbox.yml -e toolbox_archive=toolbox.tar -e toolbox_sha256=HEX
 
     coreops run --resume
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +37,42 @@ AllowLoss = Annotated[
 Wait = Annotated[str, typer.Option("--patience", metavar="TIME", help="How long nodes may take to do it.")]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How hosts are reached, and how long things may take: options of all commands that ask nodes."""
+
+    inventory: options.Inventory = None
+    patience: Wait = "3m"
+    user: options.User = None
+    key: options.Key = None
+    transport: options.Transport = "paramiko"
+    accept_new: options.AcceptNew = False
+    ask_become_pass: options.AskBecomePass = False
+
+    def seconds(self) -> float:
+        from coreops.errors import InputError
+        from coreops.upgrade.planning.readers import patience
+
+        try:
+            return patience(self.patience)
+        except ValueError as error:
+            raise InputError("--patience is not usable", why=str(error)) from error
+
+
+def _reaching(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of ``_Way``; it gets them as its first argument."""
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    ways = inspect.signature(_Way, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(**values: Any) -> int:
+        return command(_Way(**{name: values.pop(name) for name in ways}), **values)
+
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *ways.values())]
+    run.__signature__ = inspect.Signature(keyword, return_annotation=int)  # type: ignore[attr-defined]
+    return run
+
+
 @app.command(
     "convert",
     epilog="\b\nExamples:\n  coreops units convert web@1..3.service --to swarm\n"
@@ -63,7 +101,13 @@ def convert(
 
 
 def _converted(
-    units: Sequence[Loaded], target: str, machine: list[str] | None, allow_loss: bool, as_json: bool
+    units: Sequence[Loaded],
+    target: str,
+    machine: list[str] | None,
+    allow_loss: bool,
+    as_json: bool,
+    *,
+    apart: bool = False,
 ) -> Converted:
     """Convert, and report on stderr. Raises InputError when something is lost that must not be."""
     from coreops.errors import InputError, counted
@@ -75,7 +119,7 @@ def _converted(
         if not id or not equals or not host:
             raise InputError(f"--machine {word!r:.60} is not ID=HOST", next="like --machine 2a4b6c8d=n1")
         machines[id] = host
-    done = run(units, target, machines)
+    done = run(units, target, machines, apart=apart)
     for trap in done.traps:
         _tell(as_json, str(trap), kind="trap", rule=trap.rule, at=str(trap.at), what=trap.what, why=trap.why)
     for note in done.notes:
@@ -100,26 +144,23 @@ def _tell(as_json: bool, text: str, **data: str) -> None:
 
 
 @app.command("submit", epilog="\b\nExamples:\n  coreops units submit web@1..3.service -i inventories/lab")
+@_reaching
 def submit(
+    way: _Way,
     files: Files,
-    inventory: options.Inventory = None,
     machine: Machine = None,
     allow_loss: AllowLoss = False,
-    patience: Wait = "3m",
-    user: options.User = None,
-    key: options.Key = None,
-    transport: options.Transport = "paramiko",
-    accept_new: options.AcceptNew = False,
     as_json: options.Json = False,
 ) -> int:
     """Give units to the cluster, without starting them. One that is there already gets its new file.
 
-    On `scheduler: units` it is refused (exit 4), with the nodes that were closest, when a unit could be placed nowhere.
+    When one of them could be placed nowhere it is refused (exit 4), with the nodes that were closest, and nothing is
+    written.
     """
     from coreops.units import loading
 
     loaded = loading.load(files)
-    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+    with _opened(way) as cluster:
         backend = cluster.backend(loaded, machine, allow_loss)
         cluster.hold(lambda: backend.submit(loaded), "submit units")
         rows = cluster.settled(backend, [unit.name.full for unit in loaded])
@@ -127,25 +168,25 @@ def submit(
 
 
 @app.command("start", epilog="\b\nExamples:\n  coreops units start web@1..3.service -i inventories/lab")
+@_reaching
 def start(
+    way: _Way,
     files: Files,
-    inventory: options.Inventory = None,
     machine: Machine = None,
     allow_loss: AllowLoss = False,
-    patience: Wait = "3m",
-    user: options.User = None,
-    key: options.Key = None,
-    transport: options.Transport = "paramiko",
-    accept_new: options.AcceptNew = False,
     as_json: options.Json = False,
 ) -> int:
-    """Run units. What is a file here is submitted first; a name without a file was submitted before."""
+    """Run units. What is a file here is submitted first; a name without a file was submitted before.
+
+    When one of them could be placed nowhere it is refused (exit 4), with the nodes that were closest, and nothing is
+    written.
+    """
     from coreops.units import loading
 
     there = [path for path in files if _is_file(path)]
     loaded = loading.load(there)
     names = loading.named([str(path) for path in files if path not in there])
-    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+    with _opened(way) as cluster:
         backend = cluster.backend(loaded, machine, allow_loss)
         cluster.hold(lambda: backend.start(loaded, names), "start units")
         rows = cluster.settled(backend, [*(unit.name.full for unit in loaded), *names])
@@ -153,21 +194,17 @@ def start(
 
 
 @app.command("stop")
+@_reaching
 def stop(
+    way: _Way,
     units: Names,
-    inventory: options.Inventory = None,
-    patience: Wait = "3m",
-    user: options.User = None,
-    key: options.Key = None,
-    transport: options.Transport = "paramiko",
-    accept_new: options.AcceptNew = False,
     as_json: options.Json = False,
 ) -> int:
     """Stop units; the cluster keeps them, to be started again."""
     from coreops.units import loading
 
     names = loading.named(units)
-    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+    with _opened(way) as cluster:
         backend = cluster.backend()
         cluster.hold(lambda: backend.stop(names), "stop units")
         rows = cluster.settled(backend, names)
@@ -175,22 +212,24 @@ def stop(
 
 
 @app.command("status")
+@_reaching
 def status(
+    way: _Way,
     units: Annotated[list[str] | None, typer.Argument(metavar="[UNIT...]", help="Only these.")] = None,
-    inventory: options.Inventory = None,
-    user: options.User = None,
-    key: options.Key = None,
-    transport: options.Transport = "paramiko",
-    accept_new: options.AcceptNew = False,
     as_json: options.Json = False,
 ) -> int:
     """Show every unit: what it shall be, where it is, what its node says; and why one is nowhere."""
+    from coreops.errors import InputError, did_you_mean
     from coreops.report.text import clean
     from coreops.units import loading
 
     names = loading.named(units or [])
-    with _opened(inventory, _Way(user, key, transport, accept_new)) as cluster:
+    with _opened(way) as cluster:
         found = cluster.hold(cluster.backend().status, "ask for the units")
+    known = {row.name for row in found.rows}
+    for name in names:
+        if name not in known:
+            raise InputError(f"no unit {name} was submitted", next=did_you_mean(name, known))
     for name, why in found.unplaced.items():
         if not names or name in names:
             typer.echo(clean(f"coreops: {why}"), err=True)
@@ -198,43 +237,19 @@ def status(
 
 
 @app.command("destroy")
+@_reaching
 def destroy(
+    way: _Way,
     units: Names,
-    inventory: options.Inventory = None,
-    patience: Wait = "3m",
-    user: options.User = None,
-    key: options.Key = None,
-    transport: options.Transport = "paramiko",
-    accept_new: options.AcceptNew = False,
 ) -> int:
     """Stop units and forget them; nothing of them stays on a node."""
     from coreops.units import loading
 
     names = loading.named(units)
-    with _opened(inventory, _Way(user, key, transport, accept_new, patience)) as cluster:
+    with _opened(way) as cluster:
         backend = cluster.backend()
         cluster.hold(lambda: backend.destroy(names), "wait until the units are gone")
     return 0
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How hosts are reached, and how long things may take."""
-
-    user: str | None
-    key: Path | None
-    transport: str
-    accept_new: bool
-    patience: str = "3m"
-
-    def seconds(self) -> float:
-        from coreops.errors import InputError
-        from coreops.upgrade.planning.readers import patience
-
-        try:
-            return patience(self.patience)
-        except ValueError as error:
-            raise InputError("--patience is not usable", why=str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -248,10 +263,16 @@ class _Cluster:
     source: Path
 
     def hold(self, make: Callable[[], Talk[T]], title: str) -> T:
-        """Hold a talk about the whole cluster."""
+        """Hold a talk about the whole cluster. What is refused is no matter of the host that happened to be asked."""
+        from coreops.errors import InputError, RefusedError
         from coreops.schedulers.protocol import runs_on
 
-        return self.hands.talk(runs_on(self.scheduler), make, patience=self.patience, title=title)
+        hosts = runs_on(self.scheduler)
+        try:
+            return self.hands.talk(hosts, make, patience=self.patience, title=title)
+        except (InputError, RefusedError) as error:
+            error.where = None if error.where in hosts else error.where
+            raise
 
     def settled(self, backend: Backend, names: Sequence[str]) -> tuple[Row, ...]:
         """Wait until all is done; what came of it."""
@@ -278,17 +299,20 @@ class _Cluster:
 
             documents = _converted(units, "swarm", machine, allow_loss, False).documents if units else ()
             return Swarm(documents, lossy=allow_loss)
+        if self.name == "nomad":
+            from coreops.units.backends.nomad import Nomad
+
+            documents = _converted(units, "nomad", machine, allow_loss, False, apart=True).documents if units else ()
+            return Nomad(self.scheduler, documents)
         raise InputError(
             f"units are not handed to {self.name} by coreops",
             where=self.source,
-            next="convert them (coreops units convert --to nomad) and hand them over yourself"
-            if self.name == "nomad"
-            else "use `scheduler: units`, swarm or fleet",
+            next="use `scheduler: units`, swarm, nomad or fleet",
         )
 
 
 @contextmanager
-def _opened(inventory: Path | None, way: _Way) -> Iterator[_Cluster]:
+def _opened(way: _Way) -> Iterator[_Cluster]:
     """Raises InputError before any host is asked. Ctrl-C ends talks, cleanly."""
     import secrets
 
@@ -300,8 +324,8 @@ def _opened(inventory: Path | None, way: _Way) -> Iterator[_Cluster]:
     from coreops.schedulers.hands import Hands
 
     seconds = way.seconds()
-    path = _fleet.source(inventory)
-    connection = _fleet.connection(way.user, way.key, way.transport, way.accept_new, False)
+    path = _fleet.source(way.inventory)
+    connection = _fleet.connection(way.user, way.key, way.transport, way.accept_new, way.ask_become_pass)
     wanted = settings.need(load_inventory(path), connection, path)
     hands = Hands.over(wanted.targets, notices, run=f"units-{secrets.token_hex(4)}")
     try:

@@ -18,6 +18,8 @@ from coreops.cloudconfig.render import INDEX
 from coreops.errors import InputError
 
 _ZIPPED = b"\x1f\x8b"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+"""Of <fcntl.h> and <stdio.h> on Linux."""
 
 
 def last(folder: Path) -> dict[str, bytes]:
@@ -67,12 +69,25 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
         if not folder.exists():
             os.rename(new, folder)
             return
+        if _exchange(new, folder):
+            return
         os.rename(folder, Path(aside, "old"))
         try:
             os.rename(new, folder)
         except BaseException:
             os.rename(Path(aside, "old"), folder)
             raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step (renameat2(2)), so that the name is never free; False where that is not known."""
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
 
 
 def _write(path: Path, data: bytes) -> None:

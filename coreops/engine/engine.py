@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -18,6 +17,7 @@ from coreops.engine.session import HostSession
 from coreops.engine.turns import Turns
 from coreops.errors import CoreopsError, HostFailed, InterruptedRun, UnreachableError
 from coreops.events import Emit, HostFinished, HostUnreachable
+from coreops.frozen import frozen
 from coreops.model import Record, Target
 from coreops.transport import transport_for
 from coreops.transport.protocol import Transport
@@ -25,7 +25,7 @@ from coreops.transport.protocol import Transport
 HostState = Literal["done", "failed", "unreachable", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostOutcome:
     """How a host ended a ``drive``. exchanges: segments sent in it."""
 

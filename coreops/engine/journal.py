@@ -11,7 +11,7 @@ import os
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from typing import Any
 from coreops.engine.program import Program, Wait
 from coreops.errors import InputError
 from coreops.events import Event, HostFinished, RunFinished, SegmentSent
+from coreops.frozen import frozen
 from coreops.model import Record, Segment
 
 ROOT = Path(".coreops/runs")
 _FINAL = ("ok", "changed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunInfo:
     """What a run was asked to do; ``fingerprint`` hashes everything it read, so that resume can tell a change."""
 

@@ -5,13 +5,13 @@ The engine knows no playbook: a play's host program, an ad-hoc command and the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from coreops.frozen import frozen
 from coreops.model import Record, Segment
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Nothing to send until another host of the play has got further (``hosts``: which ones).
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from coreops.frozen import frozen
 from coreops.inventory.aliases import Reader, Render
 from coreops.inventory.inventory import Inventory
 from coreops.model import Position
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SharedAddress:
     """One address and port that more than one host has. positions: where each host's address is written."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from coreops.frozen import frozen
 from coreops.model import Position
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """A variable's untemplated value and the place it was written. overrides: earlier places it hid, nearest first."""
 
@@ -21,7 +22,7 @@ class Setting:
 Settings = Mapping[str, Setting]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """A host. groups: those that name it directly. settings: from inventory files only."""
 
@@ -31,7 +32,7 @@ class Host:
     settings: Settings = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """A group. hosts and children: named directly. depth: the longest way down from ``all``."""
 
@@ -45,7 +46,7 @@ class Group:
     settings: Settings = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VarsFolder:
     """The group_vars/ and host_vars/ of one folder: for each name, one Settings per file, weakest first."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from coreops.errors import InputError, did_you_mean
+from coreops.frozen import frozen
 from coreops.inventory.names import is_ipv6
 
 _PARTS = re.compile(r"(?:[^:\[\]]|\[[^\]]*\]|[\[\]])+")
@@ -18,7 +18,7 @@ _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]", re.DOTAL
 _GLOB = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """What a pattern may name. members: all hosts of a group, deep."""
 

@@ -6,10 +6,10 @@ import posixpath
 import tarfile
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from coreops.model import Blob
+from coreops.once import found_once
 
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
@@ -47,7 +47,7 @@ def read_archive(path: Path) -> Archive:
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
 
-@lru_cache(maxsize=32)
+@found_once(maxsize=32)
 def _read(path: Path, mtime: int, size: int) -> Archive:
     """Once per content, not once per host."""
     with path.open("rb") as stream:
@@ -71,7 +71,8 @@ def _read(path: Path, mtime: int, size: int) -> Archive:
 
 def _tar(path: Path) -> tuple[Entry, ...]:
     entries: dict[str, Entry] = {}
-    with tarfile.open(path, "r:*") as archive:
+    # As a stream: going from member to member by seeking unpacks in the smallest of steps.
+    with tarfile.open(path, "r|*", bufsize=1 << 16) as archive:
         for member in archive:
             name = posixpath.normpath(member.name) if not member.name.startswith("/") else member.name
             if name == ".":

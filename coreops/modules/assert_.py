@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import AliasChoices, BeforeValidator, Field
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, Reader, argument
 
 
-def _conditions(value: Any) -> Any:
+def _conditions(value: object) -> object:
     """One condition or several; YAML reads `true` and `1` as what they are."""
     values = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(str(one) if isinstance(one, (bool, int, float)) else one for one in values)
+    if not values:
+        raise ValueError("needs at least one condition")
+    return [str(one) if isinstance(one, bool) else one for one in values]
+
+
+def _lines_or_text(value: object) -> str | list[str]:
+    return (
+        list(readers.several(readers.plain_text).read(value))
+        if isinstance(value, (list, tuple))
+        else readers.plain_text.read(value)
+    )
+
+
+_that = readers.several(readers.plain_text).after(_conditions)
+_said = Reader("text or list", _lines_or_text)
 
 
 class AssertArguments(Arguments):
-    that: Annotated[tuple[str, ...], BeforeValidator(_conditions)] = Field(
-        min_length=1, description="Jinja2 expressions, without braces; all must be true."
-    )
-    fail_msg: str | list[str] | None = Field(
-        None, validation_alias=AliasChoices("fail_msg", "msg"), description="What to say when one is not."
-    )
-    success_msg: str | list[str] | None = Field(None, description="What to say when all are.")
-    quiet: bool = Field(False, description="Say nothing when all are.")
+    that = argument(_that, description="Jinja2 expressions, without braces; all must be true.")
+    fail_msg = argument(_said, None, aliases=("msg",), description="What to say when one is not.")
+    success_msg = argument(_said, None, description="What to say when all are.")
+    quiet = argument(readers.boolean, False, description="Say nothing when all are.")
 
 
 class Assert(Module[AssertArguments]):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
-from coreops.modules import sh
-from coreops.modules.arguments import FileMode, Name
-from coreops.modules.base import Arguments
+from coreops.modules import readers, sh
+from coreops.modules.declared import Arguments, argument
 
 
 class Attributes(Arguments):
     """mode, owner, group."""
 
-    mode: FileMode | None = Field(
-        None, description="Permissions: octal in quotes (`'0644'`) or symbolic (`u=rwX,go=rX`). Default: keep, or 0644."
+    mode = argument(
+        readers.file_mode,
+        None,
+        description="Permissions: octal in quotes (`'0644'`) or symbolic (`u=rwX,go=rX`). Default: keep, or 0644.",
     )
-    owner: Name | None = Field(None, description="Name or id of the user who owns it.")
-    group: Name | None = Field(None, description="Name or id of the group that owns it.")
+    owner = argument(readers.name, None, description="Name or id of the user who owns it.")
+    group = argument(readers.name, None, description="Name or id of the group that owns it.")
 
     @property
     def symbolic(self) -> bool:

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
+from coreops.frozen import frozen
 from coreops.model import Position, Record, ShellStep, Step, TaskResult
-
-
-class Arguments(BaseModel):
-    """Base of every module's arguments. Field names, aliases and descriptions make the module reference."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
-
+from coreops.modules.declared import Arguments
 
 A = TypeVar("A", bound=Arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """What a module may know of the task it serves.
 

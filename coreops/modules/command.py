@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AliasChoices, Field, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.arguments import Text
+from coreops.modules import readers
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.running import WithStdin, free_form, ran, running_step, words
 from coreops.shell.quote import q
 
@@ -18,21 +17,22 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*
 
 
 class CommandArguments(WithStdin):
-    cmd: Text | None = Field(
+    cmd = argument(
+        readers.text,
         None,
-        validation_alias=AliasChoices("cmd", "_raw_params", "free_form"),
+        aliases=("_raw_params", "free_form"),
         description="The command line, split into words as a shell would. May stand right behind `command:`.",
     )
-    argv: tuple[Text, ...] | None = Field(None, description="The words themselves, instead of `cmd`.")
-    expand_argument_vars: bool = Field(True, description="Replace `$NAME` and `${NAME}` by variables of the node.")
+    argv = argument(readers.texts, None, description="The words themselves, instead of `cmd`.")
+    expand_argument_vars = argument(
+        readers.boolean, True, description="Replace `$NAME` and `${NAME}` by variables of the node."
+    )
 
-    @model_validator(mode="before")
     @classmethod
-    def _free_form(cls, raw: Any) -> Any:
+    def prepare(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         return free_form(raw, "cmd")
 
-    @model_validator(mode="after")
-    def _one_command(self) -> CommandArguments:
+    def check(self) -> None:
         if (self.cmd is None) == (self.argv is None):
             raise ValueError("needs cmd or argv, one of them")
         line = self.line()
@@ -40,7 +40,6 @@ class CommandArguments(WithStdin):
             raise ValueError("there is no command")
         if line[0].startswith("-"):
             raise ValueError(f"{line[0]!r} is an option, not a command")
-        return self
 
     def line(self) -> list[str]:
         """The words."""

@@ -6,63 +6,77 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field, field_validator, model_validator
+from typing import Any
 
 from coreops.errors import InputError
 from coreops.model import Blob, FileStep, Record, Step, TaskResult
-from coreops.modules.arguments import FileMode, NodePath, Text
+from coreops.modules import readers
 from coreops.modules.base import Context, Module
-from coreops.modules.mode import parse_mode
+from coreops.modules.declared import Reader, argument
+from coreops.modules.mode import Change, Mode, parse_mode
 from coreops.modules.placing import IN_MEMORY, Placing, place, placed
 from coreops.modules.remote_copy import remote_scripts
+from coreops.once import found_once
+
+_PRESERVE = Mode("preserve", Change(0, 0), Change(0, 0), Change(0, 0))
+
+
+def _json(value: object) -> object:
+    return json.dumps(value) if isinstance(value, (dict, list, tuple, bool)) else value
+
+
+def _mode(value: object) -> Mode:
+    return _PRESERVE if value == "preserve" else parse_mode(value)
 
 
 class CopyArguments(Placing):
-    src: Text | None = Field(
+    mode = argument(
+        Reader("mode", _mode),
+        None,
+        description="Permissions: octal in quotes (`'0644'`), symbolic (`u=rwX,go=rX`), or `preserve`: the mode that "
+        "`src` has. Default: keep, or 0644.",
+    )
+    src = argument(
+        readers.text,
         None,
         description="A file or folder on the controller (absolute, or below the playbook or its `files/`). A folder "
         "that ends with / gives its content, without / itself. With `remote_src` an absolute path on the node.",
     )
-    content: str | None = Field(
-        None, description="The content itself, instead of `src`. A mapping or list becomes JSON."
+    content = argument(
+        readers.plain_text.after(_json),
+        None,
+        description="The content itself, instead of `src`. A mapping or list becomes JSON.",
     )
-    dest: NodePath = Field(description="Absolute path on the node. Ends with /: a folder, made when missing.")
-    force: bool = Field(True, description="Replace other content. `false`: write only when the file is missing.")
-    follow: bool = Field(False, description="When dest is a symbolic link, write what it points to.")
-    local_follow: bool = Field(True, description="Copy what symbolic links in `src` point to, not the links.")
-    remote_src: bool = Field(False, description="`src` is on the node.")
-    directory_mode: FileMode | None = Field(None, description="Mode of the folders made on the way.")
-    checksum: Text | None = Field(None, description="SHA-1 or SHA-256 that `src` must have; checked before it is sent.")
-    preserve: Literal[True] | None = Field(None, exclude=True, description="mode: preserve, the mode that src has.")
+    dest = argument(
+        readers.node_path, description="Absolute path on the node. Ends with /: a folder, made when missing."
+    )
+    force = argument(
+        readers.boolean, True, description="Replace other content. `false`: write only when the file is missing."
+    )
+    follow = argument(readers.boolean, False, description="When dest is a symbolic link, write what it points to.")
+    local_follow = argument(
+        readers.boolean, True, description="Copy what symbolic links in `src` point to, not the links."
+    )
+    remote_src = argument(readers.boolean, False, description="`src` is on the node.")
+    directory_mode = argument(readers.file_mode, None, description="Mode of the folders made on the way.")
+    checksum = argument(
+        readers.text, None, description="SHA-1 or SHA-256 that `src` must have; checked before it is sent."
+    )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _preserve(cls, raw: Any) -> Any:
-        return (
-            {**raw, "mode": None, "preserve": True}
-            if isinstance(raw, Mapping) and raw.get("mode") == "preserve"
-            else raw
-        )
+    @property
+    def preserve(self) -> bool:
+        """Does a file get the mode that it has on the controller?"""
+        return self.mode is _PRESERVE
 
-    @field_validator("content", mode="before")
-    @classmethod
-    def _json(cls, value: Any) -> Any:
-        return json.dumps(value) if isinstance(value, (dict, list, tuple, bool)) else value
-
-    @model_validator(mode="after")
-    def _fits(self) -> CopyArguments:
+    def check(self) -> None:
         if (self.src is None) == (self.content is None):
             raise ValueError("needs src or content, one of them")
         if self.content is not None and self.dest.endswith("/"):
             raise ValueError(f"content needs the name of a file, and {self.dest!r} is a folder")
         if self.remote_src and not (self.src or "").startswith("/"):
             raise ValueError("with remote_src, src is an absolute path on the node")
-        return self
 
 
 class Copy(Module[CopyArguments]):
@@ -83,7 +97,8 @@ class Copy(Module[CopyArguments]):
 
     def steps(self, args: CopyArguments, context: Context) -> Sequence[Step]:
         if args.remote_src:
-            probe, act = remote_scripts(args, args.src or "", args.dest, preserve=bool(args.preserve), force=args.force)
+            given = args.replace(mode=None) if args.preserve else args
+            probe, act = remote_scripts(given, args.src or "", args.dest, preserve=args.preserve, force=args.force)
             return [
                 context.step(
                     probe=probe,
@@ -110,7 +125,7 @@ class Copy(Module[CopyArguments]):
             dest += source.name
         blob = read(source, context)
         _verify(args, context, source, blob)
-        effective = args.model_copy(update={"mode": _mode_of(source)}) if args.preserve else args
+        effective = args.replace(mode=_mode_of(source)) if args.preserve else args
         id = f"{context.id}.1" if steps else context.id
         return steps + place(context, effective, dest, blob, id=id, force=args.force, follow=args.follow)
 
@@ -134,7 +149,7 @@ def read(source: Path, context: Context) -> Blob:
         raise InputError(f"cannot read {source}", where=context.position, why=error.strerror) from None
 
 
-@lru_cache(maxsize=64)
+@found_once(maxsize=64)
 def _blob(source: Path, mtime: int, size: int, inode: int) -> Blob:
     """Read and hashed once, not once per host."""
     return Blob.of(source.read_bytes()) if size <= IN_MEMORY else Blob.from_file(source)
@@ -182,7 +197,7 @@ def _tree(args: CopyArguments, context: Context, source: Path) -> Iterator[Step]
             elif path.is_dir():
                 yield _folder(args, context, at, number)
             else:
-                effective = args.model_copy(update={"mode": _mode_of(path)}) if args.preserve else args
+                effective = args.replace(mode=_mode_of(path)) if args.preserve else args
                 blob = read(path, context)
                 yield from place(context, effective, at, blob, id=f"{context.id}.{number}", force=args.force)
 

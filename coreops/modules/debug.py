@@ -6,25 +6,25 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 
 # Ansible's own key: shown at every verbosity.
 _SHOWN = {"_ansible_verbose_always": True}
 
 
 class DebugArguments(Arguments):
-    msg: Any = Field("Hello world!", description="What to show.")
-    var: str | None = Field(None, description="A variable or expression to show, without braces, instead of `msg`.")
-    verbosity: int = Field(0, ge=0, description="Only with this many `-v` or more.")
+    msg = argument(readers.anything, "Hello world!", description="What to show.")
+    var = argument(
+        readers.plain_text, None, description="A variable or expression to show, without braces, instead of `msg`."
+    )
+    verbosity = argument(readers.integer(at_least=0), 0, description="Only with this many `-v` or more.")
 
-    @model_validator(mode="after")
-    def _one(self) -> DebugArguments:
-        if self.var is not None and "msg" in self.model_fields_set:
+    def check(self) -> None:
+        if self.var is not None and "msg" in self.given:
             raise ValueError("takes msg or var, one of them")
-        return self
 
 
 class Debug(Module[DebugArguments]):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 
 
 class FailArguments(Arguments):
-    msg: str = Field("Failed as requested from task", description="Why.")
+    msg = argument(readers.plain_text, "Failed as requested from task", description="Why.")
 
 
 class Fail(Module[FailArguments]):

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
-
-from pydantic import AliasChoices, Field, model_validator
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
 from coreops.errors import InputError
 from coreops.model import FileStep, Record, Step, TaskResult
-from coreops.modules import sh, tree
-from coreops.modules.arguments import NodePath, Text
+from coreops.modules import readers, sh, tree
 from coreops.modules.attributes import Attributes
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.results import file_diff, is_changed, outcome
-
-State = Literal["absent", "directory", "file", "hard", "link", "touch"]
-Time = Literal["now", "preserve"]
 
 
 class FileArguments(Attributes):
-    path: NodePath = Field(validation_alias=AliasChoices("path", "dest", "name"), description="Absolute path.")
-    state: State | None = Field(
+    path = argument(readers.node_path, aliases=("dest", "name"), description="Absolute path.")
+    state = argument(
+        readers.choice("absent", "directory", "file", "hard", "link", "touch"),
         None,
         description="What is there. `file`: it must exist. `touch`: made empty when missing, times set. "
         "`absent`: removed, with all that is in it. Default: `directory` with `recurse`, else whatever is there.",
     )
-    src: Text | None = Field(None, description="What a `link` (any path, may be relative) or `hard` link points to.")
-    recurse: bool = Field(False, description="Give all that is below a directory the same attributes.")
-    force: bool = Field(False, description="Let a link take the place of a file.")
-    follow: bool = Field(True, description="Work on what a symbolic link points to (not for `link` and `absent`).")
-    modification_time: Time | None = Field(None, description="With `touch`: set to now, or keep.")
-    access_time: Time | None = Field(None, description="With `touch`: set to now, or keep.")
+    src = argument(
+        readers.text, None, description="What a `link` (any path, may be relative) or `hard` link points to."
+    )
+    recurse = argument(readers.boolean, False, description="Give all that is below a directory the same attributes.")
+    force = argument(readers.boolean, False, description="Let a link take the place of a file.")
+    follow = argument(
+        readers.boolean, True, description="Work on what a symbolic link points to (not for `link` and `absent`)."
+    )
+    modification_time = argument(
+        readers.choice("now", "preserve"), None, description="With `touch`: set to now, or keep."
+    )
+    access_time = argument(readers.choice("now", "preserve"), None, description="With `touch`: set to now, or keep.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _default_state(cls, raw: Any) -> Any:
+    def prepare(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         recursive = isinstance(raw, dict) and str(raw.get("recurse", "")).lower() in ("true", "yes", "on", "1")
         return {"state": "directory", **raw} if recursive and raw.get("state") is None else raw
 
-    @model_validator(mode="after")
-    def _fits(self) -> FileArguments:
+    def check(self) -> None:
         linking = self.state in ("link", "hard")
         if linking and not self.src:
             raise ValueError(f"state {self.state} needs src, what to link to")
@@ -52,7 +52,6 @@ class FileArguments(Attributes):
             raise ValueError(f"refusing to make / {self.state}")
         if self.state is None and self.mode is None and self.owner is None and self.group is None:
             raise ValueError("nothing to do; give a state, or mode, owner or group")
-        return self
 
 
 class File(Module[FileArguments]):
@@ -98,8 +97,7 @@ class File(Module[FileArguments]):
 
 
 def _file_step(args: FileArguments, context: Context, path: str) -> FileStep:
-    kind = args.state
-    assert kind in ("absent", "directory", "file", "link")
+    kind = cast(Literal["absent", "directory", "file", "link"], args.state)
     link = kind == "link"
     return FileStep(
         id=context.id,

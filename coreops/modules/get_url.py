@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import NodePath, Text
+from coreops.modules import readers, sh
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.placing import Placing
 from coreops.modules.results import backup_file, outcome, text
 
@@ -26,8 +24,8 @@ def _url(value: str) -> str:
     return value
 
 
-def _checksum(value: str | None) -> str | None:
-    if value is None or value == "":
+def _checksum(value: str) -> str | None:
+    if value == "":
         return None
     algorithm, colon, wanted = value.partition(":")
     if not colon or algorithm not in _LENGTHS:
@@ -39,7 +37,7 @@ def _checksum(value: str | None) -> str | None:
     return f"{algorithm}:{wanted.lower()}"
 
 
-def _headers(value: Any) -> Any:
+def _headers(value: object) -> object:
     if isinstance(value, str):
         return dict(part.strip().split(":", 1) for part in value.split(",") if ":" in part)
     return value
@@ -53,32 +51,38 @@ def _no_newline(value: dict[str, str]) -> dict[str, str]:
 
 
 class GetUrlArguments(Placing):
-    url: Annotated[Text, AfterValidator(_url)] = Field(description="What to download; http, https, ftp or file.")
-    dest: NodePath = Field(description="Absolute path of the file, or a folder (the name is then that of the URL).")
-    checksum: Annotated[Text | None, AfterValidator(_checksum)] = Field(
-        None, description="`sha256:HEX`, or `sha256:URL` of a list of checksums. A file that has it is not downloaded."
+    url = argument(readers.text.then(_url), description="What to download; http, https, ftp or file.")
+    dest = argument(
+        readers.node_path, description="Absolute path of the file, or a folder (the name is then that of the URL)."
     )
-    force: bool = Field(False, description="Download although dest is there; it is replaced when it differs.")
-    timeout: int = Field(10, gt=0, description="Seconds until the connection must stand and data must flow.")
-    headers: Annotated[dict[str, str], BeforeValidator(_headers), AfterValidator(_no_newline)] = Field(
-        default_factory=dict, description="HTTP headers to send. They do not show in argv."
+    checksum = argument(
+        readers.text.then(_checksum),
+        None,
+        description="`sha256:HEX`, or `sha256:URL` of a list of checksums. A file that has it is not downloaded.",
     )
-    url_username: Text | None = Field(
-        None, validation_alias=AliasChoices("url_username", "username"), description="User for HTTP authentication."
+    force = argument(
+        readers.boolean, False, description="Download although dest is there; it is replaced when it differs."
     )
-    url_password: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("url_password", "password"), description="Password; does not show in argv."
+    timeout = argument(
+        readers.integer(at_least=1), 10, description="Seconds until the connection must stand and data must flow."
     )
-    http_agent: Text = Field("coreops", description="User agent to send.")
-    use_proxy: bool = Field(True, description="Heed the proxy variables of the node.")
-    validate_certs: bool = Field(True, description="Check the server's certificate. Leave it on.")
-    force_basic_auth: bool = Field(False, description="Accepted for Ansible's sake; credentials are sent at once.")
+    headers = argument(
+        readers.mapping.after(_headers).then(_no_newline),
+        {},
+        description="HTTP headers to send. They do not show in argv.",
+    )
+    url_username = argument(readers.text, None, aliases=("username",), description="User for HTTP authentication.")
+    url_password = argument(readers.text, None, aliases=("password",), description="Password; does not show in argv.")
+    http_agent = argument(readers.text, "coreops", description="User agent to send.")
+    use_proxy = argument(readers.boolean, True, description="Heed the proxy variables of the node.")
+    validate_certs = argument(readers.boolean, True, description="Check the server's certificate. Leave it on.")
+    force_basic_auth = argument(
+        readers.boolean, False, description="Accepted for Ansible's sake; credentials are sent at once."
+    )
 
-    @model_validator(mode="after")
-    def _has_name(self) -> GetUrlArguments:
+    def check(self) -> None:
         if self.dest.endswith("/") and not self.base_name():
             raise ValueError("the URL ends without a name; give dest the name of a file")
-        return self
 
     def base_name(self) -> str:
         """The file's name in a folder."""
@@ -157,7 +161,7 @@ def _curl(args: GetUrlArguments, url: str) -> str:
         "proto-redir": "=http,https,ftp",
     }
     if args.url_username is not None or args.url_password is not None:
-        secret = args.url_password.get_secret_value() if args.url_password else ""
+        secret = args.url_password if args.url_password else ""
         options["user"] = f"{args.url_username or ''}:{secret}"
     lines = [f"{name} = {_curl_quote(value)}" for name, value in options.items()]
     lines += [f"header = {_curl_quote(f'{name}: {value.strip()}')}" for name, value in args.headers.items()]

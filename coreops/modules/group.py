@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import accounts, sh
-from coreops.modules.arguments import Name
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import accounts, readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import outcome
 
 
 class GroupArguments(Arguments):
-    name: Name = Field(description="Its name.")
-    gid: int | None = Field(None, ge=0, description="Its number. Default: the next free one.")
-    state: Literal["present", "absent"] = Field("present", description="Is there such a group?")
-    system: bool = Field(False, description="A new group gets a number from the system's range.")
-    non_unique: bool = Field(False, description="`gid` may belong to another group as well.")
+    name = argument(readers.name, description="Its name.")
+    gid = argument(readers.integer(at_least=0), None, description="Its number. Default: the next free one.")
+    state = argument(readers.choice("present", "absent"), "present", description="Is there such a group?")
+    system = argument(readers.boolean, False, description="A new group gets a number from the system's range.")
+    non_unique = argument(readers.boolean, False, description="`gid` may belong to another group as well.")
 
 
 class Group(Module[GroupArguments]):

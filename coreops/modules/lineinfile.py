@@ -3,51 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
-
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import NodePath, Text
+from coreops.modules import readers, sh
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.lines import EDIT, Place
 from coreops.modules.placing import Placing
 from coreops.modules.regex import expand, translate
 from coreops.modules.results import backup_file, is_changed, outcome, text
 
 
-def _one_line(value: str | None) -> str | None:
-    if value is not None and ("\n" in value or "\r" in value):
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value:
         raise ValueError("is one line; whole texts are for copy and template")
     return value
 
 
-Line = Annotated[Text | None, AfterValidator(_one_line)]
+_line = readers.text.then(_one_line)
 
 
 class LineArguments(Placing):
-    path: NodePath = Field(
-        validation_alias=AliasChoices("path", "dest", "destfile", "name"), description="The file, an absolute path."
-    )
-    line: Line = Field(
-        None, validation_alias=AliasChoices("line", "value"), description="The line. With `backrefs` it may hold `\\1`."
-    )
-    regexp: Line = Field(
+    path = argument(readers.node_path, aliases=("dest", "destfile", "name"), description="The file, an absolute path.")
+    line = argument(_line, None, aliases=("value",), description="The line. With `backrefs` it may hold `\\1`.")
+    regexp = argument(
+        _line,
         None,
-        validation_alias=AliasChoices("regexp", "regex"),
+        aliases=("regex",),
         description="Which line to replace (the last match) or, with `absent`, which lines to remove.",
     )
-    search_string: Line = Field(None, description="Like `regexp`, but a plain text.")
-    state: Annotated[str, Field(pattern="^(present|absent)$")] = Field("present", description="`present` or `absent`.")
-    insertafter: Line = Field(None, description="Where a new line goes: after the last match of this, or `EOF`.")
-    insertbefore: Line = Field(None, description="Where a new line goes: before the last match of this, or `BOF`.")
-    firstmatch: bool = Field(False, description="The first match counts instead of the last.")
-    backrefs: bool = Field(False, description="`line` refers to groups of `regexp`; without a match nothing is done.")
-    create: bool = Field(False, description="Make the file when it is missing.")
+    search_string = argument(_line, None, description="Like `regexp`, but a plain text.")
+    state = argument(readers.choice("present", "absent"), "present", description="Is there such a line?")
+    insertafter = argument(_line, None, description="Where a new line goes: after the last match of this, or `EOF`.")
+    insertbefore = argument(_line, None, description="Where a new line goes: before the last match of this, or `BOF`.")
+    firstmatch = argument(readers.boolean, False, description="The first match counts instead of the last.")
+    backrefs = argument(
+        readers.boolean, False, description="`line` refers to groups of `regexp`; without a match nothing is done."
+    )
+    create = argument(readers.boolean, False, description="Make the file when it is missing.")
 
-    @model_validator(mode="after")
-    def _fits(self) -> LineArguments:
+    def check(self) -> None:
         if self.path.endswith("/"):
             raise ValueError(f"{self.path!r} is a folder")
         if self.regexp is not None and self.search_string is not None:
@@ -63,7 +58,6 @@ class LineArguments(Placing):
         if self.search_string == "" or self.regexp == "":
             raise ValueError("an empty regexp or search_string matches every line")
         self.place()
-        return self
 
     def place(self) -> Place:
         """What the node is to do. Raises ValueError for a pattern that it could not."""

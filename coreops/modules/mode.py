@@ -7,11 +7,9 @@ Mode holds for each of the three which bits it clears and which it sets; that ca
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Annotated
+from functools import cache
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler
-from pydantic_core import core_schema
+from coreops.frozen import frozen
 
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
 _ACTION = re.compile(r"([-+=])([rwxXst]*)")
@@ -20,7 +18,7 @@ _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 _ALL = 0o7777
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """New mode = (old mode without ``clear``) with ``set``."""
 
@@ -40,7 +38,7 @@ class Change:
         return ",".join(parts) or "u+"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mode:
     """What a mode does to a folder, to an executable file and to any other file."""
 
@@ -48,15 +46,8 @@ class Mode:
     folder: Change
     executable: Change
     plain: Change
-
-    @property
-    def exact(self) -> int | None:
-        """The mode as a number when it does not depend on what is there."""
-        return self.plain.set if self.folder.clear == _ALL and self.folder == self.executable == self.plain else None
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.is_instance_schema(cls)
+    # The mode as a number, when it does not depend on what is there.
+    exact: int | None = None
 
 
 def parse_mode(value: object) -> Mode:
@@ -76,13 +67,15 @@ def parse_mode(value: object) -> Mode:
         clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
         if all(clauses):
             folder, executable, plain = (_symbolic(clauses, case) for case in ("folder", "executable", "plain"))
-            return Mode(text, folder, executable, plain)
+            exact = plain.set if folder.clear == _ALL and folder == executable == plain else None
+            return Mode(text, folder, executable, plain, exact)
     raise ValueError(f"{value!r} is not a file mode; examples: '0644', 'u=rw,go=r', 'u+x'")
 
 
+@cache
 def _exact(text: str, bits: int) -> Mode:
     change = Change(_ALL, bits)
-    return Mode(text, change, change, change)
+    return Mode(text, change, change, change, bits)
 
 
 def _symbolic(clauses: list[re.Match[str] | None], case: str) -> Change:
@@ -112,6 +105,3 @@ def _symbolic(clauses: list[re.Match[str] | None], case: str) -> Change:
                     on |= bits
                     clear |= bits
     return Change(clear | on, on)
-
-
-FileMode = Annotated[Mode, BeforeValidator(parse_mode)]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.arguments import Text
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import outcome
 
 
 class PingArguments(Arguments):
-    data: Text = Field("pong", description="The answer.")
+    data = argument(readers.text, "pong", description="The answer.")
 
 
 class Ping(Module[PingArguments]):

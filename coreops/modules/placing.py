@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, Field
+from typing import Any
 
 from coreops.model import Blob, FileStep, Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import Text
+from coreops.modules import readers, sh
 from coreops.modules.attributes import Attributes
 from coreops.modules.base import Context
+from coreops.modules.declared import argument
 from coreops.modules.results import backup_file, file_diff, is_changed, outcome
 
 IN_MEMORY = 1 << 20
@@ -20,23 +18,23 @@ IN_MEMORY = 1 << 20
 class Placing(Attributes):
     """The arguments of modules that write one file."""
 
-    backup: bool = Field(False, description="Keep the old file beside it, with the time in its name.")
-    validate_: Annotated[Text | None, AfterValidator(sh.check_validate)] = Field(
+    backup = argument(readers.boolean, False, description="Keep the old file beside it, with the time in its name.")
+    validate = argument(
+        readers.text.then(sh.check_validate),
         None,
-        alias="validate",
         description="A command that must succeed before the file is put in its place; `%s` is the new file.",
     )
 
     def writing(self) -> str:
         """The sh functions that put a new file in its place."""
-        return sh.placing(self.mode, self.owner, self.group, validate=self.validate_, backup=self.backup)
+        return sh.placing(self.mode, self.owner, self.group, validate=self.validate, backup=self.backup)
 
 
 def place(
     context: Context, args: Placing, dest: str, blob: Blob, *, id: str, force: bool = True, follow: bool = False
 ) -> list[Step]:
     """The steps that make ``dest`` hold the blob with the attributes of ``args``."""
-    if args.validate_ is None and not args.backup and not args.symbolic:
+    if args.validate is None and not args.backup and not args.symbolic:
         return [
             FileStep(
                 id=id,

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field
-
 from coreops.model import Reconnect, Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import Text
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import is_changed, outcome, text
 
 
 class RebootArguments(Arguments):
-    reboot_timeout: float = Field(600, gt=0, description="Seconds until it must be back with another boot id.")
-    msg: Text = Field("Reboot initiated by coreops", description="What users of the node and its journal are told.")
-    pre_reboot_delay: int = Field(0, ge=0, description="Seconds to wait before.")
-    post_reboot_delay: int = Field(0, ge=0, description="Seconds to wait after it is back.")
-    test_command: Text | None = Field(None, description="A command that must succeed afterwards, tried until it does.")
-    reboot_command: Text | None = Field(None, description="What reboots the node. Default: `systemctl reboot`.")
-    connect_timeout: float | None = Field(None, description="Accepted for Ansible's sake; the connection's own counts.")
+    reboot_timeout = argument(
+        readers.number(above=0), 600, description="Seconds until it must be back with another boot id."
+    )
+    msg = argument(
+        readers.text, "Reboot initiated by coreops", description="What users of the node and its journal are told."
+    )
+    pre_reboot_delay = argument(readers.integer(at_least=0), 0, description="Seconds to wait before.")
+    post_reboot_delay = argument(readers.integer(at_least=0), 0, description="Seconds to wait after it is back.")
+    test_command = argument(
+        readers.text, None, description="A command that must succeed afterwards, tried until it does."
+    )
+    reboot_command = argument(readers.text, None, description="What reboots the node. Default: `systemctl reboot`.")
+    connect_timeout = argument(
+        readers.number(), None, description="Accepted for Ansible's sake; the connection's own counts."
+    )
 
 
 class Reboot(Module[RebootArguments]):

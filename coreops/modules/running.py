@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, Field
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from coreops.model import Blob, Record, ShellStep, TaskResult
-from coreops.modules.arguments import Text
-from coreops.modules.base import Arguments, Context
+from coreops.modules import readers
+from coreops.modules.base import Context
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import failure, output, reason
 from coreops.shell.quote import glob, q
 
 _OPTION = re.compile(r"(?:^|(?<=\s))(creates|removes|chdir|executable)=")
 
 
-def _absolute(value: str | None) -> str | None:
-    if value is not None and not value.startswith("/"):
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
         raise ValueError(f"{value!r} is not an absolute path")
     return value
 
@@ -27,17 +26,21 @@ def _absolute(value: str | None) -> str | None:
 class Running(Arguments):
     """Where a program runs, and when it need not."""
 
-    chdir: Annotated[Text | None, AfterValidator(_absolute)] = Field(None, description="The folder to run in.")
-    creates: Text | None = Field(None, description="Do not run when this path (or a match of this pattern) exists.")
-    removes: Text | None = Field(None, description="Run only when this path (or a match of this pattern) exists.")
-    strip_empty_ends: bool = Field(True, description="Take the newlines off the end of stdout and stderr.")
+    chdir = argument(readers.text.then(_absolute), None, description="The folder to run in.")
+    creates = argument(readers.text, None, description="Do not run when this path (or a match of this pattern) exists.")
+    removes = argument(readers.text, None, description="Run only when this path (or a match of this pattern) exists.")
+    strip_empty_ends = argument(
+        readers.boolean, True, description="Take the newlines off the end of stdout and stderr."
+    )
 
 
 class WithStdin(Running):
     """A program that can be given input."""
 
-    stdin: str | None = Field(None, description="Text for the program's standard input. It does not show in argv.")
-    stdin_add_newline: bool = Field(True, description="End `stdin` with a newline.")
+    stdin = argument(
+        readers.plain_text, None, description="Text for the program's standard input. It does not show in argv."
+    )
+    stdin_add_newline = argument(readers.boolean, True, description="End `stdin` with a newline.")
 
     def input(self) -> Blob | None:
         """stdin as it is sent."""
@@ -46,9 +49,9 @@ class WithStdin(Running):
         return Blob.of((self.stdin + ("\n" if self.stdin_add_newline else "")).encode("utf-8", "surrogateescape"))
 
 
-def free_form(raw: Any, target: str) -> Any:
+def free_form(raw: Mapping[str, Any], target: str) -> Mapping[str, Any]:
     """Move ``free_form`` (``echo hi creates=/x``) into ``target`` and the options named in it. Raises ValueError."""
-    if not isinstance(raw, dict) or "free_form" not in raw:
+    if "free_form" not in raw:
         return raw
     raw = dict(raw)
     text = raw.pop("free_form")

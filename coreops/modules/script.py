@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AliasChoices, Field, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.arguments import Text
+from coreops.modules import readers
 from coreops.modules.base import Context, Module
 from coreops.modules.copy import read
+from coreops.modules.declared import argument
 from coreops.modules.running import Running, free_form, ran, running_step, words
 from coreops.shell.quote import join
 
@@ -19,23 +18,23 @@ _SHEBANG = re.compile(rb"#!\s*(\S+)[ \t]*([^\n]*?)\s*\n")
 
 
 class ScriptArguments(Running):
-    cmd: Text = Field(
-        validation_alias=AliasChoices("cmd", "_raw_params", "free_form"),
+    cmd = argument(
+        readers.text,
+        aliases=("_raw_params", "free_form"),
         description="Path of the script on the controller (absolute, or below the playbook or its `files/`), then its "
         "arguments. May stand right behind `script:`.",
     )
-    executable: Text | None = Field(None, description="What runs the script. Default: its `#!` line, else `/bin/sh`.")
+    executable = argument(
+        readers.text, None, description="What runs the script. Default: its `#!` line, else `/bin/sh`."
+    )
 
-    @model_validator(mode="before")
     @classmethod
-    def _free_form(cls, raw: Any) -> Any:
+    def prepare(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         return free_form(raw, "cmd")
 
-    @model_validator(mode="after")
-    def _has_path(self) -> ScriptArguments:
+    def check(self) -> None:
         if not words(self.cmd):
             raise ValueError("there is no script")
-        return self
 
 
 class Script(Module[ScriptArguments]):

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 
 
 class SetFactArguments(Arguments):
-    model_config = ConfigDict(extra="allow", frozen=True)
+    takes_more = True
 
-    cacheable: bool = Field(False, description="Accepted for Ansible's sake; facts live as long as the run.")
+    cacheable = argument(
+        readers.boolean, False, description="Accepted for Ansible's sake; facts live as long as the run."
+    )
 
-    @model_validator(mode="after")
-    def _named(self) -> SetFactArguments:
+    def check(self) -> None:
         if not self.facts():
             raise ValueError("no variable is given; write them as name: value")
         for name in self.facts():
             if not name.isidentifier():
                 raise ValueError(f"{name!r} is not a name for a variable; letters, digits and _ only")
-        return self
 
     def facts(self) -> dict[str, Any]:
         """What is set."""
-        return dict(self.model_extra or {})
+        return dict(self.more)
 
 
 class SetFact(Module[SetFactArguments]):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.arguments import Words
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.facts import PROBE, parse_facts
 from coreops.modules.results import outcome, text
 
 
 class SetupArguments(Arguments):
-    gather_subset: Words = Field(("all",), description="Accepted for Ansible's sake; all facts come in one exchange.")
-    gather_timeout: int = Field(10, gt=0, description="Accepted for Ansible's sake.")
-    filter: Words = Field((), description="Only facts whose names match one of these patterns.")
-    fact_path: str = Field("", description="Accepted for Ansible's sake; there are no local facts.")
+    gather_subset = argument(
+        readers.words, ("all",), description="Accepted for Ansible's sake; all facts come in one exchange."
+    )
+    gather_timeout = argument(readers.integer(at_least=1), 10, description="Accepted for Ansible's sake.")
+    filter = argument(readers.words, (), description="Only facts whose names match one of these patterns.")
+    fact_path = argument(readers.plain_text, "", description="Accepted for Ansible's sake; there are no local facts.")
 
 
 class Setup(Module[SetupArguments]):

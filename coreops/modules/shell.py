@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AliasChoices, Field, model_validator
-
 from coreops.model import Record, Step, TaskResult
-from coreops.modules.arguments import Text
+from coreops.modules import readers
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.running import WithStdin, free_form, ran, running_step
 from coreops.shell.quote import path, q
 
 
 class ShellArguments(WithStdin):
-    cmd: Text = Field(
-        validation_alias=AliasChoices("cmd", "_raw_params", "free_form"),
+    cmd = argument(
+        readers.text,
+        aliases=("_raw_params", "free_form"),
         description="What the shell runs. May stand right behind `shell:`.",
     )
-    executable: Text | None = Field(None, description="The shell. Default: `/bin/sh`.")
+    executable = argument(readers.text, None, description="The shell. Default: `/bin/sh`.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _free_form(cls, raw: Any) -> Any:
+    def prepare(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         return free_form(raw, "cmd")
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import stat as bits
 from collections.abc import Sequence
-from typing import Any, Literal
-
-from pydantic import AliasChoices, Field
+from typing import Any
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import NodePath
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import outcome, text
 
 _KINDS = (
@@ -27,16 +25,19 @@ _NUMBERS = ("uid", "gid", "size", "inode", "nlink", "blocks", "block_size")
 
 
 class StatArguments(Arguments):
-    path: NodePath = Field(validation_alias=AliasChoices("path", "dest", "name"), description="Absolute path.")
-    follow: bool = Field(False, description="Tell about what a symbolic link points to.")
-    get_checksum: bool = Field(True, description="Compute the checksum of a regular file.")
-    checksum_algorithm: Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = Field(
+    path = argument(readers.node_path, aliases=("dest", "name"), description="Absolute path.")
+    follow = argument(readers.boolean, False, description="Tell about what a symbolic link points to.")
+    get_checksum = argument(readers.boolean, True, description="Compute the checksum of a regular file.")
+    checksum_algorithm = argument(
+        readers.choice("md5", "sha1", "sha224", "sha256", "sha384", "sha512"),
         "sha1",
-        validation_alias=AliasChoices("checksum_algorithm", "checksum", "checksum_algo"),
+        aliases=("checksum", "checksum_algo"),
         description="How to compute it.",
     )
-    get_mime: bool = Field(False, description="Accepted for Ansible's sake; no MIME type is told.")
-    get_attributes: bool = Field(False, description="Accepted for Ansible's sake; no file attributes are told.")
+    get_mime = argument(readers.boolean, False, description="Accepted for Ansible's sake; no MIME type is told.")
+    get_attributes = argument(
+        readers.boolean, False, description="Accepted for Ansible's sake; no file attributes are told."
+    )
 
 
 class Stat(Module[StatArguments]):

@@ -3,52 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from typing import Any
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import Text
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import outcome, text
 
-State = Literal["started", "stopped", "restarted", "reloaded"]
 
-
-def _unit(value: str | None) -> str | None:
-    if value is not None and (not value or value.startswith("-") or any(c in " \t\n/*?[" for c in value)):
+def _unit(value: str) -> str:
+    if not value or value.startswith("-") or any(c in " \t\n/*?[" for c in value):
         raise ValueError(f"{value!r} is not the name of a unit; a path is written as systemd-escape shows it")
     return value
 
 
 class SystemdArguments(Arguments):
-    name: Annotated[Text | None, AfterValidator(_unit)] = Field(
+    name = argument(
+        readers.text.then(_unit),
         None,
-        validation_alias=AliasChoices("name", "service", "unit"),
+        aliases=("service", "unit"),
         description="The unit; `.service` may be left out.",
     )
-    state: State | None = Field(
-        None, description="`restarted` and `reloaded` act always (`reloaded` starts a stopped one)."
+    state = argument(
+        readers.choice("started", "stopped", "restarted", "reloaded"),
+        None,
+        description="`restarted` and `reloaded` act always (`reloaded` starts a stopped one).",
     )
-    enabled: bool | None = Field(None, description="Is it started at boot?")
-    masked: bool | None = Field(None, description="Can it not be started at all?")
-    daemon_reload: bool = Field(
+    enabled = argument(readers.boolean, None, description="Is it started at boot?")
+    masked = argument(readers.boolean, None, description="Can it not be started at all?")
+    daemon_reload = argument(
+        readers.boolean,
         False,
-        validation_alias=AliasChoices("daemon_reload", "daemon-reload"),
+        aliases=("daemon-reload",),
         description="Let systemd read its unit files first. Not a change.",
     )
-    no_block: bool = Field(False, description="Do not wait until the unit has started or stopped.")
-    force: bool = Field(False, description="Let `enabled` replace links that stand in its way.")
-    scope: Literal["system"] = Field("system", description="Only the units of the system.")
+    no_block = argument(readers.boolean, False, description="Do not wait until the unit has started or stopped.")
+    force = argument(readers.boolean, False, description="Let `enabled` replace links that stand in its way.")
+    scope = argument(readers.choice("system"), "system", description="Only the units of the system.")
 
-    @model_validator(mode="after")
-    def _fits(self) -> SystemdArguments:
+    def check(self) -> None:
         if self.name is None and not self.asks_nothing:
             raise ValueError("needs the name of a unit")
         if self.name is None and not self.daemon_reload:
             raise ValueError("nothing to do; give a unit and its state, or daemon_reload")
-        return self
 
     @property
     def asks_nothing(self) -> bool:

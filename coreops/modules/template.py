@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from coreops.errors import InputError
 from coreops.model import Blob, Position, Record, Step, TaskResult
-from coreops.modules.arguments import NodePath, Text
+from coreops.modules import readers
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.placing import Placing, place, placed
 
 _NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r", "\r\n": "\r\n"}
 
 
 class TemplateArguments(Placing):
-    src: Text = Field(
-        description="The template on the controller: absolute, or below the playbook or its `templates/`."
+    src = argument(
+        readers.text, description="The template on the controller: absolute, or below the playbook or its `templates/`."
     )
-    dest: NodePath = Field(description="Absolute path on the node. Ends with /: into this folder, without `.j2`.")
-    force: bool = Field(True, description="Replace other content. `false`: write only when the file is missing.")
-    follow: bool = Field(False, description="When dest is a symbolic link, write what it points to.")
-    newline_sequence: Literal["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"] = Field(
-        "\n", description="How lines end in the file."
+    dest = argument(
+        readers.node_path, description="Absolute path on the node. Ends with /: into this folder, without `.j2`."
     )
-    output_encoding: Text = Field("utf-8", description="Character set of the file.")
+    force = argument(
+        readers.boolean, True, description="Replace other content. `false`: write only when the file is missing."
+    )
+    follow = argument(readers.boolean, False, description="When dest is a symbolic link, write what it points to.")
+    newline_sequence = argument(
+        readers.choice("\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"), "\n", description="How lines end in the file."
+    )
+    output_encoding = argument(readers.text, "utf-8", description="Character set of the file.")
 
 
 class Template(Module[TemplateArguments]):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field, model_validator
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from coreops.errors import InputError
 from coreops.model import Blob, Record, Step, TaskResult
-from coreops.modules import sh, tree
+from coreops.modules import readers, sh, tree
 from coreops.modules.archive import Archive, Entry, read_archive, strip
-from coreops.modules.arguments import NodePath, Text, Words
 from coreops.modules.attributes import Attributes
 from coreops.modules.base import Context, Module
+from coreops.modules.declared import argument
 from coreops.modules.results import outcome, text
 from coreops.modules.running import words
 from coreops.modules.unpacking import FIND_FORMAT, MOVE, PROBE_LISTED, PROBE_REMOTE, UNPACK
@@ -26,36 +24,37 @@ _LONGEST = 100_000
 _STRIP = re.compile(r"--strip(?:-components)?=(\d+)")
 
 
-def _options(value: Any) -> Any:
-    return tuple(words(value)) if isinstance(value, str) else value
+def _options(value: object) -> object:
+    return words(value) if isinstance(value, str) else value
 
 
 class UnarchiveArguments(Attributes):
-    src: Text = Field(description="The archive on the controller, or (`remote_src`) an absolute path on the node.")
-    dest: NodePath = Field(description="Absolute path of the folder it goes to; made when missing.")
-    remote_src: bool = Field(False, description="`src` is on the node.")
-    creates: Text | None = Field(
-        None, description="Nothing is done when this path (or a match of this pattern) exists."
+    src = argument(
+        readers.text, description="The archive on the controller, or (`remote_src`) an absolute path on the node."
     )
-    extra_opts: Annotated[tuple[Text, ...], BeforeValidator(_options)] = Field(
-        (), description="Options for tar or unzip, like `--strip-components=1`."
+    dest = argument(readers.node_path, description="Absolute path of the folder it goes to; made when missing.")
+    remote_src = argument(readers.boolean, False, description="`src` is on the node.")
+    copy = argument(readers.boolean, None, description="Ansible's old opposite of `remote_src`.")
+    creates = argument(
+        readers.text, None, description="Nothing is done when this path (or a match of this pattern) exists."
     )
-    exclude: Words = Field((), description="Members (patterns) to leave out.")
-    include: Words = Field((), description="Only these members (patterns).")
-    keep_newer: bool = Field(False, description="Leave files that are newer than those in the archive.")
-    list_files: bool = Field(False, description="Return the names in the archive as `files`.")
-    validate_certs: bool = Field(True, description="Accepted for Ansible's sake; an archive is not downloaded here.")
-    decrypt: bool = Field(True, description="Accepted for Ansible's sake.")
+    extra_opts = argument(
+        readers.texts.after(_options), (), description="Options for tar or unzip, like `--strip-components=1`."
+    )
+    exclude = argument(readers.words, (), description="Members (patterns) to leave out.")
+    include = argument(readers.words, (), description="Only these members (patterns).")
+    keep_newer = argument(readers.boolean, False, description="Leave files that are newer than those in the archive.")
+    list_files = argument(readers.boolean, False, description="Return the names in the archive as `files`.")
+    validate_certs = argument(
+        readers.boolean, True, description="Accepted for Ansible's sake; an archive is not downloaded here."
+    )
+    decrypt = argument(readers.boolean, True, description="Accepted for Ansible's sake.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _copy(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and "copy" in raw:
-            raw = {key: value for key, value in raw.items() if key != "copy"} | {"remote_src": not raw["copy"]}
-        return raw
+    def prepare(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**raw, "remote_src": not readers.boolean.read(raw["copy"])} if "copy" in raw else raw
 
-    @model_validator(mode="after")
-    def _fits(self) -> UnarchiveArguments:
+    def check(self) -> None:
         if "://" in self.src:
             raise ValueError("src is a URL; download it with get_url, which checks its checksum, then use remote_src")
         if self.remote_src and not self.src.startswith("/"):
@@ -64,7 +63,6 @@ class UnarchiveArguments(Attributes):
             raise ValueError("takes include or exclude, one of them")
         if not self.dest.strip("/"):
             raise ValueError("refusing to unpack into /")
-        return self
 
     @property
     def components(self) -> int | None:

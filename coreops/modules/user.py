@@ -3,64 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
+from typing import Any
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import accounts, sh
-from coreops.modules.arguments import Name, Names, NodePath, Text
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import accounts, readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.results import outcome
 from coreops.shell.quote import q
 
 
-def _field(value: str | None) -> str | None:
-    if value is not None and (":" in value or "\n" in value):
+def _field(value: str) -> str:
+    if ":" in value or "\n" in value:
         raise ValueError("cannot hold a colon or a newline: /etc/passwd is made of them")
     return value
 
 
-Comment = Annotated[Text | None, AfterValidator(_field)]
-Folder = Annotated[NodePath | None, AfterValidator(_field)]
+_comment = readers.text.then(_field)
+_folder = readers.node_path.then(_field)
 
 
 class UserArguments(Arguments):
-    name: Name = Field(validation_alias=AliasChoices("name", "user"), description="Login name.")
-    state: Literal["present", "absent"] = Field("present", description="Is there such an account?")
-    uid: int | None = Field(None, ge=0, description="Its number. Default: the next free one.")
-    non_unique: bool = Field(False, description="`uid` may belong to another account as well.")
-    comment: Comment = Field(None, description="Full name or purpose (GECOS).")
-    group: Name | None = Field(None, description="Primary group; must exist.")
-    groups: Names | None = Field(None, description="Further groups, a list or separated by commas; `[]` for none.")
-    append: bool = Field(False, description="Keep the groups it is in besides.")
-    home: Folder = Field(None, description="Home folder.")
-    create_home: bool = Field(
-        True, validation_alias=AliasChoices("create_home", "createhome"), description="Make the home of a new account."
+    name = argument(readers.name, aliases=("user",), description="Login name.")
+    state = argument(readers.choice("present", "absent"), "present", description="Is there such an account?")
+    uid = argument(readers.integer(at_least=0), None, description="Its number. Default: the next free one.")
+    non_unique = argument(readers.boolean, False, description="`uid` may belong to another account as well.")
+    comment = argument(_comment, None, description="Full name or purpose (GECOS).")
+    group = argument(readers.name, None, description="Primary group; must exist.")
+    groups = argument(readers.names, None, description="Further groups, a list or separated by commas; `[]` for none.")
+    append = argument(readers.boolean, False, description="Keep the groups it is in besides.")
+    home = argument(_folder, None, description="Home folder.")
+    create_home = argument(
+        readers.boolean, True, aliases=("createhome",), description="Make the home of a new account."
     )
-    move_home: bool = Field(False, description="Move the old home's content when `home` changes.")
-    skeleton: NodePath | None = Field(None, description="What a new home holds. Default: `/etc/skel`.")
-    shell: Folder = Field(None, description="Login shell.")
-    system: bool = Field(False, description="A new account gets a number from the system's range.")
-    password: SecretStr | None = Field(
-        None, description="Hash of the password, as in /etc/shadow; `!` or `*` for none."
+    move_home = argument(readers.boolean, False, description="Move the old home's content when `home` changes.")
+    skeleton = argument(readers.node_path, None, description="What a new home holds. Default: `/etc/skel`.")
+    shell = argument(_folder, None, description="Login shell.")
+    system = argument(readers.boolean, False, description="A new account gets a number from the system's range.")
+    password = argument(readers.text, None, description="Hash of the password, as in /etc/shadow; `!` or `*` for none.")
+    update_password = argument(
+        readers.choice("always", "on_create"), "always", description="Does `password` go for old accounts?"
     )
-    update_password: Literal["always", "on_create"] = Field(
-        "always", description="Does `password` go for old accounts?"
-    )
-    password_lock: bool | None = Field(None, description="Is login with the password locked?")
-    remove: bool = Field(False, description="With `absent`: remove home and mail as well.")
-    force: bool = Field(False, description="With `absent`: even when it is logged in.")
+    password_lock = argument(readers.boolean, None, description="Is login with the password locked?")
+    remove = argument(readers.boolean, False, description="With `absent`: remove home and mail as well.")
+    force = argument(readers.boolean, False, description="With `absent`: even when it is logged in.")
 
-    @model_validator(mode="after")
-    def _fits(self) -> UserArguments:
+    def check(self) -> None:
         if self.password is not None:
-            hashed = self.password.get_secret_value()
+            hashed = self.password
             if any(c in hashed for c in ":\n\0"):
                 raise ValueError("password is a hash, which holds no colon and no newline")
             if hashed and hashed[0] not in "$*!_" and len(hashed) != 13:
                 raise ValueError("password is no hash; make one with: openssl passwd -6")
-        return self
 
 
 class User(Module[UserArguments]):
@@ -80,7 +74,7 @@ class User(Module[UserArguments]):
 """
 
     def steps(self, args: UserArguments, context: Context) -> Sequence[Step]:
-        env = {} if args.password is None else {"coreops_password": args.password.get_secret_value()}
+        env = {} if args.password is None else {"coreops_password": args.password}
         probe, act = _absent(args) if args.state == "absent" else _present(args)
         return [
             context.step(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, Field, model_validator
+from typing import Any
 
 from coreops.model import Record, Step, TaskResult
-from coreops.modules import sh
-from coreops.modules.arguments import NodePath, Text
-from coreops.modules.base import Arguments, Context, Module
+from coreops.modules import readers, sh
+from coreops.modules.base import Context, Module
+from coreops.modules.declared import Arguments, argument
 from coreops.modules.regex import translate
 from coreops.modules.results import outcome
 from coreops.modules.waiting import DRAINED, LOOP, MATCH, PORT
@@ -26,24 +24,24 @@ def _host(value: str) -> str:
 
 
 class WaitForArguments(Arguments):
-    host: Annotated[Text, AfterValidator(_host)] = Field("127.0.0.1", description="Where the port is, for the node.")
-    port: int | None = Field(None, ge=1, le=65535, description="TCP port to wait for.")
-    path: NodePath | None = Field(None, description="Path on the node to wait for.")
-    search_regex: Text | None = Field(
-        None, description="Text to wait for: in the file, or in what the port says first."
+    host = argument(readers.text.then(_host), "127.0.0.1", description="Where the port is, for the node.")
+    port = argument(readers.integer(at_least=1, at_most=65535), None, description="TCP port to wait for.")
+    path = argument(readers.node_path, None, description="Path on the node to wait for.")
+    search_regex = argument(
+        readers.text, None, description="Text to wait for: in the file, or in what the port says first."
     )
-    state: Literal["started", "present", "stopped", "absent", "drained"] = Field(
+    state = argument(
+        readers.choice("started", "present", "stopped", "absent", "drained"),
         "started",
         description="`started`/`present`: it answers, exists. `stopped`/`absent`: not. `drained`: no connections.",
     )
-    timeout: int = Field(300, ge=0, description="Seconds until it has failed.")
-    delay: int = Field(0, ge=0, description="Seconds to wait before the first look.")
-    sleep: int = Field(1, ge=1, description="Seconds between two looks.")
-    connect_timeout: int = Field(5, ge=1, description="Seconds one attempt to connect may take.")
-    msg: Text | None = Field(None, description="What to say when it did not happen in time.")
+    timeout = argument(readers.integer(at_least=0), 300, description="Seconds until it has failed.")
+    delay = argument(readers.integer(at_least=0), 0, description="Seconds to wait before the first look.")
+    sleep = argument(readers.integer(at_least=1), 1, description="Seconds between two looks.")
+    connect_timeout = argument(readers.integer(at_least=1), 5, description="Seconds one attempt to connect may take.")
+    msg = argument(readers.text, None, description="What to say when it did not happen in time.")
 
-    @model_validator(mode="after")
-    def _fits(self) -> WaitForArguments:
+    def check(self) -> None:
         if self.port is not None and self.path is not None:
             raise ValueError("takes port or path, one of them")
         if self.search_regex is not None:
@@ -52,7 +50,6 @@ class WaitForArguments(Arguments):
             translate(self.search_regex)
         if self.state == "drained" and self.port is None:
             raise ValueError("state drained needs a port")
-        return self
 
 
 class WaitFor(Module[WaitForArguments]):

@@ -1,7 +1,7 @@
 """The playbook language: YAML -> plays, plays + inventory -> programs that the engine drives. No SSH.
 
 Pipeline: source (YAML with places) -> loader (Playbook) -> bind (BoundPlay) -> program (HostProgram: segments
-out, records in). jinja2, yaml and pydantic are imported when they are first needed.
+out, records in). jinja2 and yaml are imported when they are first needed.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from coreops.events import Emit
+from coreops.frozen import frozen
 from coreops.playbook import work
 from coreops.playbook.conditions import truth
 from coreops.playbook.hostvars import HostVars, OtherHost
@@ -40,7 +41,7 @@ class Hosts(Protocol):
     def members(self, group: str) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Settings:
     """What the operator asked for, the same for all plays. states: what each host has learnt so far in this run.
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
-from coreops.modules.arguments import argument_names, parse
-from coreops.modules.base import Arguments, Module
+from coreops.modules.arguments import explained, parse
+from coreops.modules.base import Module
+from coreops.modules.declared import Arguments
 from coreops.playbook import freeform, keywords, reading
 from coreops.playbook.plays import Placed, Task
 from coreops.playbook.source import Node
@@ -255,30 +254,10 @@ def check_arguments(module: Module[Any], args: Mapping[str, Placed], position: P
         return args[name].position if name in args else position
 
     fixed: dict[str, Any] = {key: _static(one.value) for key, one in args.items() if one.value.static}
-    known = argument_names(module)
-    names = {word for field, aliases in known.items() for word in (field, *aliases)}
-    if module.arguments.model_config.get("extra") != "allow":
-        for name in args.keys() - names:
-            raise InputError(
-                f"{module.name} has no argument {name!r}",
-                where=locate(name),
-                why=did_you_mean(name, names),
-                next=f"its arguments are: {', '.join(sorted(known))}",
-            )
     if len(fixed) == len(args):
         return parse(module, fixed, position, locate)
-    given = {field for field, aliases in known.items() if args.keys() & {field, *aliases}}
-    for name in known:
-        if name not in given and module.arguments.model_fields[name].is_required():
-            raise InputError(f"{module.name} needs the argument {name!r}", where=position)
-    try:
-        module.arguments.model_validate(fixed, by_alias=True, by_name=True)
-    except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            name = str(each["loc"][0]) if each["loc"] else ""
-            if name in fixed and each["type"] != "missing":
-                message = str(each["msg"]).removeprefix("Value error, ")
-                raise InputError(f"{module.name}: {name}: {message}", where=locate(name)) from None
+    for mistake in module.arguments.mistakes(fixed, later=args.keys() - fixed.keys()):
+        raise explained(module, mistake, locate(mistake.name))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,8 @@ def _vars(context: Context, term: str, **options: Any) -> Any:
 
 
 def _fileglob(context: Context, term: str, **_: Any) -> Any:
+    if term.startswith("/"):
+        return sorted(path for path in glob.glob(term) if Path(path).is_file())
     base = _base(context)
     return sorted(str(path) for folder in (base / "files", base) for path in folder.glob(term) if path.is_file())
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from coreops.model import Position
-from coreops.modules.base import Arguments, Module
+from coreops.modules.base import Module
+from coreops.modules.declared import Arguments
 from coreops.playbook.values import Value
 
 

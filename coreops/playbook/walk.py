@@ -6,12 +6,13 @@ A place is a small frozen Mark, so that the program can return to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from coreops.frozen import frozen
 from coreops.playbook.plays import Task
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """index: of the next task. ran: handlers already begun in the flush under way; None: no flush. flushes: so far."""
 

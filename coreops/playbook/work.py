@@ -12,7 +12,8 @@ from typing import Any
 from coreops.errors import CoreopsError, InputError
 from coreops.model import FileStep, Position, Record, ShellStep, Step, TaskResult
 from coreops.modules.arguments import parse
-from coreops.modules.base import Arguments, Context
+from coreops.modules.base import Context
+from coreops.modules.declared import Arguments
 from coreops.playbook import conditions
 from coreops.playbook.pending import OMIT, CheckUnknown, Signal
 from coreops.playbook.plays import Placed, Task

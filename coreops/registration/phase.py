@@ -21,8 +21,8 @@ NAME = "registry"
 
 
 def phases(wanted: Wanted | None) -> tuple[Phase, ...]:
-    """What bootstrap does after the store's phases; nothing without a store."""
-    if wanted is None:
+    """What bootstrap does after the store's phases; nothing without a store, or for no nodes."""
+    if wanted is None or not wanted.nodes:
         return ()
     return (Phase("Register the nodes", _Registration(wanted), always=True),)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Final, TextIO
+
+from coreops.frozen import frozen
 
 _CODES: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
@@ -25,7 +26,7 @@ STATE_COLORS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Style:
     """Paints text, or leaves it alone."""
 

@@ -250,7 +250,7 @@ class Hands:
         while True:
             now = self._clock()
             if now >= left:
-                raise HostFailed(
+                raise pause.error or HostFailed(
                     f"{title or 'a talk'}: not done within {patience:g} s",
                     where=host,
                     why="still there: " + "; ".join(pause.left),
@@ -340,4 +340,5 @@ def _nobody(errors: Mapping[str, CoreopsError], title: str) -> CoreopsError:
     lost = next((error for error in errors.values() if isinstance(error, UnreachableError)), None)
     if lost is not None and len({type(error) for error in errors.values()}) == 1:
         return UnreachableError(lost.kind, what, where=", ".join(errors), why=why, next=lost.next)
-    return HostFailed(what, where=", ".join(errors), why=why, next="look at the scheduler's agent on these hosts")
+    told = next((error.next for error in errors.values() if error.next), "look at the scheduler's agent on these hosts")
+    return HostFailed(what, where=", ".join(errors), why=why, next=told)

@@ -4,6 +4,7 @@ playbook, secrets; and the phases to run after the store's. Reads files; every m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from coreops.playbook.shipped import shipped
 from coreops.schedulers import kept, settings
 from coreops.schedulers.hands import PATIENCE
 from coreops.schedulers.kept import Kept
-from coreops.schedulers.protocol import Node, Renews, Seen
+from coreops.schedulers.protocol import Carries, Issues, Node, Remembers, Renews, Seen
 from coreops.schedulers.settings import Wanted
 from coreops.store import lockfile
 from coreops.store.lockfile import Locked
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Install:
-    """One run's part for the scheduler. renewed: secrets that are made anew. What stands below ``patience`` is found
-    out by the phases.
+    """One run's part for the scheduler. renewed: secrets that are made anew, here; issued: by the engine. What stands
+    below ``patience`` is found out by the phases.
     """
 
     wanted: Wanted
@@ -35,6 +36,7 @@ class Install:
     secrets: Kept
     rotate: bool = False
     renewed: tuple[str, ...] = ()
+    issued: tuple[str, ...] = ()
     patience: float = PATIENCE
     archives: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -74,7 +76,9 @@ def prepare(
             raise InputError("there are no tokens to rotate", where=inventory.base, why="no host has a scheduler")
         return None
     scheduler = wanted.scheduler
-    needed = scheduler.artifacts()
+    needed = dict(scheduler.artifacts())
+    if isinstance(scheduler, Carries):
+        needed |= {f"{host}/{each.name}": each for host, each in scheduler.carried().items()}
     path = lockfile.find(inventory.base)
     pinned = lockfile.read(path) if needed else ()
     where = inventory.base / lockfile.FILE_NAME  # also when there is none: it is the one to write
@@ -82,15 +86,29 @@ def prepare(
         host: lockfile.choose(pinned, each.name, each.arch, each.version or None, where=where)
         for host, each in needed.items()
     }
+    for host, each in needed.items():
+        _check_age(locked[host], each.oldest)
     renewed = scheduler.renewable() if rotate and isinstance(scheduler, Renews) else ()
+    remembered = scheduler.remembered() if isinstance(scheduler, Remembers) else ()
     return Install(
         wanted=wanted,
         locked=locked,
         playbook=_playbook(scheduler.playbook(), playbook.parent),
-        secrets=kept.load(inventory.base / "pki", scheduler.secrets(), renewed),
+        secrets=kept.load(inventory.base / "pki", scheduler.secrets(), renewed, remembered),
         rotate=rotate,
         renewed=renewed,
+        issued=scheduler.issued() if rotate and isinstance(scheduler, Issues) else (),
     )
+
+
+def _check_age(pinned: Locked, oldest: tuple[int, ...]) -> None:
+    if tuple(map(int, re.findall(r"\d+", pinned.version)))[: len(oldest)] < oldest:
+        raise InputError(
+            f"{pinned.name} {pinned.version} is too old",
+            where=pinned.position,
+            why=f"coreops knows {pinned.name} from {'.'.join(map(str, oldest))} on",
+            next="pin a newer one",
+        )
 
 
 def _playbook(name: str, beside: Path) -> Path | None:

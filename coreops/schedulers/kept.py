@@ -11,6 +11,7 @@ import re
 import secrets
 import stat
 import tempfile
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from coreops.errors import InputError
 from coreops.schedulers.protocol import SecretKind
 
 _BYTES = 32
+_BEFORE = ".before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,20 @@ class Kept:
     files: Mapping[str, bytes] = field(repr=False)
     pending: tuple[str, ...]
 
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Those of ``pending`` that are new."""
+        return tuple(name for name in self.pending if not name.endswith(_BEFORE))
 
-def load(root: Path, wanted: Mapping[str, SecretKind], renew: Collection[str] = ()) -> Kept:
-    """renew: those to make anew. Raises InputError for a secret that others can read, or that is none."""
+
+def load(
+    root: Path, wanted: Mapping[str, SecretKind], renew: Collection[str] = (), remember: Collection[str] = ()
+) -> Kept:
+    """renew: those to make anew. remember: those of which the old one is kept then, as one more line of NAME.before: a
+    run that was broken off may have made one that never came into use.
+
+    Raises InputError for a secret that others can read, or that is none.
+    """
     files: dict[str, bytes] = {}
     pending = []
     for name, kind in wanted.items():
@@ -39,6 +52,9 @@ def load(root: Path, wanted: Mapping[str, SecretKind], renew: Collection[str] = 
             raise ValueError(f"{name!r} cannot be the name of a secret")
         path = root / name
         if name in renew:
+            if name in remember and path.exists():
+                files[f"{name}{_BEFORE}"] = _history(root / f"{name}{_BEFORE}") + path.read_bytes().strip() + b"\n"
+                pending.append(f"{name}{_BEFORE}")  # written first
             files[name] = _made(kind)
             pending.append(name)
             continue
@@ -52,6 +68,10 @@ def load(root: Path, wanted: Mapping[str, SecretKind], renew: Collection[str] = 
             raise InputError("a secret cannot be read", where=path, why=error.strerror or str(error)) from error
         _check(path, files[name])
     return Kept(root, files, tuple(pending))
+
+
+def _history(path: Path) -> bytes:
+    return path.read_bytes().strip() + b"\n" if path.exists() else b""
 
 
 def save(kept: Kept) -> None:
@@ -70,7 +90,16 @@ def save(kept: Kept) -> None:
             raise
 
 
+def replaced(kept: Kept, name: str, content: bytes) -> Kept:
+    """Write one that the engine has drawn."""
+    now = Kept(kept.root, {**kept.files, name: content}, (name,))
+    save(now)
+    return Kept(now.root, now.files, ())
+
+
 def _made(kind: SecretKind) -> bytes:
+    if kind == "uuid":
+        return f"{uuid.uuid4()}\n".encode()
     drawn = secrets.token_bytes(_BYTES)
     text = drawn.hex().encode() if kind == "hex" else base64.b64encode(drawn)
     return text + b"\n"

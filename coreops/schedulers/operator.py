@@ -19,6 +19,7 @@ MARK = Mark(by="operator")
 _QUICK = 60.0
 
 _CLOSE = """\
+[ -s "$FILE" ] || echo new
 mkdir -p "${FILE%/*}" && printf '%s\\n' "$REASON" >"$FILE.new" && sync "$FILE.new" && mv "$FILE.new" "$FILE"
 """
 _IS_CLOSED = '[ -s "$FILE" ] || exit 1; [ -n "$KEEP" ] || [ "$(head -n 1 "$FILE")" = "$REASON" ] || exit 1\n'
@@ -122,9 +123,9 @@ class Operator:
         """The file on each node first; a node that cannot be reached is cordoned all the same."""
         on = self._reached(hosts)
         written = self._hands.talks(on, lambda host: self._remember(reason, given), title="cordon {}")
-        for host, each in written.items():
-            if isinstance(each, CoreopsError):
-                self._tell(f"{host}: it could not be told that it is cordoned: {each.what}")
+        for host, told in written.items():
+            if isinstance(told, CoreopsError):
+                self._tell(f"{host}: it could not be told that it is cordoned: {told.what}")
         found: dict[str, Outcome] = {}
         ended = self._hands.talks(
             {host: self._scheduler.where(host) for host in hosts},
@@ -135,10 +136,18 @@ class Operator:
         for host, each in ended.items():
             if isinstance(each, CoreopsError):
                 found[host] = Outcome(host, "unchanged", each)
+        self._take_back([host for host in found if written.get(host) is True])
         cordoned = [host for host in hosts if host not in found]
         if cordoned:
             self._tell(f"{', '.join(cordoned)}: no new work; now what runs there is moved")
         return cordoned, found
+
+    def _take_back(self, hosts: Sequence[str]) -> None:
+        """The file, from those that were open before, and still are."""
+        ended = self._hands.talks({host: (host,) for host in hosts}, lambda host: self._forget(), title="uncordon {}")
+        for host, each in ended.items():
+            if isinstance(each, CoreopsError):
+                self._tell(f"{host}: it takes itself to be cordoned, until coreops uncordon: {each.what}")
 
     def _reached(self, hosts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Those that keep the file: a stray is only known to the scheduler."""
@@ -148,10 +157,12 @@ class Operator:
         yield from self._scheduler.drain(host, MARK)
         self._tell(f"{host}: drained")
 
-    def _remember(self, reason: str, given: bool) -> Talk[None]:
+    def _remember(self, reason: str, given: bool) -> Talk[bool]:
+        """Returns whether it had no such file before."""
         env = {"FILE": self._file, "REASON": reason, "KEEP": "" if given else "yes"}
         title = "write that the node is cordoned"
-        yield from do(ShellStep(id="cordoned", title=title, probe=_IS_CLOSED, act=_CLOSE, env=env, timeout=_QUICK))
+        step = ShellStep(id="cordoned", title=title, probe=_IS_CLOSED, act=_CLOSE, env=env, timeout=_QUICK)
+        return (yield from do(step)).stdout.strip() == b"new"
 
     def _forget(self) -> Talk[None]:
         yield from do(

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,20 @@ from coreops.events import Notice, Progress
 from coreops.schedulers import kept
 from coreops.schedulers.hands import Hands, bound, good
 from coreops.schedulers.install import Install
-from coreops.schedulers.protocol import Mark, Move, Node, Pause, Scheduler, Settled, Talk, runs_on
+from coreops.schedulers.protocol import (
+    Expels,
+    Fixes,
+    Issues,
+    Mark,
+    Move,
+    Node,
+    Pause,
+    Scheduler,
+    Settled,
+    Talk,
+    Warns,
+    runs_on,
+)
 from coreops.store import artifact
 from coreops.store.nodes import Counter
 from coreops.store.phases import Phase
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
 Stack = contextlib.ExitStack
 INSTALL = ("install",)
 _EVERY = 1.0
+_OPERATOR = Mark(by="operator")
 
 
 def of(install: Install) -> tuple[Phase, ...]:
@@ -56,6 +71,7 @@ class Steps:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     checking: bool = False
+    living: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
     _hands: Hands | None = None
 
@@ -82,6 +98,7 @@ class Steps:
     def look(self, run: Run, stack: Stack) -> str:
         """See every node, and what the playbook would change there; refuse before anything is touched."""
         install, options = self.install, run.options
+        self._check_limit(run)
         self.checking = options.check
         self.extra = self._variables(run, stack)
         counter = Counter(run.emit if options.check else None)
@@ -95,6 +112,10 @@ class Steps:
             self._looked(run), self.scheduler.look, plays, patience=install.patience, title=f"look at {install.name}"
         )
         step = self.scheduler.decide(seen)
+        for text in self.scheduler.warnings(seen) if isinstance(self.scheduler, Warns) else ():
+            run.emit(Notice(f"{install.name}: {text}"))
+        if isinstance(step, Settled):
+            self._find_living(run, step.strays)
         install.pending = counter.changed
         install.seen = seen
         if isinstance(step, Settled):
@@ -106,12 +127,14 @@ class Steps:
                 return f"{counted(len(seen), 'node')}, as wanted: nothing to change"
         if options.check:
             install.settled = True
-            would = [f"a new secret: {name}" for name in install.secrets.pending]
+            would = [f"a new secret: {name}" for name in install.secrets.made]
             would += [f"{host}: {counted(n, 'task')} of the playbook" for host, n in install.pending.items()]
             would += [f"{host}: {why}" for host, why in failed.items() if host not in install.pending]
             would += [step.title] if isinstance(step, Move) else []
-            would += [f"remove {name}" for name in install.strays if options.prune]
+            would += [f"remove {name}" for name in install.strays if options.prune and name not in self.living]
+            would += [f"drain {name}, which still runs, and remove it" for name in self.living]
             would += ["make new tokens, where it can"] if install.rotate else []
+            would += [f"have {install.name} make a new {name}" for name in install.issued]
             self._changed(run, *would)
             for host, number in install.pending.items():
                 run.nodes.changed[host] = run.nodes.changed.get(host, 0) + number
@@ -124,7 +147,7 @@ class Steps:
         """Put everything in place. What runs is not touched: that is a matter of ``join``."""
         install = self.install
         kept.save(install.secrets)
-        self._changed(run, *(f"a new secret: {name}" for name in install.secrets.pending))
+        self._changed(run, *(f"a new secret: {name}" for name in install.secrets.made))
         if not install.playbook:
             return "there is nothing to install"
         self.extra = {**self.extra, **self.scheduler.variables(install.archives, str(install.secrets.root))}
@@ -180,9 +203,35 @@ class Steps:
             runs_on(self.scheduler), self.scheduler.rotate, patience=install.patience, title=title
         )
         self._changed(run, *(f"new: {what}" for what in told))
-        install.rotated = (*install.renewed, *told)
+        self._issue(run, stack)
+        if isinstance(self.scheduler, Fixes):
+            for name, why in self.scheduler.fixed().items():
+                run.emit(Notice(f"{install.name}: {name} stays as it is: {why}"))
+        install.rotated = (*install.renewed, *install.issued, *told)
         run.further["scheduler"] = install.said()
         return f"new: {', '.join(install.rotated)}" if install.rotated else "there are none that it could make anew"
+
+    def _issue(self, run: Run, stack: Stack) -> None:
+        """Secrets that the engine draws. The old one is good until the new one is kept here, and on all hosts."""
+        install, scheduler = self.install, self.scheduler
+        if not install.issued or not isinstance(scheduler, Issues):
+            return
+        for name in install.issued:
+            make, title = partial(scheduler.issue, name), f"make a new {name}"
+            content = self.hands(run).talk(runs_on(scheduler), make, patience=install.patience, title=title)
+            install.secrets = kept.replaced(install.secrets, name, content)
+            self._changed(run, f"new: {name}")
+        self.place(run, stack)
+        self.join(run, stack)
+
+    def _check_limit(self, run: Run) -> None:
+        outside = [each.name for each in self.install.wanted.cluster.managers if run.only and each.name not in run.only]
+        if self.install.issued and outside:
+            raise RefusedError(
+                f"{', '.join(outside)} must get the new {', '.join(self.install.issued)} but is outside --limit",
+                why="it would go on with the old one, which is taken away",
+                next="run without --limit, or widen it",
+            )
 
     def hands(self, run: Run) -> Hands:
         """Over the connections that are open; what is counted goes to the run."""
@@ -220,11 +269,33 @@ class Steps:
         if not run.options.prune:
             return
         hands, scheduler, patience = self.hands(run), self.scheduler, self.install.patience
+        self._find_living(run, self.install.strays)
         for name in self.install.strays:
             title = f"remove {name} from {self.install.name}"
-            hands.talk(runs_on(scheduler), lambda name=name: removed(scheduler, name), patience=patience, title=title)  # type: ignore[misc]
+            hosts, remove = runs_on(scheduler), partial(scheduler.remove, name)
+            if isinstance(scheduler, Expels) and name in self.living:
+                self._drain(run, name)
+                hosts, remove = scheduler.where(name), partial(scheduler.expel, name)
+            hands.talk(hosts, remove, patience=patience, title=title)
             self._changed(run, f"removed {name}, which is not in the inventory")
         self.install.strays = ()
+
+    def _drain(self, run: Run, name: str) -> None:
+        """By the scheduler itself: the node's address is in the inventory no more."""
+        hands, scheduler, install = self.hands(run), self.scheduler, self.install
+        run.emit(Notice(f"{install.name}: {name} still runs: its work is moved, then it is removed"))
+        for verb, act in (("cordon", scheduler.cordon), ("drain", scheduler.drain)):
+            talk = partial(act, name, _OPERATOR)
+            hands.talk(scheduler.where(name), talk, patience=install.patience, title=f"{verb} {name}")
+        self._changed(run, f"drained {name}")
+
+    def _find_living(self, run: Run, strays: Sequence[str]) -> None:
+        """With --prune, find those that run; refuse, before anything is done to any, what cannot be done to one."""
+        if run.options.prune and strays:
+            title, patience = f"see whether {', '.join(strays)} still run", self.install.patience
+            self.living = self.hands(run).talk(
+                runs_on(self.scheduler), lambda: living(self.scheduler, strays), patience=patience, title=title
+            )
 
     def _wait(self, run: Run) -> None:
         until = self.clock() + _EVERY
@@ -265,14 +336,32 @@ def ready(scheduler: Scheduler, hosts: Sequence[str]) -> Talk[tuple[Node, ...]]:
         yield Pause(left, _EVERY)
 
 
-def removed(scheduler: Scheduler, name: str) -> Talk[None]:
-    """Forget a node; the work of one that still runs is moved away first, whether it can be forgotten then or not."""
+def living(scheduler: Scheduler, strays: Sequence[str]) -> Talk[tuple[str, ...]]:
+    """The nodes that the inventory does not have and that are still there. Raises RefusedError where the scheduler
+    cannot forget one, or has nowhere to move its work to.
+    """
     nodes = yield from scheduler.nodes()
-    if any(node.name == name and node.state == "ready" for node in nodes):
-        mark = Mark(by="operator")
-        yield from scheduler.cordon(name, mark)
-        yield from scheduler.drain(name, mark)
-    yield from scheduler.remove(name)
+    found = []
+    for name in strays:
+        same = [node for node in nodes if node.name == name and not node.host]
+        if alive := [node for node in same if node.state == "ready"]:
+            found.append(name)
+            if isinstance(scheduler, Expels):
+                continue
+            told = [f"{node.machine or 'its machine'} is {node.state}" for node in (*alive, *same)]
+            raise RefusedError(
+                f"{name} still runs, and is not in the inventory",
+                why="; ".join(dict.fromkeys(told)),
+                next="nothing was changed, because its agent would register again: drain it (coreops drain "
+                f"{name}), switch it off, and run this again; or put it into the inventory",
+            )
+    if found and not any(node.host and node.state == "ready" and not node.cordoned for node in nodes):
+        raise RefusedError(
+            f"the work of {', '.join(found)} has nowhere to go",
+            why="no node of the inventory takes work now",
+            next="uncordon one first (coreops nodes shows them); nothing was changed",
+        )
+    return tuple(found)
 
 
 @contextlib.contextmanager

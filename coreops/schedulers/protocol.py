@@ -25,15 +25,15 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from coreops.errors import HostFailed
 from coreops.model import Record, ShellStep
-from coreops.store.pki import Leaf
+from coreops.store.leaf import Leaf
 
 T = TypeVar("T")
 Role = Literal["manager", "worker"]
 By = Literal["upgrade", "operator"]
 OWN_QUORUM = frozenset({"swarm", "nomad", "k3s"})
 """Schedulers whose managers vote among themselves: most of them must be up, or nothing can be moved."""
-SecretKind = Literal["hex", "base64"]
-"""How 32 random bytes are written."""
+SecretKind = Literal["hex", "base64", "uuid"]
+"""How random bytes are written: 32 of them; for a uuid, what one holds."""
 
 ENGINE_UNITS: Mapping[str, tuple[str, ...]] = {
     "swarm": ("docker.service", "docker.socket", "containerd.service"),
@@ -46,10 +46,14 @@ ENGINE_UNITS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing to do but wait ``seconds``. left: what is waited for, in words; told when patience ends."""
+    """Nothing to do but wait ``seconds``. left: what is waited for, in words; told when patience ends.
+
+    error: raised in place of that when patience ends here; ``Elsewhere`` has the talk go on at another host.
+    """
 
     left: tuple[str, ...]
     seconds: float = 0.5
+    error: HostFailed | None = None
 
 
 Talk = Generator[ShellStep | Pause, Record | None, T]
@@ -126,11 +130,14 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A program that hosts need: looked up in the artifact lock file. "" is: the one that is pinned."""
+    """A program that hosts need: looked up in the artifact lock file. version: "" is the one that is pinned. oldest:
+    that can be used, as numbers.
+    """
 
     name: str
     arch: str = "amd64"
     version: str = ""
+    oldest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +180,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node as the scheduler knows it. name: its own word for it. host: the inventory's, "" for a stray.
+    """One node as the scheduler knows it. name: its own word for it. host: the inventory's, "" for a stray. machine:
+    which one it is, of several with one name: its machine-id, or the scheduler's id for it; "" when that is not told.
 
     state: ready, down, or the scheduler's own word. cordoned: by whom; "other" for somebody else's. running: tasks
     that run on it, None when that was not asked.
@@ -181,6 +189,7 @@ class Node:
 
     name: str
     host: str = ""
+    machine: str = ""
     role: Role = "worker"
     state: str = "ready"
     cordoned: Literal["", "upgrade", "operator", "other"] = ""
@@ -204,7 +213,10 @@ class Workload:
 class Scheduler(Protocol):
     """One cluster of one kind, wanted by an inventory. Each talk runs on one of the hosts that its docstring names."""
 
-    cluster: Cluster
+    @property
+    def cluster(self) -> Cluster:
+        """As the inventory wants it."""
+        ...
 
     # Coming into being: `coreops bootstrap`
 
@@ -225,7 +237,9 @@ class Scheduler(Protocol):
         ...
 
     def variables(self, archives: Mapping[str, str], pki: str) -> Mapping[str, Any]:
-        """What that playbook sees. archives: host -> the path of its artifact here. pki: the folder of secrets."""
+        """What that playbook sees. archives: host -> the path of its artifact here, HOST/NAME -> of what is ``carried``
+        besides. pki: the folder of secrets.
+        """
         ...
 
     def look(self, host: str) -> Talk[Seen]:
@@ -282,11 +296,73 @@ class Scheduler(Protocol):
 
 
 @runtime_checkable
+class Carries(Protocol):
+    """A scheduler whose nodes may need more of the lock file than its program."""
+
+    def carried(self) -> Mapping[str, Artifact]:
+        """Host -> that."""
+        ...
+
+
+@runtime_checkable
 class Renews(Protocol):
     """A scheduler that follows the files of its ``secrets``: rotation makes them anew, ``decide`` changes over."""
 
     def renewable(self) -> tuple[str, ...]:
         """The names of those."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A scheduler that still needs a secret that was made anew: what it was is kept in ``pki/NAME.before``."""
+
+    def remembered(self) -> tuple[str, ...]:
+        """The names of those."""
+        ...
+
+
+@runtime_checkable
+class Issues(Protocol):
+    """A scheduler whose engine draws a secret itself: rotation has it draw a new one beside the old one, which is kept
+    in ``pki/NAME`` and installed on all hosts; ``decide`` then takes away what nobody uses any more.
+    """
+
+    def issued(self) -> tuple[str, ...]:
+        """The names of those."""
+        ...
+
+    def issue(self, name: str) -> Talk[bytes]:
+        """A new one, of which it was seen that it works: what its file is to hold. Runs on one of ``managers``."""
+        ...
+
+
+@runtime_checkable
+class Fixes(Protocol):
+    """A scheduler that has a secret which cannot be made anew."""
+
+    def fixed(self) -> Mapping[str, str]:
+        """The names of those, and why."""
+        ...
+
+
+@runtime_checkable
+class Warns(Protocol):
+    """A scheduler that has something to tell of what was seen, and goes on."""
+
+    def warnings(self, seen: Mapping[str, Seen]) -> tuple[str, ...]:
+        """Each a line."""
+        ...
+
+
+@runtime_checkable
+class Expels(Protocol):
+    """A scheduler that can forget a node that still runs: its agent cannot come back by itself."""
+
+    def expel(self, host: str) -> Talk[None]:
+        """Forget a host (or a stray) that was drained, running or not; refuses one on which tasks are left, or whose
+        loss would cost the quorum. Runs on one of ``where``.
+        """
         ...
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from coreops.frozen import frozen
+
 MAX_OUTPUT = 4 * 1024 * 1024
 MAX_READ = 1536  # bytes that sh's own read takes from a pipe, one by one, in less time than it needs to start dd
 
@@ -19,7 +21,7 @@ def frame(nonce: str, run: str, text: str, user: str | None = None) -> bytes:
     return f"coreops1 {nonce} {len(body)} {user or '-'} {run} {few}\n".encode() + body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hello:
     """A segment began; ``pid`` is the shell that works through it."""
 
@@ -27,7 +29,7 @@ class Hello:
     boot_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """A probe (p) or act (a) of step ``index`` began."""
 
@@ -35,14 +37,14 @@ class Begun:
     phase: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """The node waits for the blobs of these steps, in this order."""
 
     indexes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """What one phase of a step said."""
 
@@ -52,7 +54,7 @@ class Output:
     truncated: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """Step ``index`` is decided. ``phases``: p, a, d (old content), f (a failed file step)."""
 
@@ -63,7 +65,7 @@ class Ended:
     phases: dict[str, Output]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """The segment ended: done, failed, stopped, fatal (close the connection), nouser NAME."""
 

@@ -6,6 +6,7 @@ the same way from a tar, a zip, a wheel or the bare program. An artifact without
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -39,13 +40,23 @@ def archive(
     cache = cache or cache_dir()
     if not PROGRAMS[locked.name].programs:
         cache.mkdir(parents=True, exist_ok=True)
-        return fetch(locked, cache, tell, mirror)
+        return _named(fetch(locked, cache, tell, mirror), cache, locked.suffix)
     ready = cache / f"{locked.sha256}.{locked.name}.tar.gz"
     if ready.exists():
         return ready
     cache.mkdir(parents=True, exist_ok=True)
     repack(fetch(locked, cache, tell, mirror), ready, locked)
     return ready
+
+
+def _named(found: Path, cache: Path, suffix: str) -> Path:
+    """The file under a name with the suffix that it came with: what is kept is called after its SHA-256 only."""
+    if found.name.endswith(suffix):
+        return found
+    name = cache / f"{found.name}{suffix}"
+    with contextlib.suppress(FileExistsError):
+        name.symlink_to(found.resolve())
+    return name
 
 
 def repack(source: Path, target: Path, locked: Locked) -> None:

@@ -18,6 +18,8 @@ class Look:
 
     The playbook's first segment travels together with the question. What comes of the playbook is its own business:
     ``failure`` here is only a question that could not be answered.
+
+    known: what is known of the node; then only its clock is asked for.
     """
 
     def __init__(
@@ -27,14 +29,16 @@ class Look:
         *,
         id: str = "look",
         wait: int = 0,
+        known: Node | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.node: Node | None = None
+        self.node = known
         self.failure: str | None = None
         self._member = member
         self._inner = inner
         self._id = id
         self._wait = wait
+        self._known = known
         self._clock = clock
         self._sent = 0.0
         self._asked = False
@@ -48,7 +52,7 @@ class Look:
             return inner
         self._asked = True
         self._sent = self._clock()
-        question = observe.step(self._member, self._wait)
+        question = observe.time_step() if self._known else observe.step(self._member, self._wait)
         if isinstance(inner, Segment) and inner.user is None:
             return replace(inner, steps=(question, *inner.steps))
         self._held = inner
@@ -56,7 +60,11 @@ class Look:
 
     def feed(self, record: Record) -> None:
         if record.step == observe.STEP:
-            self.node = observe.parse(self._member.name, record, self._sent, self._clock())
+            now = self._clock()
+            if self._known:
+                self.node = observe.with_time(self._known, record, self._sent, now)
+            else:
+                self.node = observe.parse(self._member.name, record, self._sent, now)
         elif self._inner:
             self._inner.feed(record)
 

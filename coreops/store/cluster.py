@@ -12,7 +12,7 @@ from typing import Any
 
 from coreops.errors import InputError, did_you_mean
 from coreops.store import quorum
-from coreops.store.pki import Leaf
+from coreops.store.leaf import Leaf
 
 OPERATOR = Leaf("client", "coreops operator")
 

@@ -161,10 +161,11 @@ def parse_status(text: str) -> Status | None:
 
 def parse_statuses(text: str) -> tuple[Status, ...]:
     """Read ``endpoint status -w json``: those endpoints that answered. Raises ValueError."""
-    return tuple(_status(entry["Status"]) for entry in _json(text, list))
+    return tuple(status_of(entry["Status"]) for entry in _json(text, list))
 
 
-def _status(status: Mapping[str, Any]) -> Status:
+def status_of(status: Mapping[str, Any]) -> Status:
+    """Read what one endpoint says of itself. Raises ValueError, KeyError, TypeError."""
     header = status["header"]
     return Status(
         cluster_id=int(header["cluster_id"]),

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
@@ -30,22 +31,25 @@ DEFAULT = Path(__file__).with_name(FILE_NAME)
 @dataclass(frozen=True, slots=True)
 class Programs:
     """What an artifact is made of: a tar, a zip or a wheel with ``programs`` in it, of which ``required`` must be
-    there, or the one required program itself. No programs: it travels as it is (k3s's images, whose suffix counts).
+    there, or the one required program itself. No programs: it travels as it is (k3s's images), with its suffix, which
+    is one of ``suffixes``.
     """
 
     programs: tuple[str, ...]
     required: tuple[str, ...]
     version: str
     example: str
+    suffixes: tuple[str, ...] = ()
 
 
 _THREE = r"\d+\.\d+\.\d+"
+_TARS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz", ".tar.lz4")  # k3s looks at names
 _ANY = rf"v?{_THREE}([-+][0-9A-Za-z]+([.+-][0-9A-Za-z]+)*)?"
 PROGRAMS: Mapping[str, Programs] = {
     "etcd": Programs(("etcd", "etcdctl", "etcdutl"), ("etcd", "etcdctl"), _THREE, "3.5.17"),
     "fleet": Programs(("fleetd", "fleetctl"), ("fleetd",), _ANY, "0.11.8"),
     "k3s": Programs(("k3s",), ("k3s",), _ANY, "v1.28.5+k3s1"),
-    "k3s-images": Programs((), (), _ANY, "v1.28.5+k3s1"),
+    "k3s-images": Programs((), (), _ANY, "v1.28.5+k3s1", _TARS),
     "nomad": Programs(("nomad",), ("nomad",), _ANY, "1.7.7"),
 }
 
@@ -61,6 +65,12 @@ class Locked:
     source: str
     location: str
     position: Position
+
+    @property
+    def suffix(self) -> str:
+        """Of what travels as it is: its longest one."""
+        found = [each for each in PROGRAMS[self.name].suffixes if urlsplit(self.location).path.endswith(each)]
+        return max(found, key=len, default="")
 
     @property
     def release(self) -> str:
@@ -164,4 +174,11 @@ def _checked(values: dict[str, str], position: Position) -> Locked:
         raise InputError("url must begin with https:// or http://", where=position, why=f"found {location!r}")
     if sources[0] == "pypi" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", location):
         raise InputError("pypi must be the name of a package", where=position, why=f"found {location!r}")
-    return Locked(values["name"], values["version"], values["arch"], digest, sources[0], location, position)
+    locked = Locked(values["name"], values["version"], values["arch"], digest, sources[0], location, position)
+    if known.suffixes and not locked.suffix:
+        raise InputError(
+            f"{values['name']} must be a file of one of the kinds {', '.join(known.suffixes)}",
+            where=position,
+            why=f"found {location!r}",
+        )
+    return locked

@@ -65,6 +65,12 @@ class Nodes:
         self._check(self._drive(looks))
         return nodes(list(looks.values()))
 
+    def clocks(self, members: Sequence[Member], found: Mapping[str, Node]) -> dict[str, Node]:
+        """Ask the nodes what time it is; nothing else is asked anew. Raises when one cannot be asked."""
+        looks = {m.name: Look(m, id=f"time{next(self._numbers)}", known=found[m.name]) for m in members}
+        self._check(self._drive(looks))
+        return nodes(list(looks.values()))
+
     def audit(
         self, members: Sequence[Member], extra: Mapping[str, Any], *, diff: bool, show: bool
     ) -> tuple[dict[str, Node], dict[str, int], dict[str, str]]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from coreops.errors import HostFailed
 from coreops.identity import identity
 from coreops.model import Record, ShellStep
-from coreops.store import etcdctl
+from coreops.store import etcdctl, gateway
 from coreops.store.cluster import Member
 from coreops.store.etcdctl import MemberInfo, Status
+from coreops.store.gateway import Request
 
 T = TypeVar("T")
 
@@ -77,8 +78,30 @@ def step(member: Member, wait: int = 0) -> ShellStep:
         "PEER_PORT": str(member.peer_port),
         "WAIT": str(wait),
     }
-    script = identity.script() + _SCRIPT.read_text(encoding="utf-8")
-    return ShellStep(id=STEP, title="look at etcd", probe=script, env=env, timeout=60.0 + wait)
+    own = f"https://127.0.0.1:{member.client_port}"
+    asked = gateway.script(
+        [
+            Request("status", own + gateway.STATUS, "{}"),
+            Request("health", own + gateway.HEALTH),
+            Request("members", own + gateway.MEMBERS, '{"linearizable":true}'),
+        ]
+    )
+    script = identity.script() + asked + _SCRIPT.read_text(encoding="utf-8")
+    return ShellStep(id=STEP, title="look at etcd", probe=script, env=env, timeout=120.0 + wait)
+
+
+def time_step() -> ShellStep:
+    """The question what time it is on the node, and nothing else: its answer is quick."""
+    return ShellStep(id=STEP, title="look at the clock", probe="date +%s.%N", timeout=60.0)
+
+
+def with_time(node: Node, record: Record, sent: float, received: float) -> Node:
+    """The same node with what it says to ``time_step``."""
+    if record.state != "ok":
+        raise HostFailed(
+            "the node's clock could not be read", where=node.host, why=record.stderr.decode(errors="replace")
+        )
+    return replace(node, clock=_clock(record.stdout.decode(errors="replace").strip(), sent, received))
 
 
 def parse(host: str, record: Record, sent: float, received: float) -> Node:

@@ -131,7 +131,7 @@ def look(run: Run, stack: Stack) -> str:
 def check_nodes(run: Run, stack: Stack) -> str:
     """Refuse before anything is touched."""
     if any(node.clock and node.clock.uncertainty > preflight.MAX_SKEW / 2 for node in run.found.values()):
-        run.found = run.nodes.look(run.wanted.members)  # the connection is open now: this answer is quick
+        run.found = run.nodes.clocks(run.wanted.members, run.found)  # the connection is open now: this answer is quick
     problems = _problems(run)
     if problems:
         raise preflight.refusal(problems)
@@ -163,7 +163,9 @@ def install(run: Run, stack: Stack) -> str:
 def membership(run: Run, stack: Stack) -> str:
     """Start all members of a new cluster at once; else join, replace, prune and restart one by one."""
     converger = run.converger()
-    run.found, run.strays = converger.run()
+    # Of nodes where etcd never ran, installing it has changed nothing that matters here.
+    known = not any(node.active or node.formed or node.data for node in run.found.values())
+    run.found, run.strays = converger.run(run.found if known else None)
     run.changes += converger.done
     for entry in run.strays:
         run.emit(Notice(f"member {entry.name or entry.peer_urls[0]} is not in the inventory; --prune removes it"))

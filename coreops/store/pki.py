@@ -23,24 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from coreops.errors import InputError
+from coreops.store.leaf import Leaf as Leaf
 
 CA_DAYS = 3650
 LEAF_DAYS = 365
 RENEW_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A certificate that must exist: ``file`` is its path below the folder, without suffix. No SANs: client only.
-
-    client False: for a server that is none of the cluster's. The store takes every client certificate of this
-    authority for an operator's.
-    """
-
-    file: str
-    name: str
-    sans: tuple[str, ...] = ()
-    client: bool = True
 
 
 @dataclass(frozen=True, slots=True)

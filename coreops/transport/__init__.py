@@ -5,8 +5,6 @@ May know ssh, sudo and processes; must not know segments, frames, modules or pla
 
 from __future__ import annotations
 
-import threading
-
 from coreops.errors import InputError, did_you_mean
 from coreops.transport.protocol import Chunk, Connection, Transport
 
@@ -14,17 +12,11 @@ __all__ = ["Chunk", "Connection", "Transport", "transport_for"]
 
 NAMES = ("fake", "local", "openssh", "paramiko")
 
-_IMPORTING = threading.Lock()
-
 
 def transport_for(name: str) -> Transport:
     """Return a new transport by name. Raises InputError for a name that does not exist."""
     if name == "paramiko":
-        with _IMPORTING:  # two engines may begin at once, and stand-ins are of no use to half an import
-            from coreops.transport.lean import import_paramiko
-
-            import_paramiko()
-            from coreops.transport.paramiko import ParamikoTransport
+        from coreops.transport.paramiko import ParamikoTransport
 
         return ParamikoTransport()
     if name == "openssh":

@@ -10,34 +10,33 @@ import re
 import secrets
 import shlex
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
+from coreops.frozen import frozen
 from coreops.model import Target
 from coreops.transport import failures
 from coreops.transport.failures import Cause, failure
 from coreops.transport.protocol import Chunk
 
-SUDO_SAYS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
-    (re.compile(pattern, re.MULTILINE | re.IGNORECASE), cause)
-    for pattern, cause in (
-        (r"sudo: .*(must have a tty|no tty present and no askpass)", failures.SUDO_TTY),
-        (r"sudo: (a password is required|interactive authentication is required)", failures.SUDO_PASSWORD),
-        (r"sudo: a terminal is required to read the password", failures.SUDO_PASSWORD),
-        (r"sudo: (\d+ incorrect password attempt|no password was provided)", failures.SUDO_WRONG),
-        (r"(not in the sudoers file|^sorry, user .* (is not allowed|may not run))", failures.SUDO_DENIED),
-        (r"sudo: .*(account validation failure|must be owned by uid 0|parse error in)", failures.SUDO_DENIED),
-        (r"sudo: (command )?not found|sudo: no such file", failures.SUDO_MISSING),
-    )
+SUDO_SAYS: tuple[tuple[str, Cause], ...] = (
+    (r"sudo: .*(must have a tty|no tty present and no askpass)", failures.SUDO_TTY),
+    (r"sudo: (a password is required|interactive authentication is required)", failures.SUDO_PASSWORD),
+    (r"sudo: a terminal is required to read the password", failures.SUDO_PASSWORD),
+    (r"sudo: (\d+ incorrect password attempt|no password was provided)", failures.SUDO_WRONG),
+    (r"(not in the sudoers file|^sorry, user .* (is not allowed|may not run))", failures.SUDO_DENIED),
+    (r"sudo: .*(account validation failure|must be owned by uid 0|parse error in)", failures.SUDO_DENIED),
+    (r"sudo: (command )?not found|sudo: no such file", failures.SUDO_MISSING),
 )
 
 
 def sudo_cause(stderr: str) -> Cause | None:
     """Name what sudo complained about, or None when this is not sudo's complaint (a warning is none)."""
-    return next((cause for pattern, cause in SUDO_SAYS if pattern.search(stderr)), None)
+    return next(
+        (cause for pattern, cause in SUDO_SAYS if re.search(pattern, stderr, re.MULTILINE | re.IGNORECASE)), None
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     """A command line to start, and the words to expect on stderr when a password may be asked for."""
 

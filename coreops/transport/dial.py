@@ -14,11 +14,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from coreops.transport.link import Link
-from coreops.transport.packets import Late, LinkDown, Packets
-from coreops.transport.pipe import Pipe
+from coreops.transport.trouble import STALL, Late, LinkDown
+
+if TYPE_CHECKING:
+    from coreops.transport.link import Link
+    from coreops.transport.pipe import Pipe
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
@@ -43,7 +45,7 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
 def tune(sock: socket.socket) -> None:
     """Block on reads (they are polled first), and give up on writes that make no progress."""
     sock.settimeout(None)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(Packets.stall), 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(STALL), 0))
 
 
 def _addresses(host: str, port: int, timeout: float) -> list[Any]:
@@ -137,13 +139,13 @@ class Forwarded:
             elif self._arrived():
                 return b""
             else:
-                self.wait_readable(Packets.stall)
+                self.wait_readable(STALL)
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
     def send(self, data: memoryview) -> int:
         try:
-            return self._link.put(self._pipe, data, Packets.stall)
+            return self._link.put(self._pipe, data, STALL)
         except Late:
             raise TimeoutError from None
         except LinkDown as error:

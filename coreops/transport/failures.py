@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import errno
 import socket
-from dataclasses import dataclass
 
 from coreops.errors import UnreachableError, UnreachableKind
+from coreops.frozen import frozen
 from coreops.model import Target
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cause:
     """A kind of failure, without the host it happened on."""
 

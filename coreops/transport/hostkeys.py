@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from coreops.errors import InputError, UnreachableError
+from coreops.frozen import frozen
 from coreops.model import Position
 
 CHANGED = "host key has changed"
@@ -30,7 +31,7 @@ Marker = Literal["", "cert-authority", "revoked"]
 DEFAULT_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownKey:
     """One line of a known_hosts file."""
 
@@ -146,7 +147,7 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What is to be thought of a server's key. ``old``: the line that decided."""
 
@@ -169,7 +170,7 @@ def judge(known: Sequence[KnownKey], key_type: str, blob: bytes) -> Verdict:
     return Verdict("authority", authority) if authority else Verdict("unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostKeyPolicy:
     """The strict policy for one host: which files, under which name, and whether a new key may be recorded."""
 

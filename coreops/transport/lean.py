@@ -7,15 +7,22 @@ serves only ``__version__``, which the name of its folder of metadata says too. 
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+_IMPORTING = threading.Lock()
+
 
 def import_paramiko() -> None:
     """Import paramiko; a no-op when it, or invoke, is there already."""
-    if "paramiko" in sys.modules or "invoke" in sys.modules:
-        return
+    with _IMPORTING:  # many connections begin at once, and stand-ins are of no use to half an import
+        if "paramiko" not in sys.modules and "invoke" not in sys.modules:
+            _import_with_stand_ins()
+
+
+def _import_with_stand_ins() -> None:
     invoke: Any = ModuleType("invoke")
     invoke.run = _run
     stand_ins = {"invoke": invoke}

@@ -37,8 +37,9 @@ from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, MessageOrderError, SSHException
 
 from coreops.transport.hostkeys import preferred
-from coreops.transport.packets import Late, LinkDown, NotAllowed, Packets
+from coreops.transport.packets import Packets
 from coreops.transport.pipe import Pipe
+from coreops.transport.trouble import Late, LinkDown, NotAllowed
 
 if TYPE_CHECKING:
     # the stubs leave out the internals this module builds on

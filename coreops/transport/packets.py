@@ -15,30 +15,16 @@ from typing import Any
 from paramiko import SSHException
 from paramiko.packet import Packetizer
 
+from coreops.transport.trouble import STALL, Stalled
+
 READ_SIZE = 1 << 16
 MAX_PACKET = 1 << 18
-
-
-class LinkDown(Exception):
-    """The connection is gone; ``args[0]`` is the reason."""
-
-
-class Late(Exception):
-    """The peer did not do its part in time; ``args[0]`` names the part. (Not TimeoutError: that is an OSError.)"""
-
-
-class NotAllowed(Exception):
-    """No key was accepted; ``args[0]`` may say more."""
-
-
-class Stalled(EOFError):
-    """The peer stopped in the middle of a packet, or takes no more bytes."""
 
 
 class Packets(Packetizer):
     """A Packetizer with its own buffer. ``stall``: seconds a peer may pause in the middle of a packet."""
 
-    stall = 20.0
+    stall = STALL
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)

@@ -6,13 +6,13 @@ implementations (paramiko, openssh, local, fake) pass one conformance suite, ``t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from coreops.frozen import frozen
 from coreops.model import Target
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk:
     """Bytes from the remote command. stream 1 is stdout, 2 is stderr."""
 

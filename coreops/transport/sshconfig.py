@@ -8,13 +8,15 @@ from __future__ import annotations
 import getpass
 import shlex
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coreops.errors import InputError
+from coreops.frozen import frozen
 from coreops.model import Target
 from coreops.transport.hostkeys import DEFAULT_FILES, HostKeyPolicy
+from coreops.transport.lean import import_paramiko
 
 if TYPE_CHECKING:
     from paramiko import SSHConfig
@@ -25,7 +27,7 @@ OPTION_LETTERS = {"J": "proxyjump", "p": "port", "l": "user", "i": "identityfile
 HARMLESS_FLAGS = frozenset("46ACTaqvx")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hop:
     """One SSH server on the way, the last one being the host itself."""
 
@@ -89,14 +91,15 @@ _configs: dict[Path, tuple[int, SSHConfig]] = {}
 _configs_lock = threading.Lock()
 
 
-def load_config(path: Path) -> SSHConfig:
-    """Parse an ssh_config file with its Includes, once per change. A missing file is empty."""
-    from paramiko import ConfigParseError, SSHConfig
-
+def load_config(path: Path) -> SSHConfig | None:
+    """Parse an ssh_config file with its Includes, once per change; None when there is no such file."""
     try:
         stamp = path.stat().st_mtime_ns
     except OSError:
-        return SSHConfig()
+        return None
+    import_paramiko()
+    from paramiko import ConfigParseError, SSHConfig
+
     with _configs_lock:
         cached = _configs.get(path)
         if cached is None or cached[0] != stamp:
@@ -154,7 +157,7 @@ def resolve(target: Target) -> tuple[Hop, ...]:
 
 
 def _resolve(
-    target: Target, options: dict[str, list[str]], config: SSHConfig, address: str, accept_new: bool, depth: int
+    target: Target, options: dict[str, list[str]], config: SSHConfig | None, address: str, accept_new: bool, depth: int
 ) -> tuple[Hop, ...]:
     if depth > MAX_HOPS:
         raise InputError("ProxyJump goes in a circle", where=target.name, next="check ProxyJump in ssh_config")
@@ -185,7 +188,7 @@ def _resolve(
     return (hop,)
 
 
-def _jumps(target: Target, config: SSHConfig, jump: str, accept_new: bool, depth: int) -> tuple[Hop, ...]:
+def _jumps(target: Target, config: SSHConfig | None, jump: str, accept_new: bool, depth: int) -> tuple[Hop, ...]:
     hops: tuple[Hop, ...] = ()
     for index, word in enumerate(jump.split(",")):
         user, host, port = split_jump(word, target.name)
@@ -205,7 +208,9 @@ def _jumps(target: Target, config: SSHConfig, jump: str, accept_new: bool, depth
     return hops
 
 
-def _lookup(config: SSHConfig, address: str, where: str) -> dict[str, Any]:
+def _lookup(config: SSHConfig | None, address: str, where: str) -> dict[str, Any]:
+    if config is None:
+        return {"hostname": address}
     from paramiko import SSHException
 
     try:

@@ -27,6 +27,7 @@ OLD = {
 }
 KNOWN = ("MachineID", "MachineOf", "MachineMetadata", "Conflicts", "Global", "Replaces")
 _TRUE = ("true", "yes", "1", "on", "t")
+_FALSE = ("false", "no", "0", "off", "f", "")
 # What fleet refused: api/units.go, ValidateOptions.
 _CONTRADICT = (
     *product(("MachineID",), ("MachineOf", "Conflicts", "Global", "Replaces")),
@@ -44,8 +45,11 @@ _WHY = {
 }
 
 
-def wish(file: UnitFile, name: Name) -> Wish:
-    """What a unit asks of the machine it runs on. Raises InputError with file:line."""
+def wish(file: UnitFile, name: Name, *, new: bool = True) -> Wish:
+    """What a unit asks of the machine it runs on. Raises InputError with file:line.
+
+    new: of one that was taken before, not more is asked than was asked then.
+    """
     values: dict[str, list[tuple[str, Option]]] = {key: [] for key in KNOWN}
     old_ids: list[tuple[str, Option]] = []
     for option in file.options:
@@ -58,10 +62,16 @@ def wish(file: UnitFile, name: Name) -> Wish:
         into = old_ids if key == "MachineID" and option.name != key else values[key]
         into += [(name.fill(value), option) for value in several(option.value)]
     values["MachineID"] += old_ids  # the new spelling wins
+    for value, option in values["Global"] if new else ():
+        if value.lower() not in (*_TRUE, *_FALSE):
+            why = "fleet takes it for no, and the unit runs on one machine"
+            raise InputError(
+                f"Global is neither yes nor no: {value!r:.60}", where=option.at, why=why, next="write true"
+            )
     everywhere = bool(values["Global"]) and values["Global"][-1][0].lower() in _TRUE
     metadata: dict[str, frozenset[str]] = {}
     for value, option in values["MachineMetadata"]:
-        key, found = _pair(value, option)
+        key, found = _pair(value, option, new)
         metadata[key] = metadata.get(key, frozenset()) | {found}
     made = Wish(
         name=name.full,
@@ -112,9 +122,9 @@ def _peers(values: Sequence[tuple[str, Option]]) -> list[str]:
     return [value for value, _ in values]
 
 
-def _pair(value: str, option: Option) -> tuple[str, str]:
+def _pair(value: str, option: Option, new: bool) -> tuple[str, str]:
     key, _, found = value.partition("=")
-    if value.count("=") != 1 or not key or not found:
+    if value.count("=") != 1 or not key or not found or (new and '"' in value):
         quoted = " ".join(f'"{word}"' for word in value.split()) if len(value.split()) > 1 else '"region=us-east-1"'
         raise InputError(
             f"MachineMetadata is not key=value: {value!r:.60}",

@@ -15,25 +15,31 @@ _META = re.compile(r"[*?\[\\]")
 @lru_cache(maxsize=65536)
 def compiled(pattern: str) -> re.Pattern[str]:
     """Raises ValueError for a pattern that Go would not take."""
-    out, i = [], 0
+    parts, i = [""], 0
     while i < len(pattern):
         letter = pattern[i]
         i += 1
         if letter == "*":
-            out.append("[^/]*")
+            if parts[-1] or len(parts) == 1:
+                parts.append("")
         elif letter == "?":
-            out.append("[^/]")
+            parts[-1] += "[^/]"
         elif letter == "[":
             text, i = _class(pattern, i)
-            out.append(text)
+            parts[-1] += text
         elif letter == "\\":
             if i == len(pattern):
                 raise ValueError("it ends in a backslash")
-            out.append(re.escape(pattern[i]))
+            parts[-1] += re.escape(pattern[i])
             i += 1
         else:
-            out.append(re.escape(letter))
-    return re.compile("".join(out), re.DOTALL)
+            parts[-1] += re.escape(letter)
+    # What comes between two stars is taken where it is found first, and for good (?>...): it need not be tried again
+    # further on, which with many stars would take for ever.
+    first, *middle = parts
+    last = middle.pop() if middle else None
+    found = first + "".join(f"(?>[^/]*?{part})" for part in middle)
+    return re.compile(found + ("" if last is None else f"[^/]*{last}"), re.DOTALL)
 
 
 def matches(pattern: str, name: str) -> bool:

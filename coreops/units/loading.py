@@ -67,10 +67,12 @@ def _each(path: Path) -> Iterator[Loaded]:
 
 def _read(path: Path) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError("not a file", where=path, why="a pipe or a device: nobody knows when it ends")
         with path.open("rb") as stream:
             data = stream.read(_MOST + 1)
     except OSError as error:
-        near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, near)
         raise InputError("cannot read the unit", where=path, why=error.strerror, next=hint) from error
     if len(data) > _MOST:

@@ -62,7 +62,9 @@ def read(text: str, where: object = None) -> Name:
     if len(text) > LONGEST:
         raise wrong(f"it has {len(text)} characters, and {LONGEST} is the most")
     if type_ not in TYPES:
-        raise wrong(f"there are no units of the type {type_!r}", did_you_mean(type_, TYPES) or "")
+        raise wrong(
+            f"there are no units of the type {type_!r}", did_you_mean(type_, TYPES) or f"call it {text}.service"
+        )
     odd = next((letter for letter in short if not _CHARACTERS.match(letter)), None)
     if odd is not None:
         raise wrong(f"it holds {odd!r}", "escape it with: systemd-escape")

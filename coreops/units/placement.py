@@ -11,18 +11,19 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coreops.errors import counted
+from coreops.errors import RefusedError, counted
 from coreops.units import glob
 from coreops.units.names import natural
 
 _EXPLAINED = 50
 """So many units that cannot be placed get their nearest machines named; with more, nobody reads on."""
 _NEAREST = 3
+_CLOSED = "closed (cordoned, drained or not there)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What one unit asks for, as its ``[X-Fleet]`` says."""
+    """What one unit asks for, as its ``[X-Fleet]`` says. takes: what a machine has once, like a published port."""
 
     name: str
     machine_id: str = ""
@@ -30,6 +31,7 @@ class Wish:
     metadata: Mapping[str, frozenset[str]] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
+    takes: frozenset[str] = frozenset()
     everywhere: bool = False
 
     @property
@@ -40,17 +42,20 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """name: of the host. id: of the machine. open: takes new units. keeps: what is there may stay."""
+    """name: of the host. id: of the machine. open: takes new units. keeps: what is there may stay. by_name: a MachineID
+    may be the host's name.
+    """
 
     name: str
     id: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     open: bool = True
     keeps: bool = True
+    by_name: bool = True
 
     def is_called(self, wanted: str) -> bool:
         """The whole id, its first eight characters (as fleet's list shows it), or the host's name."""
-        return wanted in (self.id, self.id[:8], self.name)
+        return wanted in (self.id, self.id[:8]) or (self.by_name and wanted == self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,28 @@ def place(
     return Placement(on, tuple(unplaced), moved)
 
 
+def beside(wanted: Iterable[Wish], others: Mapping[str, Wish]) -> dict[str, Wish]:
+    """These units, those of the others that they must be beside (MachineOf), and so on."""
+    found: dict[str, Wish] = {}
+    left = list(wanted)
+    while left:
+        wish = left.pop()
+        if wish.name not in found:
+            found[wish.name] = wish
+            left += [others[peer] for peer in wish.machine_of if peer in others]
+    return found
+
+
+def refusal(unplaced: Sequence[Unplaced]) -> RefusedError:
+    """What a scheduler says that writes nothing when a unit could be placed nowhere."""
+    more = f", nor can {len(unplaced) - 1} more" if len(unplaced) > 1 else ""
+    return RefusedError(
+        f"{unplaced[0].name} cannot be placed{more}",
+        why="\n       ".join(str(each) for each in unplaced[:5]),
+        next="nothing was changed: change [X-Fleet], or the nodes (coreops nodes), and try again",
+    )
+
+
 class _Board:
     """The machines, numbered by their id, and what stands on them so far."""
 
@@ -120,6 +147,7 @@ class _Board:
         # For each pattern that any unit has: where units stand that it names, and where units stand that have it.
         self._named: dict[str, set[int]] = {p: set() for wish in wishes for p in wish.patterns}
         self._carried: dict[str, set[int]] = {pattern: set() for pattern in self._named}
+        self._took: dict[str, set[int]] = {}
         self._by_start: dict[str, list[str]] = {}
         for pattern in self._named:
             self._by_start.setdefault(glob.literal(pattern), []).append(pattern)
@@ -179,7 +207,9 @@ class _Board:
             return Unplaced(wish.name, "there are no machines")
         missing = [peer for peer in wish.machine_of if peer not in self.wishes]
         if missing:
-            return Unplaced(wish.name, f"MachineOf={missing[0]}, and there is no unit of this name")
+            return Unplaced(wish.name, f"MachineOf={missing[0]}, and no unit of this name is to run")
+        if wish.name in (circle := beside([self.wishes[peer] for peer in wish.machine_of], self.wishes)):
+            return Unplaced(wish.name, f"MachineOf goes in a circle: {', '.join(sorted(circle, key=natural))}")
         unplaced = [peer for peer in wish.machine_of if not self.places.get(peer)]
         if unplaced:
             return Unplaced(wish.name, f"MachineOf={unplaced[0]}, which is not placed itself")
@@ -187,7 +217,7 @@ class _Board:
             return Unplaced(wish.name, "no machine may run it")
         found = sorted(
             ((reasons, i) for i in range(len(self.machines)) if (reasons := self._reasons(wish, i))),
-            key=lambda each: (len(each[0]), each[1]),
+            key=lambda each: (len(each[0]), each[0] != (_CLOSED,), each[1]),
         )
         tally: dict[str, int] = {}
         for reasons, _ in found:
@@ -201,7 +231,7 @@ class _Board:
         machine = self.machines[i]
         found = _lacks(wish, machine)
         if not machine.open:
-            found.append("closed (cordoned, drained or not there)")
+            found.append(_CLOSED)
         for peer in wish.machine_of:
             if i not in self.places.get(peer, ()):
                 found.append(f"MachineOf {peer} is elsewhere")
@@ -210,6 +240,8 @@ class _Board:
                 found.append(f"Conflicts with {other}")
             elif any(glob.matches(p, wish.name) for p in self.wishes[other].patterns):
                 found.append(f"Conflicts of {other}")
+            elif both := wish.takes & self.wishes[other].takes:
+                found.append(f"{min(both)} is taken by {other}")
         return tuple(found)
 
     def _beside(self, wish: Wish) -> set[int]:
@@ -217,9 +249,10 @@ class _Board:
         return set.intersection(*(self.places.get(peer, set()) for peer in wish.machine_of))
 
     def _taken(self, wish: Wish) -> set[int]:
-        """The machines that a conflict, either way, closes to it."""
+        """The machines that a conflict, either way, closes to it, or what is taken there."""
         sets = [self._named[pattern] for pattern in wish.patterns]
         sets += [self._carried[pattern] for pattern in self._naming(wish.name)]
+        sets += [self._took[thing] for thing in wish.takes if thing in self._took]
         return set().union(*sets) if sets else set()
 
     def _naming(self, name: str) -> list[str]:
@@ -238,6 +271,8 @@ class _Board:
             self._named[pattern].add(i)
         for pattern in wish.patterns:
             self._carried[pattern].add(i)
+        for thing in wish.takes:
+            self._took.setdefault(thing, set()).add(i)
 
     def _lightest(self, wish: Wish, taken: set[int]) -> int:
         """The open machine with the fewest units. Loads only grow: what a heap says too low is put right on the way."""

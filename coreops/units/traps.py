@@ -60,8 +60,11 @@ def stop_seconds(file: UnitFile, run: DockerRun) -> float:
         rest = docker_run.docker(docker_run.unwrapped(command)[0])
         if rest[:1] == ["stop"]:
             for flag, value in zip(rest, [*rest[1:], ""], strict=True):
-                text = flag.partition("=")[2] if "=" in flag else value
-                if flag.partition("=")[0] in ("-t", "--time", "--timeout") and text.isdigit():
+                name, equals, text = flag.partition("=")
+                if flag[:2] == "-t" and flag[2:].isdigit():
+                    name, equals, text = "-t", "=", flag[2:]
+                text = text if equals else value
+                if name in ("-t", "--time", "--timeout") and text.isdigit():
                     return float(text)
     return float(run.last("stop-timeout")) if run.last("stop-timeout").isdigit() else _STOP
 

@@ -7,7 +7,6 @@ Every mistake that can be seen without a node is found by ``load``. A hook runs 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -66,8 +65,10 @@ class Hooks:
             return None
         from coreops.playbook import bind
 
-        plays = bind(self._playbook, self._inventory, emit=self._emit, extra_vars=extra_vars, tags=(name,))
-        return InTurn(name, [play.program(host, (host,)) for play in plays if host in play.hosts and play.tasks])
+        plays = bind(
+            self._playbook, self._inventory, emit=self._emit, extra_vars=extra_vars, tags=(name,), prefix=f"{name}."
+        )  # a task with the tags of two hooks is two steps to the node, which remembers what it did by its id
+        return InTurn([play.program(host, (host,)) for play in plays if host in play.hosts and play.tasks])
 
     def variables(self) -> Mapping[str, object]:
         """Every variable that a play sets, and where that play is."""
@@ -85,23 +86,17 @@ class Hooks:
 
 
 class InTurn:
-    """Programs one after the other, until one fails. Step ids get the hook's name in front: a task with the tags of two
-    hooks is two steps to the node, which remembers what it did by its id.
-    """
+    """Programs one after the other, until one fails."""
 
     failed_fatally = False
 
-    def __init__(self, name: str, programs: Sequence[Program]) -> None:
-        self._prefix = f"{name}."
+    def __init__(self, programs: Sequence[Program]) -> None:
         self._programs = list(programs)
         self._now: Program | None = None
 
     def next(self) -> Segment | Wait | None:
         while self.failure is None:
             found = self._now.next() if self._now else None
-            if isinstance(found, Segment):
-                steps = tuple(replace(step, id=self._prefix + step.id) for step in found.steps)
-                return replace(found, id=self._prefix + found.id, steps=steps)
             if found is not None:
                 return found
             if self.failure is not None or not self._programs:
@@ -111,7 +106,7 @@ class InTurn:
 
     def feed(self, record: Record) -> None:
         assert self._now is not None
-        self._now.feed(replace(record, step=record.step.removeprefix(self._prefix)))
+        self._now.feed(record)
 
     @property
     def failure(self) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from coreops.frozen import frozen
+
 Stage = Literal["activated", "good", "rolling back"]
 
 
@@ -26,7 +28,7 @@ class Ticket:
     failed_units: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Observation:
     """One look at one node.
 
@@ -73,7 +75,7 @@ class StoreView:
     leader: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Health:
     """A sample. verdict "wait": not now, ask again (a veto, still starting); "bad": wrong as things stand."""
 

@@ -22,6 +22,10 @@ class Patience:
     back: float = 900.0
     health: float = 600.0
     interval: float = 2.0
+    answer: float = 2.0
+    """Of a member of the store, to one question."""
+    silence: float = 45.0
+    """Of the ledger, when the leases count as lost: signs of life have come to nothing for so long."""
 
     def pause(self, waited: float) -> float:
         """Seconds until the next try of what was first tried so long ago: at most ``interval``, and short at first, so

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from coreops.frozen import frozen
 from coreops.upgrade.observation import Health, Observation
 
 ROLLOUT = "@rollout"
@@ -60,7 +61,7 @@ class Action(StrEnum):
     RELEASE = "release"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Do:
     """A command. at: not before this moment (monotonic seconds). boot_id: when not "", the boot in which it must be
     done; in another one it is refused with kind "rebooted". token: the fencing token of the node's lease; a node that
@@ -76,7 +77,7 @@ class Do:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Did:
     """Done, and read back. changed False: there was nothing to do."""
 
@@ -91,7 +92,7 @@ class Did:
 FailureKind = Literal["failed", "unreachable", "busy", "rebooted", "fenced", "identity"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """Not done, as far as anybody knows.
 

@@ -9,7 +9,7 @@ the day after.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,9 @@ _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _NUMBERS = {name.lower(): n for names in (DAYS, _LONG) for n, name in enumerate(names)}
 _SHAPE = re.compile(r"(?:([A-Za-z][A-Za-z, -]*?)\s+)?(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)(?:\s+(\S+))?", re.ASCII)
 _MIDNIGHT = 24 * 60
-_FAR = 8 * 86400.0
+_DAY = 86400.0
+_FAR = 8 * _DAY
+_EPOCH = date(1970, 1, 1).toordinal()
 _EXAMPLE = 'write it like "Sat 02:00-05:00 Europe/Berlin", "Mon-Fri 22:00-04:00 UTC" or "daily 01:00-03:00"'
 
 
@@ -74,9 +76,8 @@ class Window:
         following = (_opening(self, today + n) for n in count(-1))
         return next(opening[0] for opening in following if opening and opening[0] >= wall)
 
-    def _around(self, wall: float) -> Iterator[tuple[float, float]]:
-        today = datetime.fromtimestamp(wall, ZoneInfo(self.zone)).toordinal()
-        return (opening for n in (-2, -1, 0, 1) if (opening := _opening(self, today + n)))
+    def _around(self, wall: float) -> tuple[tuple[float, float], ...]:
+        return _near(self, int(wall // _DAY))
 
 
 def open_at(windows: Sequence[Window], wall: float) -> bool:
@@ -107,6 +108,15 @@ def opens_at(windows: Sequence[Window], wall: float) -> float:
 def changes_at(windows: Sequence[Window], wall: float) -> float:
     """The next moment at which it opens, or when it is open, closes; ``wall`` when it never does."""
     return (closes_at(windows, wall) if open_at(windows, wall) else opens_at(windows, wall)) or wall
+
+
+@lru_cache(maxsize=1024)
+def _near(window: Window, day: int) -> tuple[tuple[float, float], ...]:
+    """The openings that a moment of this day after the epoch, in UTC, may lie in: local days begin up to a day before
+    or after it, and an opening may have begun the day before.
+    """
+    today = _EPOCH + day
+    return tuple(opening for n in range(-3, 3) if (opening := _opening(window, today + n)))
 
 
 @lru_cache(maxsize=4096)

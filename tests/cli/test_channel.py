@@ -108,7 +108,7 @@ def test_serve_until_interrupted(here: Path, capsys: pytest.CaptureFixture[str])
         url = server.stdout.readline().strip()
         assert run("show", url, "--root", "channel.keys/root.json") == 0
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
+        assert server.wait(120) == 0
 
 
 def test_other_commands_do_not_pay_for_tuf() -> None:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ import pytest
 import typer
 
 from coreops.cli._dispatch import dispatch
+from coreops.cli._group import load
 from coreops.errors import ExitCode, InputError, RefusedError, UnreachableError
 from coreops.model import Position
 
@@ -23,7 +24,7 @@ Plant = Callable[[Callable[..., Any]], None]
 
 
 @pytest.fixture
-def plant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plant:
+def plant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Plant]:
     """Put a function where ``coreops version`` looks for its command; work in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COREOPS_DEBUG", "")
@@ -33,8 +34,10 @@ def plant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plant:
         module = types.ModuleType("coreops.cli.version")
         module.version = function  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "coreops.cli.version", module)
+        load.cache_clear()
 
-    return put
+    yield put
+    load.cache_clear()
 
 
 def raising(error: BaseException) -> Callable[..., None]:

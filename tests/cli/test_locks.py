@@ -20,7 +20,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {n1: {ansible_connection: local}, n2: {}}}\n")
     monkeypatch.setenv("COREOPS_INVENTORY", str(tmp_path))
     made = Memory()
-    monkeypatch.setattr(connect, "open_ledger", lambda inventory, holder, ask, ask_on: Book(made, holder))
+    monkeypatch.setattr(connect, "open_ledger", lambda inventory, holder, *_: Book(made, holder))
     return made
 
 

@@ -81,12 +81,24 @@ def test_a_usual_line_needs_no_pydantic(tmp_path: Path) -> None:
     assert not {"pydantic", "jinja2", "rich", "paramiko", "yaml"} & set(done.stdout.split())
 
 
-def test_pydantic_looks_for_no_plugins() -> None:
+def test_a_playbook_needs_no_pydantic(tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text("n1 ansible_connection=local\n")
+    (tmp_path / "play.yml").write_text("- hosts: all\n  tasks: [{command: 'true'}, {debug: {msg: '{{ 1 }}'}}]\n")
+    code = "from coreops.cli._dispatch import dispatch; dispatch(['run', 'play.yml', '-i', 'hosts.ini'])"
+    code += "; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "coreops.modules.debug" in done.stdout.split()
+    assert not {"pydantic", "rich", "paramiko"} & set(done.stdout.split())
+
+
+def test_pydantic_looks_for_no_plugins(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {n1: {ansible_connection: local}}}\n")
     code = (
-        "import atexit, sys; from coreops.cli import main; sys.argv = ['coreops', 'modules', 'copy']\n"
+        "import atexit, sys; from coreops.cli import main\n"
+        "sys.argv = ['coreops', 'render', 'n1', '-i', 'hosts.yml']\n"
         "atexit.register(lambda: print('loaded', *sys.modules)); main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     loaded = done.stdout.rsplit("loaded", 1)[1].split()
     assert "pydantic.main" in loaded
     assert "importlib.metadata" not in loaded

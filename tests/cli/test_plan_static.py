@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coreops.cli._dispatch import dispatch
-from tests.support.sshd import free_port
+from tests.support.ports import free_port
 
 INVENTORY = """\
 all:

@@ -75,8 +75,8 @@ class Served:
     def stop(self, number: int = signal.SIGINT) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(20)
-        self._reader.join(20)
+        code = self.process.wait(120)
+        self._reader.join(120)
         for stream in (self.process.stdout, self.process.stderr):
             assert stream
             stream.close()

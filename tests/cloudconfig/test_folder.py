@@ -68,6 +68,22 @@ def test_a_failure_leaves_the_last_render(tmp_path: Path, monkeypatch: pytest.Mo
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_the_name_is_never_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller that is killed between two renames would leave no render at all."""
+    write(tmp_path / "out", files(n1=b"1"))
+    monkeypatch.setattr("os.rename", lambda *_: pytest.fail("renamed"))
+    write(tmp_path / "out", files(n1=b"2"))
+    assert last(tmp_path / "out") == files(n1=b"2")
+
+
+def test_file_systems_without_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coreops.cloudconfig.folder._exchange", lambda *_: False)
+    for body in (b"1", b"2"):
+        write(tmp_path / "out", files(n1=body))
+        assert last(tmp_path / "out") == files(n1=body)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_diff() -> None:
     lines = list(diff(files(n1=b"a\nb\n", n2=b"x\n"), files(n1=b"a\nc\n", n3=b"y\n")))
     assert lines[:2] == ["--- last/n1.yaml", "+++ new/n1.yaml"]

@@ -55,14 +55,14 @@ class Endpoint:
     def port(self) -> int:
         return int(self.server.server_address[1])
 
-    def ask(self, method: str, path: str, value: str | None = None, seconds: float = 20) -> Answer:
+    def ask(self, method: str, path: str, value: str | None = None, seconds: float = 120) -> Answer:
         return ask(self.url, method, path, value, seconds)
 
     def entries(self) -> list[dict[str, Any]]:
         """The audit log, once nobody is served."""
         slots = self.server.slots
         with slots._change:
-            assert slots._change.wait_for(lambda: not slots._places, 20)
+            assert slots._change.wait_for(lambda: not slots._places, 120)
         return [json.loads(line) for line in self.audit.read_text().splitlines()]
 
 
@@ -77,7 +77,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(url: str, method: str, path: str, value: str | None = None, seconds: float = 20) -> Answer:
+def ask(url: str, method: str, path: str, value: str | None = None, seconds: float = 120) -> Answer:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=seconds)
     try:
         body = None if value is None else urlencode({"value": value})
@@ -104,7 +104,7 @@ def endpoint(folder: Path, patience: float = 20, listen: Listen = ANYWHERE) -> I
             service.stop()
             server.slots.close(5)
             server.shutdown()
-            thread.join(5)
+            thread.join(60)
             server.server_close()
             audit.close()
 
@@ -148,7 +148,7 @@ class Etcds:
         return False
 
     def members(self, name: str) -> set[str]:
-        connection = http.client.HTTPConnection(self.url(name).removeprefix("http://"), timeout=5)
+        connection = http.client.HTTPConnection(self.url(name).removeprefix("http://"), timeout=60)
         try:
             connection.request("POST", "/v3/cluster/member/list", "{}")
             return {each["name"] for each in json.loads(connection.getresponse().read())["members"]}
@@ -161,16 +161,16 @@ class Etcds:
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()
-        self.processes[name].wait(20)
+        self.processes[name].wait(60)
 
     def close(self) -> None:
         for process in self.processes.values():
             if process.poll() is None:
                 process.kill()
-            process.wait(20)
+            process.wait(60)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until it is so."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -58,7 +58,7 @@ def test_what_was_said_to_be_done_is_done_after_kill_9(tmp_path: Path) -> None:
     assert writer.stdout
     lines = [writer.stdout.readline().split() for _ in range(30)]
     writer.send_signal(signal.SIGKILL)
-    writer.wait(20)
+    writer.wait(60)
     lines += [line.split() for line in writer.stdout if line.endswith("\n")]
     writer.stdout.close()
     with Ledger(path) as ledger:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from coreops.serving.listen import Listen
+from tests.discovery.conftest import debian
 from tests.discovery.endpoint import QUERY, Etcds, addresses, ask, endpoint, wait_for
 
 pytestmark = pytest.mark.slow
@@ -37,14 +37,14 @@ def test_three_form_a_cluster_and_the_fourth_is_refused(etcd: Path, tmp_path: Pa
         wait_for(lambda: all(nodes.healthy(name) for name in NAMES))
         assert nodes.members("n1") == set(NAMES)
         nodes.start("n4", token.url)
-        assert nodes.processes["n4"].wait(20) == 1
+        assert nodes.processes["n4"].wait(60) == 1
         assert "all 3 members of prod have registered" in nodes.log("n4")
         assert "falling back to proxy" not in nodes.log("n4")
         assert any("REFUSED n4" in line for line in one.told)
         # A member without its data must not begin it anew, and one that starts again does not ask.
         nodes.wiped("n3")
         nodes.start("n3", token.url)
-        assert nodes.processes["n3"].wait(20) == 1
+        assert nodes.processes["n3"].wait(60) == 1
         assert "or use a new discovery token" in nodes.log("n3")
         nodes.kill("n2")
         nodes.start("n2", token.url)
@@ -77,25 +77,26 @@ def test_one_is_a_cluster_too(shipped_etcd: Path, tmp_path: Path) -> None:
 
 @contextmanager
 def debians(etcd: Path, folder: Path) -> Iterator[str]:
-    """Debian's etcd-discovery before an etcd that still has the v2 API. Its one configuration file is laid over."""
-    program, config = shutil.which("discovery.etcd.io"), Path("/etc/etcd-discovery/etcd-discovery.conf")
-    if program is None or not config.exists():
-        pytest.skip("no etcd-discovery on this system: apt-get install etcd-discovery")
+    """Debian's etcd-discovery before an etcd that still has the v2 API. It reads one fixed file, laid over /etc."""
+    program = debian("discovery.etcd.io")
+    if program is None:
+        pytest.skip("no etcd-discovery of the distribution (scripts/debian-etcd --prepare)")
     if os.geteuid() != 0:
-        pytest.skip("etcd-discovery reads one fixed file; only root can lay another over it")
+        pytest.skip("etcd-discovery reads one fixed file; only root can lay another /etc over it")
     with etcds(etcd, folder) as nodes:
         listen = f"{next(nodes.free)}:8087"
         url = f"http://{listen}"
         nodes.start("registry", "", "--enable-v2")
         wait_for(lambda: nodes.healthy("registry"))
-        own = folder / "etcd-discovery.conf"
+        own = folder / "etc/etcd-discovery/etcd-discovery.conf"
+        own.parent.mkdir(parents=True)
         own.write_text(
             f"[server]\nprefix_url={url}\nweb_service_address={listen}\n"
             f"[etcd]\nendpoint_location={nodes.url('registry')}\n"
         )
-        script = 'mount --bind "$1" "$2" && exec "$3"'
+        script = 'mount -t overlay -o "lowerdir=$1:/etc" overlay /etc && exec "$2"'
         with (folder / "debian.log").open("wb") as log:
-            argv = ["unshare", "-m", "sh", "-c", script, "sh", str(own), str(config), program]
+            argv = ["unshare", "-m", "sh", "-c", script, "sh", str(folder / "etc"), str(program)]
             nodes.processes["discovery"] = subprocess.Popen(argv, stdout=log, stderr=log)
 
         def up() -> bool:

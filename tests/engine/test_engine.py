@@ -11,6 +11,7 @@ from coreops.engine.engine import Engine, HostOutcome
 from coreops.engine.limits import default_forks
 from coreops.engine.plays import exit_code, run_plays
 from coreops.engine.program import Wait
+from coreops.engine.session import HostSession
 from coreops.engine.steps import StepsProgram
 from coreops.errors import ExitCode, HostFailed, UnreachableError
 from coreops.events import HostFinished, HostUnreachable
@@ -193,17 +194,26 @@ def test_two_names_of_one_machine_act_each_for_themselves(tmp_path):
     assert (tmp_path / "log").read_text() == "x\nx\n"
 
 
-def test_a_fatal_failure_stops_the_others_after_their_current_step(tmp_path):
-    fatal = sh("exit 1")
+def test_a_fatal_failure_stops_the_others_after_their_current_step(tmp_path, monkeypatch):
+    fatal = sh(f"while [ ! -e {tmp_path}/begun ]; do sleep 0.05; done; exit 1")
     fatal.failed_fatally = True
     long = StepsProgram(
         [
-            ShellStep(id="1", title="t", act=f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"),
+            ShellStep(
+                id="1", title="t", act=f"touch {tmp_path}/begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+            ),
             ShellStep(id="2", title="t", act="true"),
         ]
     )
+    stop = HostSession.stop
+
+    def stop_and_go(session):
+        stop(session)
+        if session.target.name == "b":
+            (tmp_path / "go").touch()
+
+    monkeypatch.setattr(HostSession, "stop", stop_and_go)
     with Hosts(["a", "b"]) as hosts:
-        threading.Timer(1, (tmp_path / "go").touch).start()
         outcomes = hosts.engine.drive({"b": long, "a": fatal})
     assert (outcomes["a"].state, outcomes["b"].state) == ("failed", "interrupted")
     assert list(long.records) == ["1"]

@@ -112,7 +112,7 @@ def test_it_costs_no_time_to_wait(tmp_path: Path) -> None:
     world = World(tmp_path, "n[1:8]\n")
     began = time.monotonic()
     world.run()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     world.check_order()
 
 

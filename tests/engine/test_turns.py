@@ -27,11 +27,11 @@ def test_only_those_who_wait_for_it_wake_up() -> None:
     first, second = asleep(turns, "a", ("b", "c"), turns.now), asleep(turns, "x", ("y",), turns.now)
     turns.move("z")
     turns.move("b")
-    first.join(5)
+    first.join(60)
     assert not first.is_alive()
     assert second.is_alive()
     turns.move("y")
-    second.join(5)
+    second.join(60)
     assert not second.is_alive()
 
 
@@ -40,7 +40,7 @@ def test_a_sleeper_is_called_by_those_who_need_it() -> None:
     since = turns.now
     sleeper = asleep(turns, "a", ("b",), since)
     turns.move("c", calls=("a",))
-    sleeper.join(5)
+    sleeper.join(60)
     assert not sleeper.is_alive()
     turns.sleep("a", ("b",), since)  # called before it fell asleep
 
@@ -49,6 +49,6 @@ def test_in_the_end_all_wake_up() -> None:
     turns = Turns()
     sleeper = asleep(turns, "a", ("b",), turns.now)
     turns.end()
-    sleeper.join(5)
+    sleeper.join(60)
     assert not sleeper.is_alive()
     turns.sleep("a", ("b",), turns.now)

@@ -41,7 +41,7 @@ def heal(world: World, after: float | None = AFTER, most: int = 40) -> Plan:
     raise AssertionError("it does not converge")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(1, 7), st.lists(st.tuples(st.sampled_from(FAILURES), st.integers(0, 6)), max_size=40))
 def test_random_failures(size: int, failures: list[tuple[str, int]]) -> None:
     world = World(size)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from coreops.providers.namespace import image, recipe
 from coreops.providers.namespace.host import locked_folder
+from coreops.providers.qemu.initramfs import load_order
 
 _BASE = "1.1.0"
 _MAKER = "1"
@@ -35,6 +36,40 @@ ExecStart=/usr/bin/false
 [Install]
 WantedBy=sysinit.target
 """
+_PROGRAMS = frozenset(
+    """
+    [ agetty awk basename bash blkid blockdev busctl cat cgpt chmod chown cmp cp curl cut dash date dd df dirname
+    du env expr false find findmnt flock fsck getent grep groupadd gzip head hostname id install ionice ip
+    journalctl kill kmod lab-release ln login loginctl logger ls lsblk mawk mkdir mkfifo mktemp mount mountpoint
+    mv networkctl nice nohup nologin nproc od pgrep ps pwd readlink realpath renice rm rmdir runuser sed seq
+    setpriv setsid sfdisk sha256sum sleep sort ssh-keygen ssh-keyscan sshd stat stty su sudo sulogin sync
+    systemctl tail tar tee test timeout touch tr true tty udevadm umount uname uniq unix_chkpwd unshare useradd wc
+    xargs
+    """.split()  # noqa: SIM905
+)
+"""What of bin and sbin stays in a small image, besides systemd's and D-Bus's."""
+_MODULES = (
+    *(
+        "autofs4",
+        "button",
+        "efivarfs",
+        "evdev",
+        "ip_tables",
+        "loop",
+        "nls_ascii",
+        "nls_cp437",
+        "qemu_fw_cfg",
+        "softdog",
+    ),
+    *("squashfs", "vfat", "virtio_blk", "virtio_net", "virtio_pci", "virtio_rng"),
+)
+"""They stay with all that they need, loaded or not: where one file is missing, none of those is found."""
+_NEVER_READ = (
+    *("games", "include", "local", "src", "lib/*/gconv", "lib/*/perl", "lib/dracut", "lib/gcc", "lib/locale"),
+    *("lib/openssh", "lib/*/engines-3", "lib/*/krb5", "lib/*/sasl2", "lib/*/tc", "lib/systemd/catalog", "lib/terminfo"),
+    *("share/bash-completion", "share/ca-certificates", "share/common-licenses", "share/gcc", "share/lintian"),
+    *("share/misc", "share/zsh"),
+)
 _NO_ETCD = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\nExecStart=/usr/bin/false\n"
 
 
@@ -85,6 +120,50 @@ def hangs(base: Path, version: str) -> Path:
     return _variant(f"hangs-{version}", change, base)
 
 
+def small(base: Path, version: str) -> Path:
+    """From a virtual machine's /usr: as good as that, without what such a machine never looks at. An emulated one has a
+    second of work with three megabytes that it is sent.
+    """
+
+    def change(usr: Path) -> None:
+        _os_release(version)(usr)
+        for path in [path for pattern in _NEVER_READ for path in usr.glob(pattern)]:
+            shutil.rmtree(path)
+        for path in [path for place in ("bin", "sbin") for path in (usr / place).iterdir()]:
+            if not path.is_symlink() and path.name not in _PROGRAMS and not path.name.startswith(("systemd", "dbus")):
+                path.unlink()
+        modules = next(usr.glob("lib/modules/*"))
+        kept = {modules / file for file in load_order((modules / "modules.dep").read_text(), _MODULES)}
+        for path in {*modules.glob("kernel/**/*.ko")} - kept:
+            path.unlink()
+        _drop_libraries(usr)
+
+    return _variant(f"smallest-{version}", change, base, level=9)
+
+
+def _drop_libraries(usr: Path) -> None:
+    """Remove those that nobody names: who needs a library, or loads it later, has its name somewhere inside."""
+    folder = next(usr.glob("lib/*-linux-gnu"))
+    there = {path.name: path for path in folder.iterdir() if ".so" in path.name and not path.is_dir()}
+    kept: set[str] = set()
+    rest = [
+        path
+        for path in usr.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.parent != folder and "modules" not in path.parts
+    ]
+    rest += [path for name, path in there.items() if name.startswith(("ld-", "libnss_"))]
+    while rest:
+        content = rest.pop().read_bytes()
+        if content.startswith(b"\x7fELF"):
+            named = {name for name in there.keys() - kept if name.encode() in content}
+            kept |= named
+            rest += [there[name] for name in named]
+    files = {there[name].resolve().name for name in kept} | kept
+    for name, path in there.items():
+        if name not in files and not name.startswith(("ld-", "libnss_")):
+            path.unlink()
+
+
 def no_etcd(version: str = "1.1.0") -> Path:
     """Boots and answers, but etcd fails to start under it."""
 
@@ -129,7 +208,7 @@ def _folder(base: Path | None = None) -> Path:
     return folder
 
 
-def _variant(name: str, change: Callable[[Path], None], base: Path | None = None) -> Path:
+def _variant(name: str, change: Callable[[Path], None], base: Path | None = None, level: int = 1) -> Path:
     folder = _folder(base)
     made = folder / f"{name}.squashfs"
     if made.exists():
@@ -146,7 +225,7 @@ def _variant(name: str, change: Callable[[Path], None], base: Path | None = None
             # Hard links: only what a change replaces takes room. Builders write new files, never into old ones.
             subprocess.run(["cp", "-al", str(tree), str(work / "usr")], check=True)
             change(work / "usr")
-            flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "1"]
+            flags = ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", str(level)]
             subprocess.run(["mksquashfs", str(work / "usr"), str(work / "out"), *flags], check=True, stdout=-3)
             (work / "out").rename(made)
         finally:

@@ -25,6 +25,7 @@ case $1 in
         mkdir -p "$data/server" && chmod 0700 "$data/server"
         ca=$(printf authority | sha256sum | cut -d ' ' -f 1)
         printf 'K10%s::server:%s\n' "$ca" "$secret" >"$data/server/token"
+        printf 'K10%s::node:%s\n' "$ca" "$(cat "$(option agent-token-file)")" >"$data/server/agent-token"
         name=$(option node-name)
         store put "/played/nodes/$name" "{\"metadata\":{\"name\":\"$name\",\"resourceVersion\":\"1\",\"labels\":\
 {\"node-role.kubernetes.io/control-plane\":\"true\"}},\"spec\":{},\"status\":{\"conditions\":[{\"type\":\"Ready\",\

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -30,7 +31,7 @@ case $1 in
         data=$(sed -n 's/^  "data_dir": "\\(.*\\)",*$/\\1/p' "$3/nomad.json")
         [ ! -e "$3/gossip.json" ] || mkdir -p "$data/server/raft" || exit 1
         trap 'rm -f "$data/alive"; exit 0' INT TERM
-        echo VERSION >"$data/alive" || exit 1
+        echo VERSION >"$data/alive.new" && mv "$data/alive.new" "$data/alive" || exit 1
         while :; do sleep 0.1; done
         ;;
     *) exit 1 ;;
@@ -39,7 +40,7 @@ esac
 
 
 class Cluster:
-    """servers, clients: the nodes that are one. started: every start, in order."""
+    """servers, clients: the nodes that are one. started: every start, in the order in which they were seen."""
 
     def __init__(self, lab: Lab, servers: list[str], clients: list[str]) -> None:
         self.lab, self.names, self.clients = lab, servers, clients
@@ -66,11 +67,11 @@ class Cluster:
         except FileNotFoundError:
             return 0
 
-    def handle(self, name: str, method: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def handle(self, name: str, method: str, target: str, body: bytes, token: str) -> tuple[int, dict[str, str], bytes]:
         with self._lock:
             self._follow()
             self.nomad.tick()
-            return self.nomad.handle(name, method, target, body)
+            return self.nomad.handle(name, method, target, body, token)
 
     def _follow(self) -> None:
         """Let the fake see which agents have started."""
@@ -80,6 +81,9 @@ class Cluster:
                 continue
             self._lives[name] = life
             self.started.append(name)
+            config = json.loads(self.file(name, "/etc/nomad.d/nomad.json").read_text())
+            if config.get("acl", {}).get("enabled"):
+                self.nomad.acl.add(name)
             version = self.file(name, "/var/lib/nomad/alive").read_text().strip()
             agents: list[Server | Node] = [*self.nomad.servers, *self.nomad.nodes.values()]
             mine = [each for each in agents if each.name == name]
@@ -107,7 +111,8 @@ class Cluster:
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, headers, said = cluster.handle(name, self.command, self.path, body)
+                token = self.headers.get("X-Nomad-Token", "")
+                status, headers, said = cluster.handle(name, self.command, self.path, body, token)
                 self.send_response(status)
                 for key, value in {**headers, "Content-Length": str(len(said))}.items():
                     self.send_header(key, value)

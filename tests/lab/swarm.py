@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tarfile
 import threading
 import time
@@ -21,6 +20,7 @@ import httpx
 
 from coreops.providers.namespace import image
 from coreops.providers.namespace.lab import Lab, silent
+from tests.lab import inside
 
 IMAGE = "lab/web:1"
 PORT = 8080
@@ -31,10 +31,11 @@ _CHANGES = ('CMD ["/bin/httpd", "-f", "-p", "80", "-h", "/www"]',)
 
 def eventually(condition: Callable[[], Any], timeout: float, what: str) -> Any:
     """Wait until something is true, and return it."""
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.2
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(1.5, 1.4 * pause)  # to ask docker once costs as much as a service that starts
     return found
 
 
@@ -75,11 +76,8 @@ class Swarm:
 
     def sh(self, node: str, command: str, *, stdin: Path | None = None, check: bool = True) -> str:
         """Run a command line on a node as root."""
-        line = self.lab.ssh_command(node, ["sudo", "sh", "-c", command])
         with (stdin or Path("/dev/null")).open("rb") as stream:
-            done = subprocess.run(line, stdin=stream, capture_output=True, timeout=90, check=False)
-        assert not check or done.returncode == 0, f"{node}: {command}: {done.stderr.decode()}"
-        return done.stdout.decode().strip()
+            return inside.sh(self.lab, node, command, check=check, stdin=stream)
 
     def ask(self, command: str, *, node: str = "") -> list[dict[str, Any]]:
         """A docker command with --format '{{json .}}', on a manager that answers."""
@@ -89,8 +87,7 @@ class Swarm:
     def docker(self, command: str, *, node: str = "") -> str:
         """A docker command on a manager that answers, or on this node."""
         for manager in (node,) if node else self.managers:
-            line = self.lab.ssh_command(manager, [f"sudo docker {command}"])
-            done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False)
+            done = inside.run(self.lab, manager, f"docker {command}")
             if done.returncode == 0:
                 return done.stdout.decode().strip()
         raise AssertionError(f"docker {command}: {done.stderr.decode()}")
@@ -116,7 +113,7 @@ class Swarm:
             f"service create --detach --no-resolve-image --name {name} --replicas {replicas} {spread} --init"
             f" --stop-grace-period 5s {' '.join(options)} {IMAGE} {command}"
         )
-        eventually(lambda: len(self.running(name)) == replicas, 60, f"{replicas} tasks of {name} run")
+        eventually(lambda: len(self.running(name)) == replicas, 180, f"{replicas} tasks of {name} run")
 
     def tasks(self, name: str) -> list[dict[str, Any]]:
         """What the swarm wants to run of a service: Name, Node, CurrentState, DesiredState."""
@@ -150,7 +147,7 @@ class Load:
 
     addresses: Sequence[str]
     port: int = PORT
-    patience: float = 10.0
+    patience: float = 20.0
     answered: int = 0
     retried: int = 0
     slowest: float = 0.0
@@ -162,7 +159,9 @@ class Load:
         """One client: a request after the other, to the node that answered last as long as it does."""
         at = start
         with httpx.Client(
-            timeout=1.0, transport=httpx.HTTPTransport(retries=0), headers={"Connection": "close"}
+            timeout=httpx.Timeout(5.0, connect=1.0),
+            transport=httpx.HTTPTransport(retries=0),
+            headers={"Connection": "close"},
         ) as http:
             while not stop.is_set():
                 began, tries, error = time.monotonic(), 0, ""
@@ -185,12 +184,13 @@ class Load:
                     else:
                         self.answered += 1
                         self.by.add(answer.text.strip())
-                time.sleep(0.01)
+                # Each request starts programs on a node: more of them would find no more, and slow everything down.
+                time.sleep(0.25)
 
 
 @contextmanager
 def service_under_load(
-    swarm: Swarm, name: str = "web", replicas: int = 3, *, clients: int = 2, port: int = PORT, patience: float = 10.0
+    swarm: Swarm, name: str = "web", replicas: int = 3, *, clients: int = 2, port: int = PORT, patience: float = 20.0
 ) -> Iterator[Load]:
     """Run a replicated HTTP service, at most one task a node, and clients that ask it until the block ends.
 
@@ -208,9 +208,9 @@ def service_under_load(
     for thread in threads:
         thread.start()
     try:
-        eventually(lambda: load.answered > 10, 30, "the service answers")
+        eventually(lambda: load.answered > 10, 120, "the service answers")
         yield load
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=patience + 5)
+            thread.join(timeout=patience + 60)

@@ -22,6 +22,7 @@ from coreops.providers.namespace.host import require_programs
 from coreops.providers.namespace.lab import Lab
 from coreops.serving.listen import Listen
 from tests.discovery.endpoint import endpoint, wait_for
+from tests.support import warm
 
 pytestmark = pytest.mark.lab
 
@@ -39,8 +40,7 @@ class Site:
         return self.base / "prod"
 
     def coreops(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from coreops.cli import main; main()", *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=self.base)
+        done = warm.run([sys.executable, "-c", warm.MAIN, *words], timeout=300, cwd=self.base)
         assert done.returncode == expect, done.stdout + done.stderr
         return done
 

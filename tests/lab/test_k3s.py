@@ -19,8 +19,11 @@ import yaml
 
 from coreops.providers.namespace.lab import Lab
 from coreops.store import lockfile
+from tests.lab import inside
+from tests.lab.store_client import CALM
 from tests.schedulers.k3s.fake_kubernetes import Kubernetes, Server
 from tests.schedulers.k3s.world import KUBECTL, Box, kubeconfig, needs_kubectl
+from tests.support import warm
 
 pytestmark = pytest.mark.lab
 PLAYED = Path(__file__).with_name("k3s_played.sh")
@@ -31,9 +34,12 @@ class Cluster:
         self.lab, self.folder = lab, folder
         digest = hashlib.sha256(PLAYED.read_bytes()).hexdigest()
         shutil.copy(PLAYED, folder.parent / "k3s")
+        (folder.parent / "images.tar").write_bytes(b"images")
+        images = hashlib.sha256(b"images").hexdigest()
         (folder / lockfile.FILE_NAME).write_text(
             lockfile.DEFAULT.read_text()
             + f"  - {{name: k3s, version: v1.32.4+k3s1, arch: amd64, sha256: {digest}, path: ../k3s}}\n"
+            + f"  - {{name: k3s-images, version: v1.32.4+k3s1, arch: amd64, sha256: {images}, path: ../images.tar}}\n"
         )
         self.write()
 
@@ -43,13 +49,16 @@ class Cluster:
             name: {key: value for key, value in own.items() if key != "zone"}
             for name, own in whole["children"]["store"]["hosts"].items()
         }
-        own = whole["vars"] | {"scheduler": "k3s", "k3s_version": "v1.32.4+k3s1"} | variables
+        own = (
+            whole["vars"]
+            | {"scheduler": "k3s", "k3s_version": "v1.32.4+k3s1", "k3s_images": True, "etcd_flags": CALM}
+            | variables
+        )
         text = {"all": {"vars": own, "children": {"store": {"hosts": hosts}}}}
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(text))
 
     def coreops(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-c", "from coreops.cli import main; main()", *words]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=300, cwd=self.folder.parent, check=False)
+        done = warm.run([sys.executable, "-c", warm.MAIN, *words], timeout=300, cwd=self.folder.parent)
         assert done.returncode == expect, done.stdout + done.stderr
         return done
 
@@ -64,14 +73,11 @@ class Cluster:
         return {each["host"]: each for each in told if each.get("event") == "node"}
 
     def put(self, node: str, content: bytes, path: str, mode: str = "0600") -> None:
-        script = f"sudo sh -c 'mkdir -p {os.path.dirname(path)} && cat >{path} && chmod {mode} {path}'"
-        subprocess.run(self.lab.ssh_command(node, [script]), input=content, timeout=60, check=True, capture_output=True)
+        script = f"mkdir -p {os.path.dirname(path)} && cat >{path} && chmod {mode} {path}"
+        inside.sh(self.lab, node, script, stdin=content)
 
     def sh(self, node: str, command: str) -> str:
-        line = self.lab.ssh_command(node, [f"sudo sh -c '{command}'"])
-        done = subprocess.run(line, capture_output=True, text=True, timeout=90, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return inside.sh(self.lab, node, command)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,8 @@ def test_from_bare_nodes_to_servers_that_run(cluster: Cluster) -> None:
         "let n3 join as a server",
     ]
     assert cluster.bootstrap()["further"]["scheduler"]["changes"] == []
+
+    assert cluster.sh("n2", "cat /var/lib/rancher/k3s/agent/images/coreops.tar") == "images"
 
     # Files: what is secret is root's alone, and nowhere else.
     modes = cluster.sh("n2", 'cd /etc/rancher/k3s; stat -c "%a %U %n" . *; stat -c "%a %U %n" /run/coreops-k3s/*')
@@ -167,6 +175,14 @@ def test_the_token_of_another_cluster_stays_out(cluster: Cluster) -> None:
     token.write_text("7" * 64 + "\n")
     done = cluster.coreops("bootstrap", str(cluster.folder), expect=1)
     assert "restore" in done.stdout + done.stderr
+    token.write_text(old)
+    agents = cluster.folder / "pki/k3s-agent-token"
+    theirs = agents.read_text()
+    agents.write_text("7" * 64 + "\n")
+    more = cluster.coreops("bootstrap", str(cluster.folder), expect=1)
+    assert "cannot change the token that agents join with" in more.stdout + more.stderr
+    agents.write_text(theirs)
+    done.stdout += more.stdout + more.stderr
     said = [
         path.read_text(errors="replace") for path in (cluster.folder.parent / ".coreops").rglob("*") if path.is_file()
     ]

@@ -20,6 +20,7 @@ from coreops.providers.namespace.host import lock_held, run, wait_until
 from coreops.providers.namespace.lab import Lab
 from coreops.providers.namespace.names import LabNames
 from coreops.providers.namespace.node import NodeStatus, is_ready, run_state
+from tests.support import warm
 
 pytestmark = pytest.mark.lab
 
@@ -178,7 +179,7 @@ def test_no_bootable_slot_is_unbootable_and_said_so(clean: Callable[[], str], tm
     lab = Lab.up(clean(), nodes=1, inventory_folder=tmp_path / "i")
     ssh(lab, "n1", "sudo cgpt add -i 3 -P 0 /dev/vda")
     lab.chaos("n1", "reboot", wait=False)
-    assert wait_until(lambda: status(lab, "n1").state == "unbootable", 30)
+    assert wait_until(lambda: status(lab, "n1").state == "unbootable", 120)
     assert "no bootable slot" in lab.log("n1").read_text()
 
 
@@ -215,7 +216,7 @@ def test_cut_and_heal(healthy: Lab) -> None:
         socket.create_connection((healthy.node("n3").address, 22), timeout=1)
     ssh(healthy, "n1", f"! ping -c 1 -W 1 {healthy.node('n3').address}")
     healthy.chaos("n3", "heal")
-    assert wait_until(lambda: is_ready(healthy.names_of("n3"), healthy.node("n3")), 10)
+    assert wait_until(lambda: is_ready(healthy.names_of("n3"), healthy.node("n3")), 60)
     ssh(healthy, "n1", f"ping -c 1 -W 5 {healthy.node('n3').address}")
 
 
@@ -268,14 +269,14 @@ def test_a_lab_grows(clean: Callable[[], str], tmp_path: Path) -> None:
 def test_down_after_the_launcher_was_killed(clean: Callable[[], str], tmp_path: Path) -> None:
     lab = Lab.up(clean(), nodes=1, inventory_folder=tmp_path / "i")
     os.kill(run_state(lab.names_of("n1"))["pid"], signal.SIGKILL)
-    assert wait_until(lambda: status(lab, "n1").state == "orphan", 10)
+    assert wait_until(lambda: status(lab, "n1").state == "orphan", 60)
 
 
 def test_up_repairs_a_lab_whose_launcher_was_killed(clean: Callable[[], str], tmp_path: Path) -> None:
     name = clean()
     lab = Lab.up(name, nodes=1, inventory_folder=tmp_path / "i")
     os.kill(run_state(lab.names_of("n1"))["pid"], signal.SIGKILL)
-    assert wait_until(lambda: not lock_held(lab.names_of("n1").lock), 10)
+    assert wait_until(lambda: not lock_held(lab.names_of("n1").lock), 60)
     Lab.up(name, inventory_folder=tmp_path / "i")
     assert status(lab, "n1").state == "running"
     healthy_boot = boot_id(lab, "n1")
@@ -311,11 +312,10 @@ def test_the_command_line(clean: Callable[[], str], tmp_path: Path) -> None:
     name = clean()
 
     def lab(*words: str) -> subprocess.CompletedProcess[str]:
-        code = "from coreops.cli import main; main()"
-        argv = [sys.executable, "-c", code, "lab", *words, "--name", name]
+        argv = [sys.executable, "-c", warm.MAIN, "lab", *words, "--name", name]
         if "--" in words:
-            argv = [sys.executable, "-c", code, "lab", words[0], "--name", name, *words[1:]]
-        return subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+            argv = [sys.executable, "-c", warm.MAIN, "lab", words[0], "--name", name, *words[1:]]
+        return warm.run(argv, cwd=tmp_path, timeout=120)
 
     assert "there was no lab" in lab("down").stdout
     missing = lab("status")
@@ -343,7 +343,7 @@ def test_a_damaged_partition_table_is_survived_and_a_lost_one_is_said(clean: Cal
     assert status(lab, "n1").slot == "USR-A"
     ssh(lab, "n1", f"{zero} seek=0 count=34; {zero} seek={disk.size() * 2048 - 33} count=33")
     lab.chaos("n1", "reboot", wait=False)
-    assert wait_until(lambda: status(lab, "n1").state == "unbootable", 30)
+    assert wait_until(lambda: status(lab, "n1").state == "unbootable", 120)
     assert status(lab, "n1").slots == ()
 
 
@@ -358,7 +358,7 @@ def test_an_interrupted_build_leaves_no_process_and_no_mount(
         process.send_signal(how)
         process.communicate(timeout=60)
     pattern = ["pgrep", "-f", f"mmdebstrap.*{cache}"]
-    assert wait_until(lambda: subprocess.run(pattern, capture_output=True).stdout == b"", 20)
+    assert wait_until(lambda: subprocess.run(pattern, capture_output=True).stdout == b"", 90)
     assert str(cache) not in Path("/proc/self/mountinfo").read_text()
     assert process.returncode == (5 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,11 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from coreops.providers.namespace.lab import Lab
+from tests.lab.store_client import CALM
+from tests.support import warm
 
 pytestmark = pytest.mark.lab
-COREOPS = str(Path(sys.executable).with_name("coreops"))
+COREOPS = [sys.executable, "-c", warm.MAIN]
 ETCD = "/etc/etcd/pki"
 V2 = f"curl -sS --cacert {ETCD}/ca.crt --cert {ETCD}/client.crt --key {ETCD}/client.key https://127.0.0.1:2379/v2/keys"
 V3 = f"/opt/etcd/current/etcdctl --cacert {ETCD}/ca.crt --cert {ETCD}/client.crt --key {ETCD}/client.key"
@@ -29,8 +33,7 @@ class Operator:
         self.lab, self.folder, self.inventory = lab, folder, lab.inventory
 
     def coreops(self, *words: str, code: int = 0) -> str:
-        line = [COREOPS, *words, "-i", str(self.inventory)]
-        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=180, check=False)
+        done = warm.run([*COREOPS, *words, "-i", str(self.inventory)], cwd=self.folder, timeout=300)
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -40,9 +43,7 @@ class Operator:
     def node(self, host: str, script: str) -> str:
         line = ["exec", host, "--json", "-b", "--", script]
         line[1:1] = ["-i", str(self.inventory)]
-        done = subprocess.run(
-            [COREOPS, *line], cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = warm.run([*COREOPS, *line], cwd=self.folder, timeout=300)
         ends = [json.loads(text) for text in done.stdout.splitlines()]
         result = next(each["result"] for each in ends if each["event"] == "task_finished")
         assert done.returncode == 0, (script, result["data"])
@@ -61,8 +62,8 @@ def operator(lab_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     try:
         lab = Lab.up(name, nodes=3, inventory_folder=folder / "inventory", extra="podman")
         made = Operator(lab, folder)
-        made.group_vars("store", {"etcd_flags": {"enable-v2": True}})
-        subprocess.run([COREOPS, "bootstrap", str(lab.inventory)], cwd=folder, capture_output=True, check=True)
+        made.group_vars("store", {"etcd_flags": {"enable-v2": True, **CALM}, "node_registry": False})
+        warm.run([*COREOPS, "bootstrap", str(lab.inventory)], cwd=folder, check=True)
         yield made
     finally:
         Lab.down(name)
@@ -110,9 +111,14 @@ def test_a_registry_that_nodes_trust(operator: Operator, image: Path) -> None:
     binary = unpacked(operator.folder / "registry", "docker-registry") / "usr" / "bin" / "docker-registry"
     (operator.inventory / "registry.yml").write_text(json.dumps({"registry": {"hosts": {"n1": {}}}}))
     address = next(node.address for node in operator.lab.nodes if node.name == "n1")
-    say = ("registry.yml", "-e", f"registry_binary={binary}")
+    binary_of = ("registry.yml", "-e", f"registry_binary={binary}", "-e")
+    assert "registry_sha256=HEX" in operator.play(*binary_of[:-1], code=1)
+    assert "does not have the checksum" in operator.play(*binary_of, f"registry_sha256={'0' * 64}", code=2)
+    assert operator.node("n1", "getent group registry || echo none") == "none"  # nothing was touched
+    say = (*binary_of, f"registry_sha256={hashlib.sha256(binary.read_bytes()).hexdigest()}")
     assert "no file" in operator.play(*say, code=2)  # no certificate yet
-    operator.coreops("certificate", "registry", "--san", address)
+    cache = next(node.address for node in operator.lab.nodes if node.name == "n2")
+    operator.coreops("certificate", "registry", "--san", address, "--san", cache)
     operator.play(*say)
     assert "nothing to change" in operator.play(*say)
     push = f"podman tag lab/web:1 {address}:5000/web:1 && podman push -q {address}:5000/web:1"
@@ -121,6 +127,24 @@ def test_a_registry_that_nodes_trust(operator: Operator, image: Path) -> None:
     assert operator.node("n2", f"podman run --rm {address}:5000/web:1 busybox cat /index.html") == "hello"
     modes = operator.node("n1", "stat -c '%a %U' /etc/registry/registry.key /etc/registry/config.yml")
     assert modes.splitlines() == ["600 registry", "600 registry"]
+
+    secret = operator.inventory / "pki" / "remote.secret"
+    secret.write_text("s3cret 'of' \"ann\" \\ é: #\n")
+    remote = {"registry_remote": f"https://{address}:5000", "registry_remote_user": "ann"}
+    groups = {"registry": {"hosts": {"n1": {}, "n2": remote}}}
+    (operator.inventory / "registry.yml").write_text(json.dumps(groups))
+    assert "go together" in operator.play(*say, code=1)
+    remote["registry_remote_secret"] = str(secret)
+    (operator.inventory / "registry.yml").write_text(json.dumps(groups))
+    said = operator.play(*say, "--diff")
+    config = yaml.safe_load(operator.node("n2", "cat /etc/registry/config.yml"))
+    password = secret.read_text().rstrip("\n")
+    assert config["proxy"] == {"remoteurl": f"https://{address}:5000", "username": "ann", "password": password}
+    assert operator.node("n2", "stat -c '%a %U' /etc/registry/config.yml") == "600 registry"
+    operator.node("n3", f"podman pull -q {cache}:5000/web:1")
+    journals = [path.read_text(errors="replace") for path in operator.folder.rglob(".coreops/**/*") if path.is_file()]
+    assert journals
+    assert not any("s3cret" in text for text in (said, *journals))
 
 
 def test_containers_of_an_ordinary_user(operator: Operator, image: Path) -> None:
@@ -189,7 +213,10 @@ def test_a_toolbox_on_a_node_without_packages(operator: Operator, busybox: Path)
     with tarfile.open(operator.folder / "toolbox.tar", "w") as tar:
         tar.add(root, ".")
     assert "pass -e toolbox_archive=FILE" in operator.play("toolbox.yml", code=1)
-    say = ("toolbox.yml", "--limit", "n2", "-e", f"toolbox_archive={operator.folder / 'toolbox.tar'}")
+    archive = operator.folder / "toolbox.tar"
+    say = ("toolbox.yml", "--limit", "n2", "-e", f"toolbox_archive={archive}")
+    assert "toolbox_sha256=HEX" in operator.play(*say, code=1)
+    say = (*say, "-e", f"toolbox_sha256={hashlib.sha256(archive.read_bytes()).hexdigest()}")
     operator.play(*say)
     assert "nothing to change" in operator.play(*say)
     assert operator.node("n2", "command -v tcpdump || echo none") == "none"

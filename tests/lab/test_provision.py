@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coreops.providers.namespace.lab import Lab, names_of_labs
+from tests.support import warm
 
 pytestmark = pytest.mark.lab
 
@@ -48,8 +48,7 @@ def here(lab_host: None, tmp_path: Path) -> Iterator[Path]:
 
 
 def coreops(here: Path, *argv: str) -> str:
-    line = [sys.executable, "-c", "from coreops.cli import main; main()", *argv]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=400, cwd=here, check=False)
+    done = warm.run([sys.executable, "-c", warm.MAIN, *argv], timeout=400, cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

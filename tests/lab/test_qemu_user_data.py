@@ -23,6 +23,7 @@ from tests.lab.test_qemu import machines
 
 pytestmark = [
     pytest.mark.lab,
+    pytest.mark.vm,
     pytest.mark.skipif(not os.environ.get("COREOPS_ALL_VMS"), reason="takes two minutes: only with COREOPS_ALL_VMS=1"),
 ]
 

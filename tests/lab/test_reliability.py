@@ -26,8 +26,8 @@ both = pytest.mark.parametrize("transport", ["paramiko", "openssh"])
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(patience, "SILENCE", 1.0)
-    monkeypatch.setattr(patience, "ALIVE", 1.0)
-    monkeypatch.setattr(patience, "RECONNECT", 4.0)
+    monkeypatch.setattr(patience, "ALIVE", 3.0)
+    monkeypatch.setattr(patience, "RECONNECT", 8.0)
 
 
 class Node:
@@ -36,7 +36,7 @@ class Node:
     def __init__(self, lab, name="n1", transport="paramiko", run=None, **fields: Any) -> None:
         self.lab, self.name = lab, name
         inventory = load_inventory(lab.inventory)
-        goal = replace(target(inventory, name, transport=transport), **{"connect_timeout": 2.0, **fields})
+        goal = replace(target(inventory, name, transport=transport), **{"connect_timeout": 6.0, **fields})
         self.events: list = []
         self.engine = Engine({name: goal}, self.events.append, run=run or new_run())
         self.program = StepsProgram([])
@@ -56,7 +56,7 @@ class Node:
         return self.end(self.start(*steps))
 
     def end(self, thread: threading.Thread) -> HostOutcome:
-        thread.join(60)
+        thread.join(180)
         self.engine.close()
         assert self._outcome is not None, "the engine did not end in time"
         return self._outcome
@@ -72,7 +72,7 @@ class Node:
         return other.program.records["1"].stdout.decode()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "condition did not come true in time"
@@ -103,19 +103,19 @@ def test_frozen_in_the_middle_and_thawed_too_late(healthy, transport):
     began = time.monotonic()
     outcome = node.end(thread)
     assert outcome.state == "unreachable"
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
     healthy.chaos("n1", "thaw")
 
 
 @both
 def test_cut_and_healed_within_patience_acts_once(healthy, transport, monkeypatch):
-    monkeypatch.setattr(patience, "RECONNECT", 40.0)
+    monkeypatch.setattr(patience, "RECONNECT", 90.0)
     node = Node(healthy, transport=transport)
     node.sh("rm -f /var/tmp/cut.log")
-    thread = node.start(slow("/var/tmp/cut.log", 4), ShellStep(id="2", title="next", act="echo next"))
+    thread = node.start(slow("/var/tmp/cut.log", 9), ShellStep(id="2", title="next", act="echo next"))
     node.until_running("slow")
     healthy.chaos("n1", "cut")
-    time.sleep(3)  # longer than SILENCE + ALIVE: the connection is given up while the step still runs
+    time.sleep(6)  # longer than SILENCE + ALIVE: the connection is given up while the step still runs
     healthy.chaos("n1", "heal")
     outcome = node.end(thread)
     assert outcome.state == "done"
@@ -124,7 +124,7 @@ def test_cut_and_healed_within_patience_acts_once(healthy, transport, monkeypatc
 
 
 def test_power_lost_in_the_middle_of_a_step_that_may_not_act_twice(healthy, monkeypatch):
-    monkeypatch.setattr(patience, "RECONNECT", 40.0)
+    monkeypatch.setattr(patience, "RECONNECT", 90.0)
     node = Node(healthy)
     node.sh("rm -f /var/tmp/power.log")
     thread = node.start(slow("/var/tmp/power.log", 30))

@@ -17,6 +17,7 @@ from coreops.engine.engine import Engine
 from coreops.engine.steps import StepsProgram
 from coreops.inventory import load_inventory, target
 from coreops.model import Blob, FileStep
+from tests.support import warm
 from tests.support.shells import new_run
 from tests.transport.delay_proxy import DelayProxy
 
@@ -48,7 +49,7 @@ class Project:
         )
 
     def coreops(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([COREOPS, *words], capture_output=True, text=True, timeout=120, check=False)
+        return warm.run([sys.executable, "-c", warm.MAIN, *words], timeout=300)
 
     def run(self, playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
         return self.coreops("run", playbook, "-i", self.inventory, *words)
@@ -63,7 +64,7 @@ class Project:
         return "".join(event["result"]["data"]["stdout"] for event in sorted(finished, key=lambda e: e["host"]))
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "condition did not come true in time"
@@ -146,7 +147,7 @@ def test_ctrl_c_finishes_the_step_and_resume_goes_on(project):
   become: true
   tasks:
     - name: first
-      shell: echo first >> /var/tmp/steps; sleep 3; echo end >> /var/tmp/steps
+      shell: echo first >> /var/tmp/steps; sleep 12; echo end >> /var/tmp/steps
     - name: second
       shell: echo second >> /var/tmp/steps
 """,
@@ -154,7 +155,7 @@ def test_ctrl_c_finishes_the_step_and_resume_goes_on(project):
     running = project.start("run", book, "-i", project.inventory)
     until(lambda: project.on("all", "cat /var/tmp/steps || true") == "first\n" * 3)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=120)
     assert running.returncode == 5, out + err
     assert project.on("all", "cat /var/tmp/steps") == "first\nend\n" * 3
     resumed = project.coreops("run", "--resume")
@@ -164,12 +165,12 @@ def test_ctrl_c_finishes_the_step_and_resume_goes_on(project):
 
 def test_kill_9_of_the_controller_and_resume_acts_once(project):
     project.on("all", "rm -f /var/tmp/once")
-    tasks = "".join(f"    - shell: echo {n} >> /var/tmp/once; sleep 0.2\n" for n in range(12))
+    tasks = "".join(f"    - shell: echo {n} >> /var/tmp/once; sleep 1\n" for n in range(12))
     book = project.write("once.yml", f"- hosts: all\n  become: true\n  tasks:\n{tasks}")
     running = project.start("run", book, "-i", project.inventory)
     until(lambda: "4\n" in project.on("n1", "cat /var/tmp/once || true"))
     running.kill()
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
     for _ in range(3):
         resumed = project.coreops("run", "--resume")
         if resumed.returncode == 0:

@@ -22,13 +22,13 @@ from coreops.providers.namespace.keys import ensure_key, make_key
 from coreops.providers.qemu import esp, process, recipe, seed
 from coreops.providers.qemu.argv import Uefi, Vm, argv
 from coreops.providers.qemu.image import Image, ensure
-from coreops.providers.qemu.machine import require, tail
+from coreops.providers.qemu.machine import launch, require, tail
 from coreops.upgrade.guard import Guard
 from coreops.upgrade.observation import Observation, Ticket
 from coreops.upgrade.slots.protocol import SlotDriver
 from coreops.upgrade.slots.usr import UsrSlots
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.vm]
 
 ACCEL = "tcg,thread=multi"
 BOOT = 400.0
@@ -67,7 +67,7 @@ class VmRig:
     def power_on(self) -> None:
         network = ["-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{self._port}-:22"]
         device = ["-device", "virtio-net-pci,netdev=net0,romfile="]
-        subprocess.run([*argv(self._vm, ACCEL), *network, *device], cwd=self.folder, check=True)
+        launch(self.folder, "sdboot", [*argv(self._vm, ACCEL), *network, *device])
         self._await()
 
     def power_cut(self) -> None:

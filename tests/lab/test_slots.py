@@ -268,7 +268,7 @@ def test_a_writer_that_hangs_in_a_lost_connection_is_ended(rig: LabRig) -> None:
         process.stdin.write(file.read(release.size // 2))
         process.stdin.flush()  # and then nothing comes, and nobody hangs up
         noted = f" {staging.batch(release)} ."
-        assert wait_until(lambda: noted in rig.sh(f"sudo cat {FOLDER}/staging 2>/dev/null || true"), 30)
+        assert wait_until(lambda: noted in rig.sh(f"sudo cat {FOLDER}/staging 2>/dev/null || true"), 120)
         assert rig.drive(rig.driver.stage(release, image, guard(rig))).state == "done"
         assert process.wait(30) != 0
     assert survey(rig).staged == release.sha256

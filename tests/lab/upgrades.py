@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +21,9 @@ import yaml
 
 from coreops.providers.namespace import cgroup
 from coreops.providers.namespace.lab import Lab
-from tests.lab.store_client import Store
+from tests.lab import inside
+from tests.lab.store_client import CALM, Store
+from tests.support import warm
 
 NODES = ("n1", "n2", "n3")
 OLD, NEW = "1.0.0", "1.1.0"
@@ -33,10 +34,11 @@ PASSING = "/var/lib/etcd/*"
 
 def eventually(condition: Callable[[], Any], timeout: float, what: str) -> Any:
     """Wait until something is true, and return it."""
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.05
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(0.2, 1.5 * pause)  # what is waited for needs the processor
     return found
 
 
@@ -55,7 +57,7 @@ class Node:
 class Run:
     """A coreops process that was started and is not waited for."""
 
-    process: subprocess.Popen[str]
+    process: warm.Process
     folder: Path
     known: frozenset[str]
 
@@ -70,14 +72,14 @@ class Run:
             assert own or not ended, "it ended without one"
             return own
 
-        return eventually(found, 30, "the run has a log")
+        return eventually(found, 120, "the run has a log")
 
     def entries(self) -> list[dict[str, Any]]:
         """What its log says so far."""
         lines = self.log.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def wait_for(self, node: str, action: str, timeout: float = 90) -> None:
+    def wait_for(self, node: str, action: str, timeout: float = 240) -> None:
         """Return when the log tells that this is about to be done to the node."""
 
         def told() -> bool:
@@ -88,7 +90,7 @@ class Run:
 
         eventually(told, timeout, f"{action} of {node}")
 
-    def end(self, expect: int, timeout: float = 180) -> str:
+    def end(self, expect: int, timeout: float = 300) -> str:
         """Wait for its end; return what it printed."""
         out, err = self.process.communicate(timeout=timeout)
         assert self.process.returncode == expect, f"exit {self.process.returncode}, expected {expect}\n{out}{err}"
@@ -101,10 +103,7 @@ class Run:
     def kill(self) -> None:
         """Gone, whatever it was doing."""
         self.process.kill()
-        self.process.wait(timeout=10)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream:
-                stream.close()
+        self.process.communicate(timeout=60)
 
 
 @dataclass
@@ -132,19 +131,11 @@ class Fleet:
 
     def command(self, *words: object) -> list[str]:
         """The command line, as the console script runs it."""
-        return [sys.executable, "-c", "from coreops.cli import main; main()", *map(str, words)]
+        return [sys.executable, "-c", warm.MAIN, *map(str, words)]
 
-    def coreops(self, *words: object, expect: int = 0, timeout: float = 240) -> str:
+    def coreops(self, *words: object, expect: int = 0, timeout: float = 400) -> str:
         """Run a command to its end; return all it printed."""
-        done = subprocess.run(
-            self.command(*words),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=self.folder,
-            env=self.environment,
-            check=False,
-        )
+        done = warm.run(self.command(*words), timeout=timeout, cwd=self.folder, env=self.environment)
         said = done.stdout + done.stderr
         assert done.returncode == expect, f"exit {done.returncode}, expected {expect}: {words}\n{said}"
         assert "Traceback" not in said, said
@@ -156,15 +147,7 @@ class Fleet:
     def start(self, *words: object, command: Sequence[str] | None = None) -> Run:
         """Start a command and do not wait."""
         known = frozenset(path.name for path in (self.folder / ".coreops/runs").glob("*"))
-        process = subprocess.Popen(
-            command or self.command(*words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=self.folder,
-            env=self.environment,
-        )
+        process = warm.start(command or self.command(*words), cwd=self.folder, env=self.environment)
         self.started.append(Run(process, self.folder, known))
         return self.started[-1]
 
@@ -179,7 +162,7 @@ class Fleet:
             "upgrade_root": "../channel.keys/root.json",
             "upgrade_soak": 1,
             "upgrade_turn": 10,
-            "upgrade_patience": {"interval": 0.5},
+            "upgrade_patience": {"interval": 1.5},
         }
         patience = base["upgrade_patience"] | variables.pop("upgrade_patience", {})
         made = base | variables | {"upgrade_patience": patience}
@@ -199,10 +182,7 @@ class Fleet:
 
     def sh(self, name: str, script: str, *, check: bool = True) -> str:
         """Run a script as root on a node."""
-        line = self.lab.ssh_command(name, ["sudo", "sh", "-c", script])
-        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-        assert not check or done.returncode == 0, f"{name}: {script}\n{done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        return inside.sh(self.lab, name, script, check=check)
 
     def boots(self, name: str) -> int:
         """How often the machine has started since it was switched on."""
@@ -260,7 +240,7 @@ class Fleet:
         find = f"{ctl} member list | sed -n 's/^\\([0-9a-f]*\\), [a-z]*, {to}, .*/\\1/p'"
         ends = ",".join(self.store.endpoints)
         self.sh(to, f"id=$({find}); {ctl} --endpoints {ends} move-leader $id")
-        eventually(lambda: self.store.leader() == to, 10, f"{to} leads")
+        eventually(lambda: self.store.leader() == to, 60, f"{to} leads")
 
     def settle(self) -> None:
         """Mend what a test has broken on purpose, and wait until all is well."""
@@ -274,7 +254,7 @@ class Fleet:
                 self.lab.chaos(status.node, "thaw")
             if status.state not in ("running", "frozen", "booting"):
                 self.lab.chaos(status.node, "poweron")
-        eventually(self.store.healthy, 60, "etcd is well")
+        eventually(self.store.healthy, 180, "etcd is well")
 
 
 @contextmanager
@@ -286,7 +266,7 @@ def fleet(base: Path, letter: str, *, extra: str | None = None, **variables: Any
     name = f"{letter}{os.getpid()}"
     try:
         made = Fleet(Lab.up(name, nodes=len(NODES), zones=3, inventory_folder=base / "inventory", extra=extra), base)
-        (made.inventory / "more.yml").write_text(json.dumps({"all": {"vars": variables}}))
+        (made.inventory / "more.yml").write_text(json.dumps({"all": {"vars": {"etcd_flags": CALM, **variables}}}))
         made.coreops("bootstrap", made.inventory)
         made.environment["COREOPS_CACHE"] = str(base / "cache")  # nobody else's images
         made.coreops("channel", "init")

@@ -20,6 +20,7 @@ from coreops.model import ShellStep
 from coreops.modules import registry
 from coreops.modules.arguments import parse
 from tests.modules.harness import HERE, Node, steps_of
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def server() -> Iterator[Server]:
     yield server
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_download(node: Node, server: Server, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_wget_when_there_is_no_curl(server: Server, tmp_path: Path, busybox_tool
         assert isinstance(step, ShellStep)
         words = ["/bin/dash", "-c", step.act or ""]
         env = {**step.env, "PATH": str(busybox_tools)}
-        return subprocess.run(words, env=env, capture_output=True, timeout=20, check=False)
+        return subprocess.run(words, env=env, capture_output=True, timeout=120, check=False)
 
     done = act()
     assert (done.returncode, done.stderr) == (0, b"")
@@ -154,12 +155,6 @@ def test_bad_arguments(raw: dict[str, object], says: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(registry.get("get_url"), raw, HERE)
     assert says in str(caught.value)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def test_wait_for_a_port(node: Node, server: Server) -> None:
@@ -189,9 +184,9 @@ def test_wait_for_with_what_there_is(tool: str, tmp_path: Path, busybox_tools: P
         (step,) = steps_of("wait_for", raw)
         assert isinstance(step, ShellStep)
         words = ["/bin/dash", "-c", step.act or ""]
-        return subprocess.run(words, env={"PATH": str(tools)}, capture_output=True, timeout=20, check=False)
+        return subprocess.run(words, env={"PATH": str(tools)}, capture_output=True, timeout=120, check=False)
 
-    done = run(port=server.server_address[1], timeout=2)
+    done = run(port=server.server_address[1], timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     done = run(port=free_port(), timeout=0)
     assert (done.returncode, b"after 0 s" in done.stderr) == (2, True)
@@ -214,7 +209,7 @@ def test_wait_for_a_banner_and_drained(node: Node) -> None:
                     connection.sendall(b"220 Hello there\r\n")
 
         threading.Thread(target=greet, daemon=True).start()
-        raw = {"port": port, "search_regex": r"^220\s+hello", "timeout": 3, "connect_timeout": 1}
+        raw = {"port": port, "search_regex": r"^220\s+hello", "timeout": 60, "connect_timeout": 30}
         assert node.run("wait_for", {**raw, "search_regex": r"(?i)^220\s+hello"}).failed is False
         assert node.run("wait_for", {**raw, "timeout": 0, "search_regex": "550"}).failed
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -226,7 +221,7 @@ def test_wait_for_a_banner_and_drained(node: Node) -> None:
 
 def test_wait_for_a_path(node: Node, tmp_path: Path) -> None:
     path = tmp_path / "it's $(here)"
-    raw = {"path": str(path), "timeout": 20}
+    raw = {"path": str(path), "timeout": 120}
 
     def appear() -> None:
         time.sleep(0.3)

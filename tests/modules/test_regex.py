@@ -75,7 +75,7 @@ def test_finds_what_python_finds(pattern: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_generated_patterns(data: st.DataObject) -> None:
     atoms = st.sampled_from(

@@ -88,6 +88,8 @@ def value(expression: str) -> Any:
         ("lookup('vars', 't')", "Hello-World"),
         ("query('vars', 't')", ["Hello-World"]),
         ("lookup('env', 'COREOPS_NO_SUCH_VARIABLE')", ""),
+        ("query('fileglob', '/etc/passw[d]')", ["/etc/passwd"]),
+        ("query('fileglob', '/etc/no-such-*')", []),
         ("'a,b'.split(',')", ["a", "b"]),
         ("range(3) | list", [0, 1, 2]),
     ],

@@ -181,7 +181,7 @@ def test_everything_ansible_users_write(tmp_path: Path) -> None:
     assert (second.index, second.tasks[0].tags) == (1, {"imported"})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(text=st.text(max_size=60) | st.text("- :{}[]&*!|>'\"%@`,?#\n ab", max_size=40))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     with suppress(InputError):
@@ -191,7 +191,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 WORDS = ["hosts", "tasks", "when", "command", "loop", "name", "vars", "notify", "copy", "handlers", "meta", "register"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.recursive(
         st.none() | st.booleans() | st.integers() | st.sampled_from(["all", "{{ x }}", "{% if", "", *WORDS]),

@@ -39,6 +39,17 @@ def test_version_1_copies_an_empty_cpuset(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert (tmp_path / "labs/cpuset.cpus").read_text() == "0-1\n"
 
 
+def test_what_holds_nodes_weighs_more_than_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one = cgroup.Hierarchy(tmp_path / "cpu", 1, frozenset({"cpu"}))
+    monkeypatch.setattr(cgroup, "hierarchies", lambda: (one,))
+    for folder in ("labs", "labs/one", "labs/one/node"):
+        (one.path / folder).mkdir(parents=True)
+        (one.path / folder / "cpu.shares").write_text("1024")
+    cgroup.create("labs/one/node")
+    weights = [(one.path / folder / "cpu.shares").read_text() for folder in ("labs", "labs/one", "labs/one/node")]
+    assert weights == ["3072", "3072", "1024"]
+
+
 def test_version_2_is_frozen_when_the_kernel_says_so_and_not_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

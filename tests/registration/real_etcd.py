@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from coreops.model import Record, ShellStep
 from coreops.registration import readers, record
 from coreops.store import pki, wanted
 from coreops.store.cluster import OPERATOR, Member
+from tests.support.ports import free_port
 
 PROGRAM = wanted.default_playbook().parent / "files" / "registration" / "register.sh"
 NODE = pki.Leaf("registration/n1", "coreops node n1")
@@ -22,20 +22,13 @@ MACHINE = "0123456789abcdef0123456789abcdef"
 HOSTILE = "a b'c\"d$(touch /nonexistent/x)`e`\\f *ü"
 
 
-def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 120.0) -> Any:
     """What it returns once that is true."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Etcd:
@@ -76,7 +69,7 @@ class Etcd:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def words(self) -> list[str]:
         files = (f"--cacert={self.pki}/ca.crt", f"--cert={self.pki}/client.crt", f"--key={self.pki}/client.key")
@@ -149,6 +142,6 @@ class Node:
             self.process.kill()
         else:
             self.process.terminate()
-        code = self.process.wait(timeout=15)
+        code = self.process.wait(timeout=60)
         self.process = None
         return code

@@ -82,7 +82,7 @@ def test_a_new_program_takes_over_from_systemd(etcd: Etcd, node: Node) -> None:
     lease = node.lease
     (node.folder / "unit").write_text("[Service]\n")
     assert node.process
-    assert node.process.wait(timeout=15) == 0
+    assert node.process.wait(timeout=60) == 0
     node.process = None
     assert etcd.nodes()
     assert node.lease == lease

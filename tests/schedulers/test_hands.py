@@ -171,6 +171,22 @@ def test_patience_ends_with_what_is_waited_for(hands: Hands) -> None:
     assert caught.value.why == "still there: web.1 (running); db.1 (running)"
 
 
+def test_patience_that_ends_in_a_pause_with_an_error_of_its_own_goes_on_elsewhere(hands: Hands) -> None:
+    asked = []
+
+    def talk() -> Talk[None]:
+        asked.append(len(asked))
+        while len(asked) == 1:
+            yield Pause(("an answer",), 0.0, Elsewhere("it has no leader"))
+        raise Elsewhere("its agent does not run")
+
+    with pytest.raises(HostFailed) as caught:
+        hands.talk(["n1", "n2"], talk, patience=0.05, title="list the nodes")
+    assert "n1: it has no leader" in str(caught.value.why)
+    assert "n2: its agent does not run" in str(caught.value.why)
+    assert len(asked) == 2
+
+
 def test_pauses_take_their_time(hosts: FakeTransport) -> None:
     now, slept = [0.0], []
 
@@ -213,7 +229,7 @@ def test_many_talks_at_once(hands: Hands, hosts: FakeTransport) -> None:
 
     def make(host: str) -> Talk[str]:
         if host != "n2":
-            met.wait(10)
+            met.wait(60)
         return (yield from where())
 
     found = hands.talks({host: (host,) for host in HOSTS}, make)

@@ -64,6 +64,19 @@ def test_what_is_needed_is_pinned(tmp_path: Path, prepare: Any) -> None:
         prepare()
 
 
+def test_what_is_pinned_must_not_be_too_old(tmp_path: Path, prepare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "artifacts.lock.yml").write_text(LOCK)
+    for oldest in ((1, 7, 7), (1, 7), (1, 6, 9), ()):
+        monkeypatch.setattr(
+            Installed, "artifacts", lambda self, oldest=oldest: {"n1": Artifact("nomad", oldest=oldest)}
+        )
+        assert prepare() is not None
+    monkeypatch.setattr(Installed, "artifacts", lambda self: {"n1": Artifact("nomad", oldest=(1, 10))})
+    with pytest.raises(InputError, match=r"nomad 1\.7\.7 is too old") as caught:
+        prepare()
+    assert "artifacts.lock.yml:" in str(caught.value.where)
+
+
 def test_secrets_that_are_files_are_made_anew_on_request(
     tmp_path: Path, prepare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,3 +154,13 @@ def test_a_limit_may_name_hosts_beside_the_store(tmp_path: Path, toy: None) -> N
     assert prepare("n1:w2").hosts == ("n1",)
     with pytest.raises(InputError, match="leaves no host of the group store and none of the scheduler"):
         prepare("all:!all")
+
+
+def test_what_is_carried_besides_is_pinned_too(prepare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Installed, "carried", lambda self: {"n1": Artifact("k3s-images")}, raising=False)
+    (tmp_path / "artifacts.lock.yml").write_text(LOCK)
+    with pytest.raises(InputError, match="no k3s-images amd64"):
+        prepare()
+    images = LOCK.splitlines()[-1].replace("nomad.zip", "i.tar").replace("nomad", "k3s-images")
+    (tmp_path / "artifacts.lock.yml").write_text(f"{LOCK.rstrip()}\n{images}\n")
+    assert prepare().locked["n1/k3s-images"].location == str(tmp_path / "i.tar")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,26 @@ def test_made_once_and_kept(tmp_path: Path) -> None:
     assert (again.files, again.pending) == (first.files, ())
     kept.save(again)
     assert "token" not in repr(again.files) or (root / "token").read_text().strip() not in repr(again)
+
+
+def test_a_uuid(tmp_path: Path) -> None:
+    kept.save(kept.load(tmp_path, {"token": "uuid"}))
+    text = (tmp_path / "token").read_text().strip()
+    assert str(uuid.UUID(text)) == text
+
+
+def test_the_one_before_is_kept_where_it_is_still_needed(tmp_path: Path) -> None:
+    kept.save(kept.load(tmp_path, WANTED))
+    before = (tmp_path / "token").read_bytes()
+    again = kept.load(tmp_path, WANTED, ["token", "gossip.key"], ["token"])
+    assert again.made == ("gossip.key", "token")
+    kept.save(again)
+    assert (tmp_path / "token.before").read_bytes() == before != (tmp_path / "token").read_bytes()
+    assert stat.S_IMODE((tmp_path / "token.before").stat().st_mode) == 0o600
+    assert not (tmp_path / "gossip.key.before").exists()
+    second = (tmp_path / "token").read_bytes()
+    kept.save(kept.load(tmp_path, WANTED, ["token"], ["token"]))
+    assert (tmp_path / "token.before").read_bytes() == before + second
 
 
 def test_made_anew(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from coreops.cli._dispatch import dispatch
 from coreops.errors import UnreachableError
 from coreops.events import Emit
+from coreops.model import ShellStep
 from coreops.schedulers import registry
 from coreops.schedulers.hands import Hands
 from coreops.upgrade.drain.survey import CORDON
@@ -198,6 +199,22 @@ def test_no_manager_answers(site: Site) -> None:
     _, err = site.call("drain", "w1", expect=3)
     assert "m1, m2, m3: list the nodes of toy: no host could be asked" in err
     _, err = site.call("uncordon", "w1", expect=3)
+    assert site.cordoned() == []
+
+
+def test_a_scheduler_that_cannot_write_leaves_no_mark_but_the_one_that_stood_there(site: Site) -> None:
+    (site.root / f"w2{CORDON}").parent.mkdir(parents=True)
+    (site.root / f"w2{CORDON}").write_text("a bad disk\n")
+
+    def lose(host: str, step: ShellStep) -> None:
+        if "write" in step.env.get("TOY", ""):
+            site.world.engine.down = {"m1", "m2", "m3"}
+
+    site.engine.on_step = lose
+    out, err = site.call("drain", "w1", "w2", "--reason", "later", "--force", expect=1)
+    assert out == "w1: not changed\nw2: not changed\n"
+    assert "no host could be asked" in err
+    assert (site.reason("w1"), site.reason("w2")) == (None, "later\n")
     assert site.cordoned() == []
 
 

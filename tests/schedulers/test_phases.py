@@ -16,7 +16,7 @@ from coreops.events import Event, Notice
 from coreops.model import Target
 from coreops.schedulers import kept, phases
 from coreops.schedulers.install import Install
-from coreops.schedulers.protocol import Cluster, Move, Seen, Settled, Talk
+from coreops.schedulers.protocol import Cluster, Issues, Move, Seen, Settled, Talk
 from coreops.schedulers.settings import Wanted
 from tests.schedulers.fakes import ToyEngine
 from tests.schedulers.toy import Machine, Toy, ToyWorld
@@ -43,6 +43,7 @@ class Site:
             playbook=None,
             secrets=kept.load(self.root / "pki", scheduler.secrets()),
             rotate=rotate,
+            issued=scheduler.issued() if rotate and isinstance(scheduler, Issues) else (),
         )
         run = SimpleNamespace(
             install=install,
@@ -206,24 +207,68 @@ def test_strays_are_told_and_pruned(site: Site) -> None:
     assert run.further["scheduler"]["strays"] == []
 
 
-def test_a_stray_that_still_runs_is_drained_and_kept(site: Site) -> None:
+def test_a_stray_that_still_runs_is_refused_before_anything_is_done(site: Site) -> None:
     site.run()
     site.world.engine.nodes["old"] = Machine("worker")
     site.world.start("old")
 
     class Strays(Toy):
         def decide(self, seen: Any) -> Move | Settled:
-            return Settled(strays=("old",))
+            return Settled(strays=("gone", "old"))
 
         def nodes(self) -> Talk[Any]:
             found = yield from super().nodes()
-            return tuple(replace(node, name="old") if not node.host else node for node in found)
+            old = next(node for node in found if not node.host)
+            dead = replace(old, name="old", state="down", machine="id-2")
+            return (*(node for node in found if node.host), replace(old, name="old", machine="id-1"), dead)
 
     site.world.scheduler = Strays(site.world.scheduler.cluster)
-    with pytest.raises(RefusedError, match="old still runs"):
+    for more in ({}, {"check": True}):
+        with pytest.raises(RefusedError, match="old still runs") as caught:
+            site.run(prune=True, **more)
+        assert caught.value.why == "id-1 is ready; id-2 is down"
+        assert "coreops drain old" in (caught.value.next or "")
+    assert site.world.running("old") == 1
+    assert site.world.open("old")
+
+
+class Expelling(Toy):
+    """It can forget a node that still runs. One has left the inventory."""
+
+    def __init__(self, world: ToyWorld) -> None:
+        super().__init__(world.scheduler.cluster)
+        self.world = world
+
+    def decide(self, seen: Any) -> Move | Settled:
+        return Settled(strays=tuple(f"id-{name}" for name in self.world.engine.nodes if name not in self.cluster.names))
+
+    def expel(self, host: str) -> Talk[None]:
+        name = host.removeprefix("id-")
+        assert not self.world.running(name)
+        self.world.kill(name)
+        yield from self._do("remove", name=name)
+
+
+def test_a_stray_that_still_runs_is_drained_and_removed_where_the_scheduler_can(site: Site) -> None:
+    site.run()
+    site.world.engine.nodes["old"] = Machine("worker")
+    site.world.start("old")
+    site.world.scheduler = Expelling(site.world)
+    assert site.run(prune=True, check=True).changes == ["toy: drain id-old, which still runs, and remove it"]
+    assert site.world.running("old") == 1
+    hosts = site.world.scheduler.cluster.names
+    for name in hosts:
+        site.world.close(name)
+    with pytest.raises(RefusedError, match="the work of id-old has nowhere to go"):
         site.run(prune=True)
-    assert site.world.running("old") == 0
-    assert not site.world.open("old")
+    assert site.world.open("old")
+    for name in hosts:
+        site.world.engine.nodes[name] = replace(site.world.engine.nodes[name], availability="active")
+    run = site.run(prune=True)
+    assert run.changes == ["toy: drained id-old", "toy: removed id-old, which is not in the inventory"]
+    assert Notice("toy: id-old still runs: its work is moved, then it is removed") in site.events
+    assert "old" not in site.world.engine.nodes
+    assert sum(site.world.running(name) for name in hosts) == 1
 
 
 def test_a_node_that_does_not_get_ready_is_named(site: Site) -> None:
@@ -241,6 +286,41 @@ def test_a_node_that_does_not_get_ready_is_named(site: Site) -> None:
     with pytest.raises(HostFailed, match="wait for the nodes of toy") as caught:
         site.run()
     assert caught.value.why == "still there: m1 (not a node yet); w2 (down)"
+
+
+class Drawing(Toy):
+    """Its engine draws the token itself."""
+
+    def issued(self) -> tuple[str, ...]:
+        return ("toy.token",)
+
+    def issue(self, name: str) -> Talk[bytes]:
+        yield from self._do("list")
+        return b"drawn\n"
+
+    def fixed(self) -> dict[str, str]:
+        return {"toy.stone": "it is of stone"}
+
+
+def test_a_secret_that_the_engine_draws_is_kept_and_installed_and_then_all_is_looked_at_again(site: Site) -> None:
+    site.run()
+    secret = site.root / "pki" / "toy.token"
+    old, site.world.scheduler = secret.read_bytes(), Drawing(site.world.scheduler.cluster)
+    assert site.run(rotate=True, check=True).changes == [
+        "toy: make new tokens, where it can",
+        "toy: have toy make a new toy.token",
+    ]
+    with pytest.raises(RefusedError, match=r"m2, m3 must get the new toy\.token but is outside --limit"):
+        site.run(rotate=True, only=frozenset({"m1", "w1"}))
+    assert secret.read_bytes() == old
+    run = site.run(rotate=True)
+    assert secret.read_bytes() == b"drawn\n"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert run.said[-1] == ("Rotate the secrets of toy", "new: toy.token, the join token")
+    assert "toy: new: toy.token" in run.changes
+    assert "drawn" not in f"{run.said}{run.changes}{run.further}{site.events}"
+    assert Notice("toy: toy.stone stays as it is: it is of stone") in site.events
+    assert site.world.engine.said[-1][1] == "look"
 
 
 def test_secrets_are_rotated_on_request(site: Site) -> None:

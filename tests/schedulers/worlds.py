@@ -76,13 +76,16 @@ class World(Protocol):
 
 @dataclass(slots=True)
 class Ended:
-    """What came of a talk. over: it was not abandoned. pauses: what it waited for, each time."""
+    """What came of a talk. over: it was not abandoned. pauses: what it waited for, each time. moved: after how many
+    steps the world had changed, by the last of them or because time went by.
+    """
 
     over: bool
     value: Any = None
     error: CoreopsError | None = None
     steps: int = 0
     pauses: list[tuple[str, ...]] = field(default_factory=list)
+    moved: set[int] = field(default_factory=set)
 
 
 def hold(
@@ -105,7 +108,9 @@ def hold(
         except CoreopsError as error:  # said before anything is asked
             check_words(world, str(error))
             return Ended(over=True, error=error)
+        moved = ended.moved
         ended = _hold(world, host, talk, steps, pauses, after)
+        ended.moved |= moved
         if not isinstance(ended.error, Elsewhere):
             break
     return ended
@@ -125,12 +130,15 @@ def _hold(world: World, host: str, talk: Talk[T], steps: int, pauses: int, after
                 if len(ended.pauses) > pauses:
                     return ended
                 world.tick()
+                ended.moved.add(ended.steps)
                 answer = None
                 continue
             if ended.steps == steps:
                 return ended
             ended.steps += 1
             answer = world.run(host, said)
+            if said.act is not None:
+                ended.moved.add(ended.steps)
             check_step(world, said)
             after()
     except StopIteration as end:
@@ -152,6 +160,19 @@ def check_step(world: World, step: ShellStep) -> None:
 def check_words(world: World, text: str) -> None:
     for secret in world.secrets():
         assert secret not in text, f"a secret can be seen in {text!r}"
+
+
+def breaks(
+    worlds: Callable[[], World],
+    before: Callable[[World], None],
+    talk: Callable[[World], tuple[Sequence[str], Callable[[], Talk[None]]]],
+) -> list[int]:
+    """After how many steps to break a talk off: the first, the last, and all after which the world is not as it was."""
+    world = worlds()
+    before(world)
+    ended = hold(world, *talk(world))
+    assert ended.over
+    return sorted({1, *ended.moved, ended.steps} - {0})
 
 
 def must(world: World, hosts: Sequence[str], make: Callable[[], Talk[T]], **more: Any) -> T:

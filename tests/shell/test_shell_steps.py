@@ -65,8 +65,8 @@ def test_each_script_runs_by_itself(shell):
 @shells
 def test_deadline(shell):
     began = time.monotonic()
-    record, outcome = one(shell, act="sleep 60; echo never", timeout=1)
-    assert time.monotonic() - began < 20
+    record, outcome = one(shell, act="sleep 600; echo never", timeout=1)
+    assert time.monotonic() - began < 120
     assert (record.state, record.rc, record.stdout) == ("failed", 124 if shell != "busybox" else record.rc, b"")
     assert outcome.state == "failed"
 
@@ -75,9 +75,9 @@ def test_deadline(shell):
 def test_a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run(shell):
     for once in (False, True):
         began = time.monotonic()
-        record, _ = one(shell, act="sleep 30 & echo started", once=once)
+        record, _ = one(shell, act="sleep 120 & echo started", once=once)
         assert (record.state, record.stdout) == ("changed", b"started\n")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 100
 
 
 @shells

@@ -218,3 +218,14 @@ def test_images_travel_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "k3s-airgap-images-amd64.tar.zst"
     path.write_bytes(b"(zstd")
     assert artifact.archive(other("k3s-images", "v1.28.5+k3s1", b"(zstd", str(path)), tmp_path / "cache") == path
+
+
+def test_images_from_a_mirror_keep_their_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"(zstd"
+    item = other("k3s-images", "v1.28.5+k3s1", data, "https://nowhere.invalid/images.tar.zst", "url")
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / item.sha256).write_bytes(data)
+    for _ in range(2):
+        found = artifact.archive(item, tmp_path / "cache", mirror=str(tmp_path / "mirror"))
+        assert found.name == f"{item.sha256}.tar.zst"
+        assert found.read_bytes() == data

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from coreops.engine.program import Program
 from coreops.engine.steps import StepsProgram
+from coreops.errors import HostFailed
 from coreops.model import Record, Segment, ShellStep
 from coreops.store import observe
 from coreops.store.audit import Look, nodes
@@ -44,6 +49,21 @@ def test_a_segment_for_another_user_waits_for_its_turn() -> None:
     second = look.next()
     assert isinstance(second, Segment)
     assert (second.user, [step.id for step in second.steps]) == ("core", ["a"])
+
+
+def test_of_a_known_node_only_the_clock_is_asked_for() -> None:
+    known = observe.Node(host="n1", uid=7, clock=observe.Clock(-9, 9))
+    times = iter([100.0, 100.25])
+    look = Look(MEMBER, known=known, clock=lambda: next(times))
+    segment = look.next()
+    assert isinstance(segment, Segment)
+    assert segment.steps[0].probe == "date +%s.%N"  # type: ignore[union-attr]
+    look.feed(Record(observe.STEP, "ok", stdout=b"100.125\n"))
+    assert nodes([look])["n1"] == replace(known, clock=observe.Clock(-0.125, 0.125))
+    failed = Look(MEMBER, known=known)
+    failed.next()
+    with pytest.raises(HostFailed, match="clock could not be read"):
+        failed.feed(Record(observe.STEP, "failed", rc=127, stderr=b"no date"))
 
 
 def test_what_fails_in_the_playbook_does_not_fail_the_look() -> None:

@@ -131,3 +131,12 @@ def test_the_hint_names_the_variable_of_the_program(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has 2 entries for nomad amd64") as caught:
         lockfile.choose(items, "nomad", "amd64", None, where=None)
     assert "nomad_version" in (caught.value.next or "")
+
+
+def test_images_are_of_a_kind_that_their_name_tells(tmp_path: Path) -> None:
+    images = {"name": "k3s-images", "version": "v1.28.5+k3s1"}
+    (item,) = read(tmp_path, entry(**images, path=None, url="https://example.net/k3s.tar.zst?raw"))
+    assert item.suffix == ".tar.zst"
+    with pytest.raises(InputError, match=r"must be a file of one of the kinds \.tar, ") as caught:
+        read(tmp_path, entry(**images, path="k3s.zip"))
+    assert str(caught.value.where).endswith("artifacts.lock.yml:2:5")

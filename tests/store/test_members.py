@@ -175,7 +175,7 @@ def test_a_removed_member_that_comes_back_starts_empty() -> None:
 faults = st.sampled_from(["wipe", "stop", "reinstall", "stale", "grow", "shrink", "restart-all", "leader"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @example([("grow", 0, 1, 3), ("wipe", 0, 3, 1), ("shrink", 0, 0, 1), ("restart-all", 0, 0, 1)])
 @given(st.lists(st.tuples(faults, st.integers(0, 6), st.integers(0, 4), st.integers(1, 3)), max_size=8))
 def test_any_history_converges_and_no_action_costs_the_quorum(history: list[tuple[str, int, int, int]]) -> None:

@@ -97,4 +97,5 @@ def test_the_question_runs_in_every_shell_and_always_succeeds(shell: list[str]) 
     assert node.arch
     assert node.machine_id
     assert node.free_opt
+    assert node.free_data
     assert not node.data

@@ -100,7 +100,7 @@ class ShellTransport:
     def close(self) -> None:
         for connection in self.connections:
             connection.close()
-            connection.process.wait(timeout=10)
+            connection.process.wait(timeout=60)
 
 
 def new_run() -> str:

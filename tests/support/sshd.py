@@ -22,9 +22,10 @@ from typing import Any
 import pytest
 
 from coreops.model import Target
+from tests.support.ports import free_port
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 def keypair(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
@@ -48,12 +49,6 @@ def keypair(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
         stdin=subprocess.DEVNULL,
     )
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

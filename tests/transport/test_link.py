@@ -12,8 +12,9 @@ import pytest
 
 from coreops.errors import UnreachableError
 from coreops.transport import Transport
-from coreops.transport.packets import Packets, Stalled
-from coreops.transport.paramiko import ParamikoConnection
+from coreops.transport.channel import ParamikoConnection
+from coreops.transport.packets import Packets
+from coreops.transport.trouble import Stalled
 from tests.support.sshd import Sshd
 from tests.transport.conformance import read_to_end, read_until
 
@@ -62,8 +63,8 @@ def test_new_keys_in_the_middle_of_traffic(
 def test_many_threads_on_one_connection(sshd: Sshd, link_to: Callable[[Sshd, str], ParamikoConnection]) -> None:
     connection = link_to(sshd, "cat")
     with ThreadPoolExecutor(8) as pool:
-        asides = [pool.submit(connection.aside, f"echo {number}", 20) for number in range(6)]
-        beats = [pool.submit(connection.alive, 20) for _ in range(2)]
+        asides = [pool.submit(connection.aside, f"echo {number}", 120) for number in range(6)]
+        beats = [pool.submit(connection.alive, 120) for _ in range(2)]
         assert [aside.result() for aside in asides] == [(0, b"%d\n" % number) for number in range(6)]
         assert all(beat.result() for beat in beats)
     connection.close()
@@ -81,7 +82,7 @@ def test_sending_to_a_frozen_peer_gives_up(
     with pytest.raises(UnreachableError) as caught:
         connection.send(b"x" * (64 << 20))
     assert caught.value.kind == "lost"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 100
     connection.close()
 
 
@@ -95,18 +96,23 @@ def test_close_wakes_a_sender(
             sending.result(0.5)
         connection.close()
         with pytest.raises(UnreachableError):
-            sending.result(5)
+            sending.result(60)
 
 
 @pytest.mark.slow
 def test_a_slow_command_that_reads_nothing_is_no_loss(
     sshd: Sshd, link_to: Callable[[Sshd, str], ParamikoConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Packets, "stall", 1.2)  # half of it for an answer, on a busy machine too
     connection = link_to(sshd, "sleep 2; wc -c")
+    link = connection._link
+    put, keepalive, answers = link.put, link.keepalive, []
+    # Out of patience for room many times in those seconds; a busy machine may take its time to answer.
+    monkeypatch.setattr(link, "put", lambda pipe, data, _, or_chunks: put(pipe, data, 0.2, or_chunks=or_chunks))
+    monkeypatch.setattr(link, "keepalive", lambda _: answers.append(keepalive(60)) or answers[-1])
     connection.send(b"x" * (8 << 20))
     connection._pipe.shutdown_write()
     assert read_until(connection, lambda out, err: out.endswith(b"\n"))[0].split() == [b"%d" % (8 << 20)]
+    assert answers and all(answers)
     connection.close()
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from coreops.cli._dispatch import dispatch
+from coreops.errors import InputError
 from tests.units.texts import WEB
 
-BAD = "[Service]\nExecStart=/usr/bin/docker run -d --privileged \x1b[31mx\n[X-Fleet]\nMachineOf=db.service\n"
+BAD = "[Service]\nExecStart=/usr/bin/docker run -d --privileged -v /\x1b[31m:/x x\n[X-Fleet]\nMachineOf=db.service\n"
 
 
 @pytest.fixture
@@ -65,3 +66,18 @@ def test_what_is_lost_is_refused_unless_it_is_allowed(folder: Path, capsys: pyte
 def test_bad_input(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert dispatch(["units", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["submit", "start", "stop", "status", "destroy"])
+def test_the_sudo_password_is_asked_for_once(folder: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    seen: list[object] = []
+
+    def need(inventory: object, connection: dict[str, object], path: object) -> None:
+        seen.append(connection["become_password"])
+        raise InputError("far enough")
+
+    monkeypatch.setattr("coreops.cli._run._ask_password", lambda: "geheim")
+    monkeypatch.setattr("coreops.schedulers.settings.need", need)
+    assert dispatch(["units", verb, "web@1.service", "-i", "hosts.yml", "-K"]) == 2
+    assert dispatch(["units", verb, "web@1.service", "-i", "hosts.yml"]) == 2
+    assert seen == ["geheim", None]

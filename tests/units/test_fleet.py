@@ -33,7 +33,7 @@ def test_the_first_machine_and_the_last_global_win() -> None:
     assert read("X-ConditionMachineBootID=boot").machine_id == "boot"
     assert read("Global=yes\nGlobal=no").everywhere is False
     assert all(read(f"Global={word}").everywhere for word in ("true", "YES", "1", "on", "T"))
-    assert not read("Global=y").everywhere
+    assert not any(read(f"Global={word}").everywhere for word in ("", "false", "No", "0", "off", "f"))
 
 
 def test_the_old_spellings() -> None:
@@ -65,7 +65,9 @@ def test_the_old_spellings() -> None:
         ("MachineMetadata=zone", 4, "not key=value"),
         ("MachineMetadata=a=b c=d", 4, 'MachineMetadata="a=b" "c=d"'),
         ("MachineID=", 4, "MachineID is empty"),
+        ('MachineMetadata="a=b" "c', 4, "not key=value"),
         ("Conflicts=web[", 4, "not a pattern"),
+        ("Global=no\nGlobal=y", 5, "neither yes nor no: 'y'"),
     ],
 )
 def test_what_is_refused_and_where(body: str, line: int, said: str) -> None:
@@ -73,6 +75,11 @@ def test_what_is_refused_and_where(body: str, line: int, said: str) -> None:
         read(body)
     assert said in str(caught.value)
     assert str(caught.value.where).startswith(f"web@.service:{line}")
+
+
+def test_of_a_unit_that_was_taken_before_no_more_is_asked() -> None:
+    file = parse("[X-Fleet]\nGlobal=y\n", "a.service")
+    assert not fleet.wish(file, names.read("a.service"), new=False).everywhere
 
 
 def test_global_false_goes_with_anything() -> None:

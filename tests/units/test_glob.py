@@ -45,3 +45,26 @@ def test_a_name_that_fits_begins_with_the_literal_part(pattern: str, name: str) 
     except ValueError:
         return
     assert not fits or name.startswith(glob.literal(pattern))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*" * 200 + "b", "*a" * 60 + "b", "*?" * 60 + "b", "*[a-z]*" * 60 + "b", "a*" * 90 + "/"]
+)
+def test_many_stars_do_not_take_for_ever(pattern: str) -> None:
+    assert not glob.matches(pattern, "a" * 250)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("*a*", "xax"),
+        ("**", ""),
+        ("*ab*ab", "abab"),
+        ("*a*/b", "xaya/b"),
+        ("*/*/*", "a/b/c"),
+        ("*b", "abb"),
+        ("a**c", "abc"),
+    ],
+)
+def test_stars_that_fit(pattern: str, name: str) -> None:
+    assert glob.matches(pattern, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_what_is_refused(folder: Path, name: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         loading.load([folder / name])
     assert said in str(caught.value)
+
+
+def test_a_pipe_is_not_read(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.service")
+    for name, said in (("pipe", "a pipe or a device"), ("null", "a pipe or a device"), ("dir", "cannot read the unit")):
+        if name == "null":
+            (folder / "null.service").symlink_to("/dev/null")
+        if name == "dir":
+            (folder / "dir.service").mkdir()
+        with pytest.raises(InputError, match=said):
+            loading.load([folder / f"{name}.service"])
 
 
 def test_odd_files(folder: Path) -> None:

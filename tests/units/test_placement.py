@@ -94,7 +94,7 @@ def test_what_cannot_be_placed_says_why_and_where_it_was_closest() -> None:
         place([Wish(name="a.service", machine_of=("b.service",))], MACHINES).unplaced[0]
     )
     circle = [Wish(name=f"{a}.service", machine_of=(f"{b}.service",)) for a, b in ("ab", "ba")]
-    assert "not placed itself" in str(place(circle, MACHINES).unplaced[0])
+    assert "MachineOf goes in a circle: a.service, b.service" in str(place(circle, MACHINES).unplaced[0])
     assert "no machines" in str(place(web(1), []).unplaced[0])
 
 
@@ -212,3 +212,29 @@ def test_ten_thousand_units_on_a_thousand_machines() -> None:
     for (on,) in found.on.values():
         loads[on] = loads.get(on, 0) + 1
     assert set(loads.values()) == {10}
+
+
+def test_a_circle_of_units_is_told() -> None:
+    wishes = [Wish(name=f"{a}.service", machine_of=(f"{b}.service",)) for a, b in ("ab", "bc", "ca", "xa")]
+    said = {each.name: each.why for each in place(wishes, MACHINES).unplaced}
+    assert said["a.service"] == "MachineOf goes in a circle: a.service, b.service, c.service"
+    assert said["x.service"] == "MachineOf=a.service, which is not placed itself"
+
+
+def test_what_a_machine_has_once() -> None:
+    wishes = [Wish(name=f"{c}.service", takes=frozenset(["port 80/tcp"])) for c in "abcde"]
+    found = place(wishes, MACHINES)
+    assert {on for (on, *_) in filter(None, found.on.values())} == {"n0", "n1", "n2", "n3"}
+    (left,) = found.unplaced
+    assert str(left).startswith(
+        "e.service: none of 4 machines may run it: port on 4 (closest: n3: port 80/tcp is taken by "
+    )
+    kept = place(wishes[:2], MACHINES, {"a.service": ("n1",), "b.service": ("n1",)})
+    assert kept.on["a.service"] == ("n1",)
+    assert kept.on["b.service"] != ("n1",)
+
+
+def test_a_closed_machine_is_told_before_one_that_is_taken() -> None:
+    machines = [*MACHINES[:3], Machine(name="n3", id="6" * 32, open=False)]
+    (left,) = place(web(4), machines).unplaced
+    assert left.closest[0] == ("n3", ("closed (cordoned, drained or not there)",))

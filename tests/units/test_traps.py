@@ -38,6 +38,7 @@ def test_a_good_unit() -> None:
         ((RM, RUN, "TimeoutStopSec=10"), {"stop-timeout": 4}),
         ((RM, RUN, "TimeoutStopSec=1min"), {}),
         ((RM, RUN, "TimeoutStopSec=1min", "ExecStop=/usr/bin/docker stop --time=60 a"), {"stop-timeout": 4}),
+        ((RM, RUN, "TimeoutStopSec=1min", "ExecStop=/usr/bin/docker stop -t60 a"), {"stop-timeout": 4}),
         ((RM, RUN.replace("--init", "--stop-timeout 120")), {"stop-timeout": 3, "entrypoint-shell-form": 3}),
         ((RM, RUN, "TimeoutStopSec=0"), {}),
         ((RM, RUN.replace("--init", "")), {"entrypoint-shell-form": 3}),

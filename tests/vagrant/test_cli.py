@@ -50,6 +50,13 @@ def test_what_is_written_renders_for_every_reader(capsys: pytest.CaptureFixture[
         assert "52:54:ac:11:08:66" in out
 
 
+def test_a_box_is_of_a_reader_that_there_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "lab", "box", "--user-data", "ignitoin", "-o", str(tmp_path / "x.box"))
+    assert code == 2
+    assert "did you mean 'ignition'?" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_box_can_be_looked_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "x.box").write_text("")
     code, _, err = run(capsys, "lab", "box", "--check", str(tmp_path / "x.box"))

@@ -55,7 +55,9 @@ def test_the_store_is_as_large_as_it_can_be(instances: int, members: int) -> Non
 
 def test_our_box_is_set_up_by_cloud_init() -> None:
     assert parse("box: coreops-lab", "lab.yml").user_data == "cloud-init"
+    assert parse("box: coreops-lab-ignition", "lab.yml").user_data == "ignition"
     assert refused("box: coreops-lab\nuser_data: ignition").where == "lab.yml:2:12"
+    assert refused("box: coreops-lab-ignition\nuser_data: cloud-init").where == "lab.yml:2:12"
 
 
 @pytest.mark.parametrize(

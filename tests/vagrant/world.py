@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,23 @@ wait
 """
 
 
+FLAGS = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
+NEEDED = """\
+set -eu
+mount -t tmpfs none /run
+ip link add br0 type bridge
+ip tuntap add dev tap0 mode tap
+"""
+
+
+def lacks() -> str | None:
+    """Why libvirt cannot run here, in a container for example."""
+    done = subprocess.run(
+        ["unshare", *FLAGS, "sh", "-c", NEEDED], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    return None if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"
+
+
 class World:
     """Where ``vagrant`` finds the libvirt that was made for it. Begins with ``start``, ends with ``stop``."""
 
@@ -47,26 +65,42 @@ class World:
         self._folder = folder
         self._cache = cache
         self._process: subprocess.Popen[bytes] | None = None
+        self._pids = ""
 
     def start(self) -> None:
-        flags = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
         with (self._folder / "world.log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["unshare", *flags, "sh", "-c", SETUP, "sh", str(self._folder)],
+                # Whoever kills the tests ends it too.
+                ["setpriv", "--pdeathsig", "KILL", "unshare", *FLAGS, "sh", "-c", SETUP, "sh", str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while self.run("virsh", "-c", "qemu:///system", "version", check=False).returncode != 0:
             assert self._process.poll() is None, (self._folder / "world.log").read_text()
             assert time.monotonic() < deadline, "libvirtd does not answer"
             time.sleep(0.3)
+        self._pids = os.readlink(f"/proc/{self._init()}/ns/pid")
 
     def stop(self) -> None:
+        """End all that runs in here. Bridges, taps and mounts are in namespaces, which end with their last process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(timeout=30)
+            deadline = time.monotonic() + 60
+            while left := self.processes():
+                assert time.monotonic() < deadline, f"these processes stay: {left}"
+                time.sleep(0.1)
+
+    def processes(self) -> Mapping[int, str]:
+        """What runs in here, by the host's numbers."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended meanwhile
+                if os.readlink(entry / "ns/pid") == self._pids:
+                    found[int(entry.name)] = (entry / "comm").read_text().strip()
+        return found
 
     def _init(self) -> int:
         assert self._process is not None

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,10 @@ from coreops.errors import InputError
 
 BIGGEST: Final = 64 << 20
 _ZIPPED: Final = b"\x1f\x8b"
-_AGAIN: Final = 5
-"""A render that is replaced while it is read is read again, so often."""
+_AGAIN: Final = 5.0
+"""Seconds: for so long, a render that is replaced while it is read is read again."""
+_GAP: Final = 0.05
+"""Seconds: where folders cannot be exchanged in one step, there is none for a moment."""
 
 Mark = tuple[tuple[int, int, int], ...]
 
@@ -34,14 +37,16 @@ def mark(folder: Path) -> Mark | None:
 
 def load(folder: Path) -> tuple[str, dict[str, Content]]:
     """Return a render's target and contents. Raises InputError."""
-    for left in reversed(range(_AGAIN)):
+    until = time.monotonic() + _AGAIN
+    while True:
         before = mark(folder)
         try:
             return _load(folder)
         except InputError:
-            if not left or mark(folder) == before:
+            if before is None:
+                time.sleep(_GAP)
+            if mark(folder) == before or time.monotonic() > until:
                 raise
-    raise AssertionError("the last one raises")
 
 
 def _load(folder: Path) -> tuple[str, dict[str, Content]]:

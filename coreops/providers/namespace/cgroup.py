@@ -15,6 +15,11 @@ from pathlib import Path
 from coreops.errors import CoreopsError
 from coreops.providers.namespace.host import wait_until
 
+_WEIGHTS = {"cpu.shares": "3072", "cpu.weight": "300"}
+"""Of what holds several nodes. Left alone it would weigh, with all its machines, as much as one process of its host;
+and on a busy one their clusters would fall apart.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
@@ -46,9 +51,10 @@ def hierarchies() -> tuple[Hierarchy, ...]:
 
 def create(group: str) -> None:
     """Make a cgroup in every tree, with the controllers the host has to give: a node's systemd hands them on."""
+    parts = group.split("/")
     for tree in hierarchies():
         folder = tree.path
-        for part in group.split("/"):
+        for depth, part in enumerate(parts, start=1):
             parent, folder = folder, folder / part
             # What the top passes on is the business of the host's own systemd.
             if tree.version == 2 and parent != tree.path:
@@ -60,6 +66,9 @@ def create(group: str) -> None:
                 for name in ("cpuset.cpus", "cpuset.mems"):
                     if not (folder / name).read_text().strip():
                         (folder / name).write_text((parent / name).read_text())
+            for name, weight in _WEIGHTS.items():
+                if depth < len(parts) and (folder / name).exists():
+                    (folder / name).write_text(weight)
 
 
 def join(group: str, pid: int = 0) -> None:

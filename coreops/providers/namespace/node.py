@@ -63,10 +63,36 @@ def own_files(node: NodePlan, host_key: KeyPair, authorized: str) -> dict[str, t
     }
 
 
+_IDLE_GENERATORS = (
+    *("cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "rc-local", "run"),
+    *("system-update", "sysv", "veritysetup"),
+)
+# Debian's, without the message of the day, which four programs put together at each login for nobody (PrintMotd no).
+_SSHD_PAM = """\
+@include common-auth
+account required pam_nologin.so
+@include common-account
+session required pam_loginuid.so
+session optional pam_keyinit.so force revoke
+@include common-session
+session required pam_limits.so
+session required pam_env.so
+session required pam_env.so envfile=/etc/default/locale
+@include common-password
+"""
+_THRIFT: dict[str, tuple[int, str]] = {
+    "etc/pam.d/sshd": (0o644, _SSHD_PAM),
+    # An empty file masks a generator; that these find nothing to do is half of what a daemon-reload costs.
+    **{f"etc/systemd/system-generators/systemd-{name}-generator": (0o644, "") for name in _IDLE_GENERATORS},
+    # core's user manager starts with the node: to start and stop it around each login costs more than the login itself.
+    "var/lib/systemd/linger/core": (0o644, ""),
+}
+
+
 def ensure_files(names: NodeNames, node: NodePlan, template: Path, host_key: KeyPair, authorized: str) -> None:
     """Make the node's disk and seed, as far as they are missing."""
     names.folder.mkdir(parents=True, exist_ok=True)
-    for name, (mode, text) in own_files(node, host_key, authorized).items():
+    for name, (mode, text) in (own_files(node, host_key, authorized) | _THRIFT).items():
         file = names.seed / name
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text, mode)
@@ -147,7 +173,8 @@ def is_ready(names: NodeNames, node: NodePlan) -> bool:
     # Before systemd has set up /run there is no nologin file in it either.
     if not (run_folder / "systemd/system").is_dir() or (run_folder / "nologin").exists():
         return False
-    if not _listens(pid, 22):
+    # sshd writes it when it listens. To look for its socket is to go through all connections of the machine.
+    if not (run_folder / "sshd.pid").exists():
         return False
     if network.is_cut(names):
         return True
@@ -158,17 +185,6 @@ def is_ready(names: NodeNames, node: NodePlan) -> bool:
             return connection.recv(256).startswith(b"SSH-")
     except OSError:
         return False
-
-
-def _listens(pid: int, port: int) -> bool:
-    for table in ("tcp", "tcp6"):
-        try:
-            rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
-        except OSError:
-            continue  # the node ended just now, or has no IPv6
-        if any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows):
-            return True
-    return False
 
 
 def status(names: NodeNames, node: NodePlan) -> NodeStatus:

@@ -1,7 +1,7 @@
 """The command line of one virtual machine. Pure: a description in, words out.
 
 What a machine leaves behind is in its folder: ``pid``, ``qmp.sock``, ``console.log``. QEMU is started in that folder
-and names the socket without it, since the name of a socket may not be long.
+and names the socket without it, since the name of a socket may not be long. How it is held is up to ``supervisor``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Final
 
 PROGRAM: Final = "qemu-system-x86_64"
+EMULATED: Final = "max,-erms,-la57,-mpx,-pku,-smap,-smep,-svm,-umip"
+"""All that QEMU can play but what costs it more than it gives: strings that are copied byte by byte, a fifth level of
+page tables, locks on pages, bounds that are saved whenever tasks change, and being a host itself.
+"""
 PID, QMP, CONSOLE = "pid", "qmp.sock", "console.log"
 
 
@@ -62,11 +66,11 @@ class Vm:
 
 
 def argv(vm: Vm, accel: str) -> list[str]:
-    """Return the words that start it in the background. accel: ``kvm``, ``tcg,thread=multi``."""
+    """Return the words that start it. accel: ``kvm``, ``tcg,thread=multi``."""
     words = [PROGRAM, "-nodefaults", "-no-user-config", "-name", f"guest={_value(vm.name)}"]
     words += board(accel)
     words += ["-smp", str(vm.cpus), "-m", str(vm.memory), "-display", "none"]
-    words += ["-pidfile", str(vm.folder / PID), "-daemonize", "-qmp", f"unix:{QMP},server=on,wait=off"]
+    words += ["-qmp", f"unix:{QMP},server=on,wait=off"]
     words += ["-chardev", f"file,id=console,path={_value(vm.folder / CONSOLE)},append=on", "-serial", "chardev:console"]
     words += ["-device", "virtio-rng-pci"]
     words += _boot(vm.boot)
@@ -86,7 +90,7 @@ def argv(vm: Vm, accel: str) -> list[str]:
 
 def board(accel: str) -> tuple[str, ...]:
     """Chipset and processor."""
-    return "-machine", "q35", "-accel", accel, "-cpu", "host" if accel == "kvm" else "max"
+    return "-machine", "q35", "-accel", accel, "-cpu", "host" if accel == "kvm" else EMULATED
 
 
 def _boot(boot: Uefi | Direct) -> list[str]:

@@ -37,11 +37,10 @@ _FIRMWARE: Final = (
 
 def guest(emit: Emit, target: Target) -> Image:
     """coreops's guest that reads user-data of a kind."""
-    from coreops.providers.namespace.flavour import CLOUD_INIT
+    from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN
     from coreops.providers.qemu.image import ensure
-    from coreops.providers.qemu.recipe import IGNITION
 
-    return ensure(emit, IGNITION if target == "ignition" else CLOUD_INIT)
+    return ensure(emit, PLAIN if target == "ignition" else CLOUD_INIT)
 
 
 @dataclass(frozen=True, slots=True)

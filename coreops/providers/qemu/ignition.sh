@@ -1,9 +1,8 @@
 #!/bin/sh
-# In the guest with Ignition: its stages, on a first boot, by the config that QEMU hands over (fw_cfg). The initramfs has
-# changed its root for it (init.sh); there is no network yet. Said on the console is only what went wrong: configs have
+# Ignition: its stages, on a first boot, by the config that QEMU hands over (fw_cfg). The initramfs has changed its root
+# for it (init.sh); there is no network yet. Said on the console is only what went wrong: configs have
 # secrets.
 export PATH=/usr/lib/ignition/bin:/usr/sbin:/usr/bin:/sbin:/bin IGNITION_WRITE_AUTHORIZED_KEYS_FRAGMENT=false
-[ -e /sys/firmware/qemu_fw_cfg/by_name/opt/com.coreos/config ] || exit 0
 log=/run/ignition.log
 (umask 077 && : >$log)
 for stage in fetch-offline kargs disks mount files umount; do

@@ -154,6 +154,8 @@ def _install_modules(parts: Path, tree: Path) -> Path:
     source = next(parts.glob("lib/modules/*"))
     target = tree / "usr/lib/modules" / source.name
     target.parent.mkdir(exist_ok=True)
+    for absent in recipe.ABSENT:
+        shutil.rmtree(source / "kernel" / absent, ignore_errors=True)
     source.rename(target)
     host.run(["chroot", str(tree), "depmod", source.name])
     return target

@@ -104,8 +104,7 @@ if [ -n "$on_trial" ]; then
 fi
 
 if [ -n "$is_first" ]; then
-  # What an image brings for the first boot: Ignition.
-  if [ -x /sysroot/usr/lib/first-boot ]; then
+  if [ -e /sys/firmware/qemu_fw_cfg/by_name/opt/com.coreos/config ]; then
     say "first boot: setting the machine up"
     for each in dev proc sys run; do
       mount --bind "/$each" "/sysroot/$each"

@@ -11,22 +11,24 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from coreops.errors import CoreopsError, InputError
 from coreops.providers.namespace.host import locked_folder, wait_until
-from coreops.providers.qemu import process
-from coreops.providers.qemu.argv import CONSOLE, PROGRAM, Vm, argv
-from coreops.providers.qemu.qmp import ask
+from coreops.providers.qemu import process, supervisor
+from coreops.providers.qemu.argv import CONSOLE, PID, PROGRAM, Vm, argv
+from coreops.providers.qemu.qmp import TIMEOUT, ask
 
 State = Literal["running", "frozen", "off", "dead"]
 """off: it switched itself off, or we did; dead: somebody killed its process."""
 PACKAGES: Final = {PROGRAM: "qemu-system-x86", "nsenter": "util-linux", "ip": "iproute2"}
 _START: Final = 60.0
 _TAIL: Final = 12
-_GOES_ON: Final = frozenset({"running", "prelaunch", "inmigrate", "postmigrate", "suspended"})
+_GOES_ON: Final = frozenset({"running", "prelaunch", "inmigrate", "postmigrate", "suspended", "shutdown"})
 
 
 def require() -> None:
@@ -46,21 +48,31 @@ def require() -> None:
         )
 
 
-def start(vm: Vm, accel: str, timeout: float = _START) -> None:
-    """Switch it on; one that is on stays as it is. Raises CoreopsError with QEMU's own words, or its last lines."""
-    with locked_folder(vm.folder):
-        if process.holder(vm.folder) is None:
-            _start(vm, accel, timeout)
+def start(vm: Vm, accel: str, timeout: float = _START, groups: Sequence[Path] = ()) -> None:
+    """Switch it on; one that is on stays as it is. Raises CoreopsError with QEMU's own words, or its last lines.
 
-
-def _start(vm: Vm, accel: str, timeout: float) -> None:
+    groups: the ``cgroup.procs`` of those that it is to belong to, instead of those of whoever starts it.
+    """
     words = argv(vm, accel)
     if vm.nic:
         words = ["nsenter", f"--net=/run/netns/{vm.nic.netns}", *words]
+    launch(vm.folder, vm.name, words, timeout, groups)
+
+
+def launch(folder: Path, name: str, words: Sequence[str], timeout: float = _START, groups: Sequence[Path] = ()) -> None:
+    """Switch on what the words of a command line are."""
+    with locked_folder(folder):
+        if process.holder(folder) is None:
+            _launch(folder, name, words, timeout, groups)
+
+
+def _launch(folder: Path, name: str, words: Sequence[str], timeout: float, groups: Sequence[Path]) -> None:
+    own = [str(folder / PID), str(folder / CONSOLE), *map(str, groups)]
     try:
         child = subprocess.Popen(
-            words,
-            cwd=vm.folder,
+            # nothing of this environment's packages: it is there for as long as the machine is
+            [sys.executable, "-I", "-S", supervisor.__file__, *own, "--", *words],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -69,26 +81,26 @@ def _start(vm: Vm, accel: str, timeout: float) -> None:
             start_new_session=True,  # Ctrl-C is for whoever asked for the machine
         )
     except OSError as error:
-        raise CoreopsError(f"{words[0]} cannot be run", where=vm.name, why=error.strerror) from None
+        raise CoreopsError(f"{sys.executable} cannot be run", where=name, why=error.strerror) from None
     try:
         _, said = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
-        process.kill(vm.folder)
-        raise CoreopsError(f"QEMU did not start the machine within {timeout:g} s", where=vm.name) from None
-    # a caller that was killed may have left a QEMU that was first
-    if child.returncode and process.holder(vm.folder) is None:
+        process.kill(folder)
+        raise CoreopsError(f"QEMU did not start the machine within {timeout:g} s", where=name) from None
+    # a caller that was killed may have left a machine that was first
+    if child.returncode and process.holder(folder) is None:
         raise CoreopsError(
             "QEMU could not start the machine",
-            where=vm.name,
-            why=said.strip()[-2000:] or f"it ended with status {child.returncode} and said nothing",
+            where=name,
+            why=said.strip()[-2000:] or f"its supervisor ended with status {child.returncode} and said nothing",
             next=_advice(said),
         )
-    if process.holder(vm.folder) is None:
+    if process.holder(folder) is None:
         raise CoreopsError(
-            "the machine ended as soon as it was on", where=vm.name, why=tail(vm.folder) or "its console is empty"
+            "the machine ended as soon as it was on", where=name, why=tail(folder) or "its console is empty"
         )
 
 
@@ -112,7 +124,7 @@ def state(folder: Path) -> State:
     try:
         status = ask(folder, "query-status")["status"]
     except ConnectionError:
-        # it ends, or has not begun to listen
+        # it ends, or starts
         return "running" if process.holder(folder) is not None else "off"
     return "running" if status in _GOES_ON else "frozen"
 
@@ -141,7 +153,7 @@ def kill(folder: Path) -> None:
 def powerdown(folder: Path, timeout: float) -> bool:
     """Press the power button and wait; say whether it has switched itself off."""
     try:
-        ask(folder, "system_powerdown")
+        _ask(folder, "system_powerdown")
     except ConnectionError:
         return process.wait_end(folder, timeout)
     return process.wait_end(folder, timeout)
@@ -154,23 +166,39 @@ def reset(folder: Path) -> None:
 
 def freeze(folder: Path) -> None:
     """Stop its processors: it answers nothing any more."""
-    _told(folder, "stop")
-    _expect(folder, "frozen")
+    _becomes(folder, "frozen", "stop")
 
 
 def thaw(folder: Path) -> None:
     """Let it go on."""
-    _told(folder, "cont")
-    _expect(folder, "running")
+    _becomes(folder, "running", "cont")
+
+
+def _ask(folder: Path, command: str) -> Any:
+    """Ask it when it listens: after a reset it takes a moment. Raises ConnectionError when it is off."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return ask(folder, command)
+        except ConnectionError:
+            if process.holder(folder) is None or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def _told(folder: Path, command: str) -> None:
     try:
-        ask(folder, command)
+        _ask(folder, command)
     except ConnectionError:
         raise InputError("the machine is not running", where=folder.name, next="switch it on first") from None
 
 
-def _expect(folder: Path, wanted: State) -> None:
-    if not wait_until(lambda: state(folder) == wanted, 10.0):
+def _becomes(folder: Path, wanted: State, command: str) -> None:
+    """Say it until it is so: one that has just been reset is told to go on by its supervisor."""
+
+    def is_so() -> bool:
+        _told(folder, command)
+        return state(folder) == wanted
+
+    if not wait_until(is_so, 10.0):
         raise CoreopsError(f"the machine is {state(folder)} and not {wanted}", where=folder.name)

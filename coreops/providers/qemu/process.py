@@ -1,7 +1,8 @@
-"""QEMU's process, found again by the lock that it holds on its pid file for as long as it lives.
+"""A machine's process, found again by the lock that it holds on its pid file for as long as it lives: its supervisor.
 
-The kernel says who holds the lock, so a number that another process has got meanwhile is never taken for it. QEMU takes
-its pid file away when it ends by itself; a file without a lock is that of a process which was killed.
+The kernel says who holds the lock, so a number that another process has got meanwhile is never taken for it. It takes
+its pid file away when the machine goes off; a file without a lock is that of a process which was killed. QEMU ends with
+it, and has the file with a lock of the other kind until it has.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from coreops.errors import CoreopsError
+from coreops.providers.namespace.host import wait_until
 from coreops.providers.qemu.argv import PID
 
 # struct flock of 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid
@@ -41,11 +43,37 @@ def was_killed(folder: Path) -> bool:
 
 
 def kill(folder: Path, timeout: float = 20.0) -> None:
-    """End the process at once, and return when it has ended. Nothing happens when there is none."""
+    """End the machine at once, and return when nothing of it is left. Nothing happens when there is none."""
     pid = holder(folder)
     if pid is not None:
         _kill(folder, pid, timeout)
-    (folder / PID).unlink(missing_ok=True)
+    if not wait_until(lambda: _forgotten(folder, pid), timeout, 0.01):
+        raise CoreopsError(
+            "the machine's supervisor was killed, and its QEMU does not end",
+            where=folder.name,
+            next=f"see who has {folder / PID} open (lsof), and end that",
+        )
+
+
+def _forgotten(folder: Path, killed: int | None) -> bool:
+    """Take the pid file away once nobody has it, unless the machine was switched on anew meanwhile."""
+    try:
+        fd = os.open(folder / PID, os.O_RDWR)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # held, it stays where it is; but it may have been another one's when it was opened
+        there = os.path.samestat(os.fstat(fd), os.stat(folder / PID))
+        if there:
+            (folder / PID).unlink()
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return holder(folder) not in (None, killed)
+    finally:
+        os.close(fd)
+    return there
 
 
 def _kill(folder: Path, pid: int, timeout: float) -> None:

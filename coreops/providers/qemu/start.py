@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,10 +79,7 @@ def start(names: NodeNames) -> None:
         birth.write_drive(user_data.files(names), user_data_drive(names))
     with names.log.open("a") as log:
         log.write(time.strftime(f"[%Y-%m-%d %H:%M:%S] {POWER_ON}\r\n"))
-    machine.start(description(names, plan, node), accelerator(silent))
-    pid = machine.pid(names.folder)
     cgroup.create(names.cgroup)
-    # It belongs to the lab and not to the shell or login session of whoever switched it on.
-    with suppress(ProcessLookupError):  # it has ended already, which whoever waits for it will say
-        if pid is not None:
-            cgroup.join(names.cgroup, pid)
+    # It belongs to the lab and not to the shell or login session of whoever switches it on.
+    groups = [tree.path / names.cgroup / "cgroup.procs" for tree in cgroup.hierarchies()]
+    machine.start(description(names, plan, node), accelerator(silent), groups=groups)

@@ -18,9 +18,9 @@ from typing import IO, Any, Final
 from coreops.errors import CoreopsError, InputError
 from coreops.events import Emit, Notice
 from coreops.providers.namespace.disk import copy_image
-from coreops.providers.namespace.flavour import CLOUD_INIT
 from coreops.providers.namespace.host import missing_packages, require_linux_root, run
-from coreops.providers.qemu.image import ensure
+from coreops.providers.qemu.disks import guest
+from coreops.providers.qemu.settings import Target
 
 PROGRAMS: Final = {"qemu-img": "qemu-utils", "sfdisk": "fdisk"}
 GIB: Final = 1024**3
@@ -30,6 +30,10 @@ VAGRANTFILE: Final = """\
 # What machines of this box need, whatever the project's Vagrantfile says.
 Vagrant.configure("2") do |config|
   config.ssh.username = "core"
+  # Vagrant starts it for each of its commands; bash as a login shell is a second of work for an emulated machine.
+  config.ssh.shell = "sh"
+  # Known, it is not searched for: that takes dozens of commands in the machine.
+  config.vm.guest = :linux
   # There is no rsync in the machine, and /usr is read-only.
   config.vm.synced_folder ".", "/vagrant", disabled: true
   config.vm.provider :libvirt do |libvirt|
@@ -44,8 +48,8 @@ end
 """
 
 
-def build(target: Path, emit: Emit) -> int:
-    """Write the box and return the size of its disk in GiB."""
+def build(target: Path, emit: Emit, user_data: Target = "cloud-init") -> int:
+    """Write the box whose guest reads this kind of user-data; return the size of its disk in GiB."""
     require_linux_root()
     if missing := missing_packages(PROGRAMS):
         raise InputError(
@@ -55,7 +59,7 @@ def build(target: Path, emit: Emit) -> int:
         )
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}", next="make it, or name another file with --output")
-    image = ensure(emit, CLOUD_INIT)
+    image = guest(emit, user_data)
     size = -(-image.disk.stat().st_size // GIB)
     work = Path(tempfile.mkdtemp(prefix=".box-", dir=target.parent))
     try:
@@ -69,7 +73,8 @@ def build(target: Path, emit: Emit) -> int:
         metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": size}
         (work / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
         (work / "Vagrantfile").write_text(VAGRANTFILE)
-        with tarfile.open(work / "box", "w:gz", compresslevel=1) as box:
+        # Not compressed again: what is large in it are kernels and a squashfs.
+        with tarfile.open(work / "box", "w:gz", compresslevel=0) as box:
             for name in _PARTS:
                 box.add(work / name, name, filter=_anonymous)
         inspect(work / "box")

@@ -15,13 +15,15 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from coreops.errors import InputError, did_you_mean
 from coreops.model import Position
+from coreops.providers.qemu.settings import Target
 from coreops.yaml_marks import TAG, Walk, compose
 
 CHANNELS: Final = ("stable", "beta", "alpha", "lts")
 USER_DATA: Final = ("coreos", "cloud-init", "ignition")
 DRIVERS: Final = ("kvm", "qemu")
 FLATCAR: Final = "flatcar"
-OWN_BOX: Final = "coreops-lab"
+OWN_BOXES: Final[Mapping[str, Target]] = {"coreops-lab": "cloud-init", "coreops-lab-ignition": "ignition"}
+"""What `coreops lab box` builds, and what reads the user-data in it."""
 MOST: Final = 99
 """Machines: the number in a name has two digits, and the first address of the network is .101."""
 _LARGEST_STORE: Final = 7
@@ -207,8 +209,7 @@ def parse(text: str, file: str) -> LabFile:
             raise read.wrong(key, f"{knob} has no value", next="give it one, or remove the line for the default")
         values[knob], nodes[knob] = KNOBS[knob](read, node, knob), node
     values.setdefault("members", _store(values.get("instances", LabFile().instances)))
-    own = values.get("box") == OWN_BOX
-    values.setdefault("user_data", "cloud-init" if own else "coreos")
+    values.setdefault("user_data", OWN_BOXES.get(values.get("box", FLATCAR), "coreos"))
     lab = LabFile(**values)
     _agree(lab, read, nodes)
     return lab
@@ -225,8 +226,8 @@ def _agree(lab: LabFile, read: _Reader, nodes: Mapping[str, Node]) -> None:
         node = nodes["members"]
         why = f"there are {lab.instances} instances" if lab.members > lab.instances else "an even store is no safer"
         raise read.wrong(node, f"the store cannot have {lab.members} members", why, "use 1, 3, 5 or 7")
-    if lab.box == OWN_BOX and lab.user_data != "cloud-init":
-        why = f"the box {OWN_BOX} has Debian's cloud-init, and nothing that reads {lab.user_data}"
+    if lab.box in OWN_BOXES and lab.user_data != OWN_BOXES[lab.box]:
+        why = f"the box {lab.box} has Debian's {OWN_BOXES[lab.box]}, and nothing that reads {lab.user_data}"
         raise read.wrong(nodes["user_data"], f"{lab.user_data} is not for this box", why, "remove the line")
     _ports_apart(lab, read, nodes)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, cast
 
 from coreops.errors import InputError
 from coreops.schedulers.fleet import config
 from coreops.schedulers.fleet.api import Api
-from coreops.schedulers.fleet.look import OPTIONAL, REMOVED, FleetSeen, check, look, numbers
+from coreops.schedulers.fleet.look import OLDEST, OPTIONAL, REMOVED, FleetSeen, check, look, mixed, numbers
 from coreops.schedulers.fleet.names import KEY
 from coreops.schedulers.fleet.talks import Talks
 from coreops.schedulers.fleet.view import View, record_of
@@ -43,7 +43,7 @@ class Fleet:
 
     def artifacts(self) -> Mapping[str, Artifact]:
         return {
-            host.name: Artifact("fleet", host.arch, host.settings.get("fleet_version", ""))
+            host.name: Artifact("fleet", host.arch, host.settings.get("fleet_version", ""), OLDEST)
             for host in self.cluster.hosts
             if _archive(host)
         }
@@ -73,10 +73,15 @@ class Fleet:
         wanted = self.cluster.host(host).settings.get("fleet_etcd_servers") or self.cluster.store
         return (yield from look(host, wanted, self.api))
 
+    def warnings(self, seen: Mapping[str, Seen]) -> tuple[str, ...]:
+        return mixed([cast(FleetSeen, seen[name]) for name in self.cluster.names if name in seen])
+
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         """Start fleetd where it does not run; then restart, one after the other, what runs with older settings."""
         found = [cast(FleetSeen, seen[name]) for name in self.cluster.names if name in seen]
-        check(found, self._servers)
+        # An archive's version was looked at when it was pinned, and what is there goes.
+        archives = {host.name for host in self.cluster.hosts if _archive(host)}
+        check([replace(each, version="") if each.host in archives else each for each in found], self._servers)
         missing = [each.host for each in found if not each.program and not _archive(self.cluster.host(each.host))]
         if missing:
             raise InputError(
@@ -156,6 +161,7 @@ class Fleet:
         return Node(
             name=name,
             host=name if ours else "",
+            machine=machine.id if machine else "",
             role=self.cluster.host(name).role if ours else "worker",
             state="ready" if machine else "down",
             cordoned="other" if foreign and note.by != "operator" else note.by,

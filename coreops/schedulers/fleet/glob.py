@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from functools import lru_cache
+
+from coreops.units import glob
 
 _OTHERS = ("automount", "busname", "device", "mount", "scope", "slice", "snapshot", "swap")
 TYPES = frozenset({"path", "service", "socket", "target", "timer", *_OTHERS})
@@ -13,8 +14,10 @@ _SPECIAL = re.compile(r"([\\*?\[\]-])")
 
 def match(pattern: str, name: str) -> bool:
     """Does the whole name match? A malformed pattern matches nothing, as in fleet."""
-    compiled = _compiled(pattern)
-    return compiled is not None and compiled.fullmatch(name) is not None
+    try:
+        return glob.matches(pattern, name)
+    except ValueError:
+        return False
 
 
 def literal(name: str) -> str:
@@ -48,63 +51,3 @@ def all_but(names: Collection[str], prefixes: Iterable[str] = ()) -> tuple[str, 
         else:
             patterns.append(f"{start}?*")
     return tuple(patterns)
-
-
-@lru_cache(maxsize=10_000)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(_regex(pattern), re.DOTALL)
-    except ValueError:
-        return None
-
-
-def _regex(pattern: str) -> str:
-    made, at = [], 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "*":
-            made.append("[^/]*")
-        elif char == "?":
-            made.append("[^/]")
-        elif char == "\\":
-            if at == len(pattern):
-                raise ValueError("a pattern ends with a backslash")
-            made.append(re.escape(pattern[at]))
-            at += 1
-        elif char == "[":
-            text, at = _class(pattern, at)
-            made.append(text)
-        else:
-            made.append(re.escape(char))
-    return "".join(made)
-
-
-def _class(pattern: str, at: int) -> tuple[str, int]:
-    negated = pattern[at : at + 1] == "^"
-    at += negated
-    ranges, inside = 0, ""
-    while True:
-        if pattern[at : at + 1] == "]" and ranges:
-            if not inside:
-                return ("." if negated else "(?!)"), at + 1
-            return (f"[^{inside}]" if negated else f"[{inside}]"), at + 1
-        low, at = _char(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-":
-            high, at = _char(pattern, at + 1)
-        ranges += 1
-        if low <= high:  # else it is a range that nothing is in
-            inside += f"{re.escape(low)}-{re.escape(high)}"
-
-
-def _char(pattern: str, at: int) -> tuple[str, int]:
-    char = pattern[at : at + 1]
-    if not char or char in "-]":
-        raise ValueError("malformed class")
-    if char == "\\":
-        at += 1
-        char = pattern[at : at + 1]
-        if not char:
-            raise ValueError("malformed class")
-    return char, at + 1

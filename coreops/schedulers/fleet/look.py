@@ -110,6 +110,22 @@ def check(seen: Sequence[FleetSeen], wanted: Sequence[str]) -> None:
             )
 
 
+def mixed(seen: Sequence[FleetSeen]) -> tuple[str, ...]:
+    """What to know of versions that differ. They work together (fleet counts engines of 0.8 and all later ones as one
+    version, so any of them may lead), but the rules are those of whoever leads.
+    """
+    found: dict[str, list[str]] = {}
+    for each in sorted((each for each in seen if each.version), key=lambda each: numbers(each.version)):
+        found.setdefault(each.version, []).append(each.host)
+    oldest = numbers(next(iter(found), ""))
+    if len({numbers(version) for version in found}) < 2 or oldest >= (1, 0, 0):
+        return ()
+    lost = ["conflicts of global units (since 1.0)", *(["Replaces= (since 0.13)"] if oldest < (0, 13, 0) else [])]
+    said = "; ".join(f"{version} on {', '.join(hosts)}" for version, hosts in found.items())
+    told = f"any of them may lead, and an older one does not know {', '.join(lost)}"
+    return (f"the versions of fleetd differ: {said}; {told}",)
+
+
 Problem = tuple[str, str, str]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coreops.errors import RefusedError
-from coreops.schedulers.k3s import joining, kubectl, living, looking, marks, rendering
+from coreops.schedulers.k3s import joining, kubectl, living, looking, marks, rendering, rotating
 from coreops.schedulers.k3s.settings import Plan
 from coreops.schedulers.protocol import (
     Artifact,
@@ -35,6 +34,11 @@ class K3s:
         """The vendor's binary, for every host in its own version."""
         return {host: Artifact("k3s", node.arch, str(node.version)) for host, node in self.plan.nodes.items()}
 
+    def carried(self) -> Mapping[str, Artifact]:
+        """The vendor's images, for hosts that cannot pull them."""
+        nodes = self.plan.nodes.items()
+        return {host: Artifact(rendering.IMAGES, node.arch, str(node.version)) for host, node in nodes if node.images}
+
     def playbook(self) -> str:
         """Its name."""
         return "k3s.yml"
@@ -60,13 +64,23 @@ class K3s:
         return joining.decide(self.plan, {host: looking.own(each) for host, each in seen.items()})
 
     def rotate(self) -> Talk[tuple[str, ...]]:
-        """Refused, with the reason, before anything is said."""
-        raise RefusedError(
-            "the tokens of k3s are not rotated by coreops",
-            why="the servers' token encrypts what joining servers need: cluster, nodes and pki/ would have to change "
-            "in one step, and old snapshots need the old token",
-            next="do it on the servers (k3s token rotate, v1.28 and newer), as docs/k3s.md says",
-        )
+        """The servers follow the file of their token: ``decide`` has changed over to a new one by now."""
+        yield from ()
+        return ()
+
+    def renewable(self) -> tuple[str, ...]:
+        """The servers' token. Raises RefusedError for an old k3s."""
+        rotating.check(self.plan)
+        return (rendering.SERVER_TOKEN,)
+
+    def fixed(self) -> Mapping[str, str]:
+        """The token that agents join with: see ``rotating``."""
+        why = "k3s has no way to change the token that agents join with (docs/k3s.md)"
+        return {rendering.AGENT_TOKEN: why}
+
+    def remembered(self) -> tuple[str, ...]:
+        """The servers' token: snapshots from before need it, and it shows that a server is on the way."""
+        return (rendering.SERVER_TOKEN,)
 
     def where(self, host: str) -> tuple[str, ...]:
         """All servers; the host itself last, because it may be about to go."""
@@ -82,6 +96,7 @@ class K3s:
             Node(
                 name=node.name,
                 host=self._hosts.get(node.name, ""),
+                machine=node.machine,
                 role="manager" if node.server else "worker",
                 state="ready" if node.ready else "down",
                 cordoned=marks.cordoned(node),

@@ -20,6 +20,7 @@ case $MODE in
 esac | put "$folder/config.yaml.d/10-coreops-join.yaml"
 # With it k3s checks, before it shows its token, that it talks to the cluster it is meant to join.
 if [ -n "$CLUSTER" ]; then printf '%s\n' "$CLUSTER" | put "$folder/cluster"; else rm -f "$folder/cluster"; fi
+[ ! -s "$folder/token.wanted" ] || put "$folder/token" <"$folder/token.wanted"
 rm -f "$folder/formed"
 : | put "$folder/joined"
 systemctl daemon-reload && systemctl enable "$UNIT.service" &&

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from coreops.errors import HostFailed, RefusedError
 from coreops.model import ShellStep
-from coreops.schedulers.k3s import kubectl, living, marks, refusals, rendering
+from coreops.schedulers.k3s import kubectl, living, marks, refusals, rendering, rotating
 from coreops.schedulers.k3s.kube import LABELS, KubeNode
 from coreops.schedulers.k3s.looking import Found
 from coreops.schedulers.k3s.settings import Node, Plan
@@ -38,7 +38,8 @@ def decide(plan: Plan, seen: Mapping[str, Found]) -> Move | Settled:
         return _form(plan, seen)
     there = {node.name: node for node in nodes}
     move = (
-        _join_server(plan, seen, there, speaker)
+        rotating.decide(plan, seen, lambda host: _well(plan, seen, host, there), _start)
+        or _join_server(plan, seen, there, speaker)
         or _join_agents(plan, seen, there, speaker)
         or _wait(plan, seen, there, speaker)
         or _restart(plan, seen)

@@ -16,9 +16,11 @@ said=''
 say() { said="$said$1 $2$nl"; }
 
 # The cluster of a token in its long form: the hash of the cluster's authority.
-cluster_of() { sed -n 's/^K10\([0-9a-f]\{64\}\)::.*/\1/p' "$1" 2>/dev/null | head -n 1; }
+cluster_of() { [ ! -r "$1" ] || sed -n '/^K10[0-9a-f]\{64\}::/{s/^K10\([0-9a-f]*\)::.*/\1/p;q;}' "$1"; }
 
-say machine "$(cat "${ROOT:-}/etc/machine-id" 2>/dev/null)"
+machine=''
+[ ! -r "${ROOT:-}/etc/machine-id" ] || read -r machine <"${ROOT:-}/etc/machine-id"
+say machine "$machine"
 if [ -x "$BIN/k3s" ]; then
     say installed "$("$BIN/k3s" --version 2>/dev/null | sed -n 's/^k3s version \([^ ]*\).*/\1/p')"
 fi
@@ -35,12 +37,40 @@ if [ -r "$run/started" ] && [ -r "$folder/fingerprint.sh" ]; then
 fi
 [ ! -e "$folder/formed" ] || say formed yes
 [ ! -e "$folder/joined" ] || say joined yes
+# The beginning of a hash: enough to tell two tokens apart, and nothing to join with.
+marked() { printf %.12s "$(printf %s "$1" | sha256sum)"; }
+mark_of() {
+    [ -s "$1" ] || return 0
+    IFS= read -r token <"$1" || [ -n "$token" ] # the last line may have no end
+    marked "${token##*:}"
+}
 if [ "$UNIT" = k3s ]; then
     [ ! -d "$data/server/db/etcd/member" ] || say data yes
     say cluster "$(cluster_of "$data/server/token")"
-    if [ -r "$data/server/token" ] && [ -r "$folder/token" ]; then
-        # Compared here: neither of them leaves the node.
-        [ "$(sed 's/.*://' "$data/server/token")" = "$(sed 's/.*://' "$folder/token")" ] || say token other
+    wanted=$folder/token.wanted
+    [ -s "$wanted" ] || wanted=$folder/token
+    wanted=$(mark_of "$wanted") holds=$(mark_of "$data/server/token")
+    say wanted "$wanted"
+    say holds "$holds"
+    say used "$(mark_of "$run/token")"
+    case $holds in
+        "" | "$wanted") ;;
+        *)
+            known=''
+            # One a line: a change that was broken off may have left one that never came into use.
+            [ ! -r "$folder/token.before" ] || while read -r line; do
+                known="$known $(marked "$line")"
+            done <"$folder/token.before"
+            case " $known " in *" $holds "*) ;; *) [ -z "$wanted" ] || say token other ;; esac
+            ;;
+    esac
+    agents=$data/server/agent-token
+    # A link to the servers' is k3s's way to say that agents have none of their own.
+    if [ -r "$agents" ] && [ ! -L "$agents" ]; then
+        case $(mark_of "$folder/agent-token") in
+            "" | "$(mark_of "$agents")") ;;
+            *) say agents other ;;
+        esac
     fi
 else
     if [ "$(grep -c 'BEGIN CERTIFICATE' "$data/agent/server-ca.crt" 2>/dev/null)" = 1 ]; then

@@ -25,7 +25,9 @@ class Found(Seen):
     stale: it was started with other settings than there are now. joined: coreops let it join. formed, data: it had a
     member of the cluster's data, and has it. foreign: what somebody else installed. other: the unit of the other role.
     password: it has the one that k3s made for its name; rejected: it is another than the cluster knows.
-    token: "other" when the cluster's is not the inventory's. nodes: None when no API answers here.
+    token: "other" when the cluster's is neither the inventory's nor the one before. wanted, holds, used: marks of the
+    inventory's, the cluster's, and the one that k3s was started with (servers). agents: "other" when the token that
+    agents join with is not the cluster's. nodes: None when no API answers here.
     """
 
     machine: str = ""
@@ -42,6 +44,10 @@ class Found(Seen):
     password: bool = False
     rejected: bool = False
     token: str = ""
+    wanted: str = ""
+    holds: str = ""
+    used: str = ""
+    agents: str = ""
     readonly: str = ""
     fatal: str = ""
     nodes: tuple[KubeNode, ...] | None = None
@@ -87,6 +93,10 @@ def read(host: str, said: bytes) -> Found:
         foreign=words.get("foreign", ""),
         other=words.get("other", ""),
         token=words.get("token", ""),
+        wanted=words.get("wanted", ""),
+        holds=words.get("holds", ""),
+        used=words.get("used", ""),
+        agents=words.get("agents", ""),
         readonly=words.get("readonly", ""),
         nodes=nodes,
         **_flags(words),

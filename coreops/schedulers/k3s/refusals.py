@@ -51,6 +51,15 @@ def _host(plan: Plan, host: str, found: Found) -> None:
             why="what pki/k3s-token holds is not what the cluster on this node was made with",
             next="restore pki/k3s-token from a backup (the node has it in /var/lib/rancher/k3s/server/token)",
         )
+    if found.agents == "other":
+        raise RefusedError(
+            "k3s cannot change the token that agents join with",
+            where=host,
+            why="pki/k3s-agent-token holds another one than the cluster: a server that was restarted with it would not "
+            "start a second time",
+            next="restore pki/k3s-agent-token from a backup (servers have it in "
+            "/var/lib/rancher/k3s/server/agent-token)",
+        )
 
 
 def _one_cluster(plan: Plan, seen: Mapping[str, Found]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -22,12 +23,16 @@ SERVER_TOKEN = "k3s-token"
 AGENT_TOKEN = "k3s-agent-token"
 STORE_LEAF = Leaf("k3s-store", "k3s")
 PORT = 6443
+IMAGES = "k3s-images"
 
 
 def variables(plan: Plan, archives: Mapping[str, str], pki: str) -> dict[str, Any]:
     """``k3s_nodes`` (host -> what ``_host`` makes) and where the secrets are."""
     return {
-        "k3s_nodes": {host: _host(plan, node, archives.get(host, "")) for host, node in plan.nodes.items()},
+        "k3s_nodes": {
+            host: _host(plan, node, archives.get(host, ""), archives.get(f"{host}/{IMAGES}", ""))
+            for host, node in plan.nodes.items()
+        },
         "k3s_pki": pki,
     }
 
@@ -61,7 +66,7 @@ def url(plan: Plan, through: Node) -> str:
     return plan.url or f"https://{address}:{through.config.get('https-listen-port', PORT)}"
 
 
-def _host(plan: Plan, node: Node, archive: str) -> dict[str, Any]:
+def _host(plan: Plan, node: Node, archive: str, images: str) -> dict[str, Any]:
     release = str(node.version)
     return {
         "archive": archive,
@@ -73,10 +78,14 @@ def _host(plan: Plan, node: Node, archive: str) -> dict[str, Any]:
         "type": "notify" if node.server else "exec",
         "config": yaml.safe_dump(configuration(plan, node), sort_keys=True, allow_unicode=True, width=1000),
         "token": SERVER_TOKEN if node.server else AGENT_TOKEN,
+        # What a server starts with changes only when the cluster has changed: see rotating.
+        "token_file": "token.wanted" if node.server else "token",
         "store": bool(plan.store) and node.server,
         "server": node.server,
         "embedded": node.server and not plan.store,
-        "images": node.images,
+        "images": images,
+        # k3s knows what it is by the name; always the same one, so that older images do not stay
+        "images_file": f"coreops.{PurePosixPath(images).name.partition('.')[2]}".removesuffix("."),
     }
 
 

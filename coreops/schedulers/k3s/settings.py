@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +53,7 @@ class Node:
     labels: Mapping[str, str]
     taints: tuple[str, ...] = ()
     bin_dir: str = "/opt/bin"
-    images: str = ""
+    images: bool = False
     sans: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
     docker: bool = False
@@ -154,7 +153,7 @@ def _node(cluster: Cluster, host: Host) -> Node:
         labels=_labels(cluster, host),
         taints=own.get("k3s_taints", ()),
         bin_dir=own.get("k3s_bin_dir", "/opt/bin"),
-        images=own.get("k3s_images", ""),
+        images=own.get("k3s_images", False),
         sans=tuple(dict.fromkeys((host.address, name, *own.get("k3s_tls_san", ())))) if server else (),
         disable=own.get("k3s_disable", ()) if server else (),
         docker=own.get("k3s_docker", False),
@@ -262,17 +261,10 @@ def _folder(value: object) -> str:
     return text
 
 
-def _images(value: object) -> str:
-    text = readers.text(value)
-    if not text.startswith("/") or not text.endswith(
-        (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz")
-    ):
-        raise ValueError(
-            f"it must be the absolute path of a .tar, .tar.gz or .tar.zst on this machine, found {text!r:.80}"
-        )
-    if not Path(text).is_file():
-        raise ValueError(f"there is no file {text}")
-    return text
+def _images(value: object) -> bool:
+    if isinstance(value, str):
+        raise ValueError(f"it must be true: artifacts.lock.yml pins them, as k3s-images; found {value!r:.80}")
+    return readers.flag(value)
 
 
 def _list(read: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:

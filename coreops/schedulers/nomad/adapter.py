@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from coreops.schedulers.nomad import config, memory, settings
+from coreops.schedulers.nomad import acl, config, memory, settings
 from coreops.schedulers.nomad.api import Api
 from coreops.schedulers.nomad.decide import decide
 from coreops.schedulers.nomad.found import Client, Server, client, pick
@@ -44,7 +44,7 @@ class Nomad:
         return "nomad"
 
     def secrets(self) -> Mapping[str, SecretKind]:
-        return {config.GOSSIP: "base64"}
+        return {config.GOSSIP: "base64", **dict.fromkeys(self.issued(), "uuid")}
 
     def certificates(self) -> Sequence[Leaf]:
         return [config.leaf(host) for host in self.cluster.hosts]
@@ -60,7 +60,14 @@ class Nomad:
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         found = cast(Mapping[str, NomadSeen], seen)
         servers = {server.id for each in found.values() for server in each.servers if server.id}
-        return decide(self.cluster, found, lambda: rekey(self._any(), self.folder, len(servers)))
+        api = self._any()
+        return decide(
+            self.cluster,
+            found,
+            lambda: rekey(api, self.folder, len(servers)),
+            lambda: acl.unlock(api),
+            lambda accessor: acl.forget(api, accessor),
+        )
 
     def rotate(self) -> Talk[tuple[str, ...]]:
         """The servers follow the file of the key: ``decide`` has changed over to a new one by now."""
@@ -69,6 +76,12 @@ class Nomad:
 
     def renewable(self) -> tuple[str, ...]:
         return (config.GOSSIP,)
+
+    def issued(self) -> tuple[str, ...]:
+        return (acl.TOKEN,) if settings.of(self.cluster.hosts[0]).acl else ()
+
+    def issue(self, name: str) -> Talk[bytes]:
+        return acl.issue(self._any())
 
     def where(self, host: str) -> tuple[str, ...]:
         """The servers, the host itself last: it may be about to go."""
@@ -110,6 +123,18 @@ class Nomad:
         return remove(self._any(), host, self._region)
 
     @property
+    def api(self) -> Api:
+        """Of any server."""
+        return self._any()
+
+    @property
+    def placing(self) -> dict[str, Any]:
+        """What a job has to say so that it may go to any of the nodes."""
+        clients = [own for own in map(settings.of, self.cluster.hosts) if own.client]
+        pools = {"NodePool": "all"} if any(own.node_pool for own in clients) else {}
+        return {"Datacenters": sorted({own.datacenter for own in clients}), **pools}
+
+    @property
     def _region(self) -> str:
         return settings.of(self.cluster.hosts[0]).region
 
@@ -145,6 +170,7 @@ class Nomad:
         return Node(
             name=name,
             host=name if wanted else "",
+            machine=node.id if node else server.id if server else "",
             role="manager" if server else "worker",
             state=state,
             leader=bool(server and server.leader),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from coreops.errors import HostFailed
 from coreops.model import Record, ShellStep
+from coreops.schedulers.body import travel
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk, ask
 
 SCRIPT = Path(__file__).with_name("api.sh")
@@ -40,7 +41,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The agent of one node. pki: the folder with ca.crt, node.crt and node.key there."""
+    """The agent of one node. pki: the folder with ca.crt, node.crt, node.key there; and token, where there are ACLs."""
 
     port: int
     pki: str
@@ -75,14 +76,23 @@ class Api:
         return good(reply, what)
 
     def request(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = True
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        patient: bool = True,
+        token: str = "",
     ) -> Talk[Reply]:
-        """One request, repeated while Nomad is busy or has no leader. Raises Elsewhere when this agent cannot help."""
+        """One request, repeated while Nomad is busy or has no leader. token: another one than the node's own, to ask
+        without a body. Raises Elsewhere when this agent cannot help.
+        """
         reply = Reply(0, "")
         for _ in range(_TRIES if patient else 1):
             if reply.status:
                 yield Pause((f"an answer of Nomad to {method} {path}: {_short(reply.value)}",), 0.5)
-            record = yield from ask(self.step(method, path, body))
+            step = self.step(method, path, body)
+            record = yield from ask(replace(step, env={**step.env, "TOKEN": token}) if token else step)
             if record.state in ("failed", "unknown"):
                 raise _silent(record)
             reply = _reply(record.stdout)
@@ -108,14 +118,16 @@ class Api:
 
     def step(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> ShellStep:
         """The step of one request. What it says is never logged: answers hold the cluster's variables."""
-        env = {**self.env(path), "METHOD": method, "BODY": "" if body is None else json.dumps(body)}
-        text = SCRIPT.read_text(encoding="utf-8") + "\nrequest\n"
+        text, blobs = travel("" if body is None else json.dumps(body))
+        env = {**self.env(path), "METHOD": method, "BODY": text}
+        script = SCRIPT.read_text(encoding="utf-8") + "\nrequest\n"
         reads = method == "GET"
         return ShellStep(
             id="nomad-api",
             title=f"ask Nomad ({method} {path.partition('?')[0]})",
-            probe=text if reads else None,
-            act=None if reads else text,
+            probe=script if reads else None,
+            act=None if reads else script,
+            blobs=blobs,
             env=env,
             timeout=_LIMIT + 10.0,
             secret=True,
@@ -136,7 +148,7 @@ def _reply(stdout: bytes) -> Reply:
     text, _, status = stdout.decode("utf-8", errors="replace").rpartition("\n")
     headers, found, body = text.partition("\r\n\r\n")
     if not status.isdigit() or not found:
-        raise HostFailed("Nomad's answer cannot be read", why=_short(text + status))
+        raise HostFailed("Nomad's answer cannot be read", why=f"it begins with {text.partition(chr(10))[0][:80]!r}")
     named = (line.partition(":") for line in headers.splitlines())
     token = next((value.strip() for name, _, value in named if name.lower() == "x-nomad-nexttoken"), "")
     try:
@@ -151,8 +163,8 @@ def good(reply: Reply, what: str) -> Any:
     if reply.status == 403:
         raise HostFailed(
             f"could not {what}",
-            why="Nomad refuses it (403): this cluster has ACLs, which coreops does not manage",
-            next="use a Nomad cluster without ACLs: agents and API are closed to all without a certificate",
+            why=f"Nomad refuses it (403: {_short(reply.value)}): this cluster has ACLs, and does not know our token",
+            next="set nomad_acl: true, put a management token into pki/nomad-token, and run coreops bootstrap",
         )
     raise HostFailed(f"could not {what}", why=f"HTTP {reply.status}: {_short(reply.value)}")
 

@@ -1,9 +1,18 @@
 # request: one request to the Nomad agent of this node. Prints headers, body, and a line with the HTTP status.
-# Environment: URL METHOD BODY PKI LIMIT. Exit: 0 answered (whatever the status), 6 no agent answers, 5 not our TLS.
+# A token beside the keys, as a line of a header, is sent along; TOKEN instead of it, where there is no body. Environment: URL METHOD BODY (a long one is in $blob1) PKI LIMIT. Exit: 0 answered (whatever the status), 6 no agent answers, 5 not our TLS.
 request() (
     set --
-    [ -z "${BODY-}" ] || set -- --data-binary @- --header 'Content-Type: application/json'
-    printf '%s' "${BODY-}" | curl --silent --show-error --globoff --http1.1 --noproxy '*' --dump-header - \
+    if [ -n "${BODY-}" ]; then
+        set -- --data-binary @- --header 'Content-Type: application/json'
+    elif [ -n "${blob1-}" ]; then
+        set -- --data-binary "@$blob1" --header 'Content-Type: application/json'
+    fi
+    if [ -n "${TOKEN-}" ]; then
+        set -- "$@" --header @-
+    elif [ -s "$PKI/token" ]; then
+        set -- "$@" --header "@$PKI/token"
+    fi
+    printf '%s' "${BODY:-${TOKEN:+X-Nomad-Token: $TOKEN}}" | curl --silent --show-error --globoff --http1.1 --noproxy '*' --dump-header - \
         --max-time "$LIMIT" --connect-timeout 3 --cacert "$PKI/ca.crt" --cert "$PKI/node.crt" --key "$PKI/node.key" \
         --request "$METHOD" "$@" --write-out '\n%{http_code}' -- "$URL"
     rc=$?

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from coreops.schedulers.nomad import settings
+from coreops.schedulers.nomad.acl import TOKEN
 from coreops.schedulers.protocol import Cluster, Host
 from coreops.store.pki import Leaf
 
@@ -57,6 +58,8 @@ def agent(cluster: Cluster, host: Host) -> dict[str, Any]:
         "server": {"enabled": host.role == "manager"},
         "client": {"enabled": own.client},
     }
+    if own.acl:
+        config["acl"] = {"enabled": True}
     if host.role == "manager":
         config["server"] |= join
     if own.client:
@@ -86,11 +89,13 @@ def variables(cluster: Cluster, archives: Mapping[str, str], pki: str) -> dict[s
             "data_dir": own.data_dir,
             "server": host.role == "manager",
             "user": "root" if own.client else "nomad",
+            "token": host.role == "manager" and own.acl,
         }
     return {
         "nomad_hosts": hosts,
         "nomad_pki": pki,
         "nomad_gossip": f"{pki}/{GOSSIP}",
+        "nomad_token": f"{pki}/{TOKEN}",
         "nomad_expect": len(cluster.managers),
     }
 

@@ -9,6 +9,7 @@ time (a client that restarts leaves its work running).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from coreops.errors import RefusedError
 from coreops.schedulers.nomad import settings, versions
@@ -19,14 +20,22 @@ from coreops.schedulers.protocol import Cluster, Move, Settled, Talk
 _SHARE = 10
 
 
-def decide(cluster: Cluster, seen: Mapping[str, NomadSeen], rekey: Callable[[], Talk[None]]) -> Move | Settled:
-    """Raises RefusedError before anything is half done. rekey: makes the wanted gossip key the one in use."""
+def decide(
+    cluster: Cluster,
+    seen: Mapping[str, NomadSeen],
+    rekey: Callable[[], Talk[None]],
+    unlock: Callable[[], Talk[None]],
+    forget: Callable[[str], Talk[None]],
+) -> Move | Settled:
+    """Raises RefusedError before anything is half done. rekey: makes the wanted gossip key the one in use. unlock:
+    makes our token known to Nomad's ACLs. forget: takes away the tokens that are not needed beside this one.
+    """
     refuse(cluster, seen)
     managers = [seen[host.name] for host in cluster.managers]
     workers = [seen[host.name] for host in cluster.hosts if host.role == "worker" and host.name in seen]
     leading = [each for each in managers if each.servers]
-    if not leading:
-        return _form(managers)
+    if not leading:  # while some servers have no ACLs yet, they speak for the cluster
+        return _locked(cluster, managers, unlock) or _form(managers)
     known = {server.name: server for each in leading for server in each.servers}
     if ready := [each.host for each in managers if each.first]:
         return Move(title="forget how the cluster was formed", play=("formed",), on=tuple(ready))
@@ -46,7 +55,7 @@ def decide(cluster: Cluster, seen: Mapping[str, NomadSeen], rekey: Callable[[], 
         return _restart(late[:1])
     if late := [each.host for each in workers if each.stale]:
         return _restart(late[: max(1, len(workers) // _SHARE)])
-    return Settled(strays=_strays(cluster, leading))
+    return _forget(managers, forget) or Settled(strays=_strays(cluster, leading))
 
 
 def refuse(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:
@@ -92,6 +101,33 @@ def _one_cluster(cluster: Cluster, seen: Mapping[str, NomadSeen]) -> None:
             why="each of them follows a leader of its own",
             next="decide which one is to live; stop nomad.service on the others and move their data away",
         )
+
+
+def _locked(cluster: Cluster, managers: Sequence[NomadSeen], unlock: Callable[[], Talk[None]]) -> Move | None:
+    locked = [each.host for each in managers if each.locked and each.leader]
+    if not locked:
+        return None
+    if not settings.of(cluster.host(locked[0])).acl:
+        raise RefusedError(
+            "this Nomad has ACLs, and nomad_acl is not set",
+            where=locked[0],
+            why="without a token nothing can be asked there",
+            next="set nomad_acl: true, and put a management token into pki/nomad-token",
+        )
+    return Move(title="give Nomad's ACLs their first token", talks={locked[0]: unlock})
+
+
+def _forget(managers: Sequence[NomadSeen], forget: Callable[[str], Talk[None]]) -> Move | None:
+    """Old tokens go when all servers use the same new one: with --limit, some may not have it."""
+    holder = next((each for each in managers if each.unused), None)
+    used = {each.token for each in managers if each.token}
+    if holder is None or len(used) > 1:
+        return None
+    if locked := [each.host for each in managers if not each.token]:
+        return Move(title=f"wait until {', '.join(locked)} takes the new token")
+    talk = partial(forget, holder.token)
+    hosts = tuple(each.host for each in managers)
+    return Move(title="take away the tokens before this one", on=hosts, talks={holder.host: talk})
 
 
 def _form(managers: Sequence[NomadSeen]) -> Move:

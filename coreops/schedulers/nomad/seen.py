@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coreops.model import ShellStep
-from coreops.schedulers.nomad import gossip
+from coreops.schedulers.nomad import acl, gossip
 from coreops.schedulers.nomad.api import Api
 from coreops.schedulers.nomad.found import HEALTH, SERVERS, UNHEALTHY, Client, Server, client
 from coreops.schedulers.nomad.found import servers as read_servers
@@ -22,7 +22,8 @@ class NomadSeen(Seen):
     chosen: the wanted release is the current one. changed: settings differ from those the agent was started with.
     raft: it has a server's data. first: it is told to form a cluster. answers: the agent takes our certificate.
     leader: it knows one. servers: as it sees them. clients: as the leader does. rekey: the gossip's key is not the
-    wanted one. healthy: autopilot has nothing against the servers.
+    wanted one. healthy: autopilot has nothing against the servers. locked: it is a server that has ACLs and does not
+    know our token. token: the accessor of the one that it knows. unused: of those that it could do without.
     """
 
     unit: str = ""
@@ -43,6 +44,9 @@ class NomadSeen(Seen):
     log: tuple[str, ...] = ()
     rekey: bool = False
     healthy: bool = True
+    locked: bool = False
+    token: str = ""
+    unused: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -69,8 +73,14 @@ def look(api: Api, host: Host, region: str, folder: str, data: str, opt: str) ->
 
 
 def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> Talk[NomadSeen]:
-    more = (*SERVERS, HEALTH) if host.role == "manager" else ()
+    more = (*SERVERS, HEALTH, acl.SELF) if host.role == "manager" else ()
     self, leader, *servers = yield from api.several("/v1/agent/self", "/v1/status/leader", *more)
+    if self.status == 403:  # only servers have a token; of clients it is enough that they know the cluster
+        found = leader.good and bool(leader.value)
+        locked = host.role == "manager"
+        return replace(
+            seen, answers=True, leader=found, locked=locked, cluster=f"nomad {region}" if found and not locked else ""
+        )
     if not self.good:
         return replace(seen, answers=True, trouble=f"HTTP {self.status}: {self.value!s:.200}")
     knows = leader.good and bool(leader.value) and all(each.good for each in servers[:2])
@@ -83,12 +93,16 @@ def _agent(api: Api, host: Host, region: str, seen: NomadSeen, folder: str) -> T
     known = read_servers(servers[0].value, servers[1].value, region)
     leads = any(server.leader and server.name == host.name for server in known)
     nodes = (yield from api.pages("/v1/nodes")) if leads else []
+    own = acl.token(servers[3].value) if servers[3].good else None  # 400 where there are no ACLs
+    tokens = (yield from api.pages(acl.TOKENS)) if leads and own else []
     return replace(
         seen,
         servers=known,
         clients=tuple(client(each) for each in nodes),
         rekey=not held.settled,
         healthy=servers[2].status != UNHEALTHY,
+        token=own.accessor if own else "",
+        unused=acl.unused(own, map(acl.token, tokens)) if own else (),
     )
 
 

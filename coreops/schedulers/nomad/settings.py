@@ -30,6 +30,7 @@ class Settings:
     """What one host is to be."""
 
     version: str = ""
+    acl: bool = False
     region: str = "global"
     datacenter: str = "dc1"
     client: bool = True
@@ -91,7 +92,7 @@ def check(cluster: Cluster) -> None:
                 why="coreops checks whether a release may follow before it moves anything, so it must know where to go",
                 next="set nomad_version for all hosts to what artifacts.lock.yml pins, like 1.7.7",
             )
-        for name in ("version", "region", "http_port", "rpc_port", "serf_port"):
+        for name in ("version", "acl", "region", "http_port", "rpc_port", "serf_port"):
             if getattr(own, name) != getattr(of(first), name):
                 raise InputError(
                     f"nomad_{name} differs between {first.name} and {host.name}",
@@ -191,11 +192,12 @@ def _config(value: object) -> Mapping[str, Any]:
         for key in owned.split("."):
             part = part.get(key) if isinstance(part, Mapping) else None
         if part is not None:
-            raise ValueError(f"coreops sets {owned} itself" + ("; it manages no ACLs" if owned == "acl" else ""))
+            raise ValueError(f"coreops sets {owned} itself" + ("; say nomad_acl: true" if owned == "acl" else ""))
     return value
 
 
 VARIABLES: Mapping[str, Callable[[object], Any]] = {
+    "nomad_acl": readers.flag,
     "nomad_client": readers.flag,
     "nomad_config": _config,
     "nomad_data_dir": _folder,

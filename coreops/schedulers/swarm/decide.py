@@ -1,103 +1,41 @@
 """The next step on the way to the wanted swarm, for what was seen of all engines. Pure.
 
-Says *what* is to do; ``swarm`` says it to the engines. One kind of step is one class below, in the order in which they
-are considered. Everything that must be refused is refused first, so that nothing is half done.
+Says *what* is to do (see ``steps``); ``swarm`` says it to the engines. Everything that must be refused is refused
+first, so that nothing is half done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from coreops.errors import InputError, RefusedError
 from coreops.schedulers.protocol import Cluster, Host
-from coreops.schedulers.swarm import marks, settings
+from coreops.schedulers.swarm import marks, settings, versions
 from coreops.schedulers.swarm.settings import Options
 from coreops.schedulers.swarm.state import HOST, OURS, Entry, Sight
+from coreops.schedulers.swarm.steps import (
+    Done,
+    Empty,
+    Forget,
+    Init,
+    Join,
+    Leave,
+    Reopen,
+    Restart,
+    Revive,
+    Settle,
+    Start,
+    Step,
+    Wait,
+)
 
 KEYS = "coreops.labels"
 """Which labels of a node came from the inventory, with blanks between: one that is no longer there is taken away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """The swarm is at it."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start engines that rest."""
-
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Restart engines that have new settings; no task of a swarm runs on them."""
-
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Init:
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Take entries off the list that are what hosts were before they were wiped. Said on ``on``."""
-
-    on: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Engines that believe to be in the swarm, which has forgotten them."""
-
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    hosts: tuple[str, ...]
-    remotes: tuple[str, ...]
-    tokens: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """Give nodes (by id) their labels and roles, and the swarm its settings. Said on ``on``."""
-
-    on: str
-    nodes: Mapping[str, Mapping[str, Any]]
-    """Node id -> "labels" to be set (or, None, removed), and "role"."""
-    spec: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Empty:
-    """Drain a node whose engine has to be restarted."""
-
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Undo that."""
-
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    strays: tuple[str, ...] = ()
-
-
-Step = Wait | Start | Restart | Init | Forget | Leave | Join | Settle | Empty | Reopen | Done
+_JITTER = 0.5
+"""By how many seconds the swarm varies the time between heartbeats; three missing ones make a node down."""
+_SLACK = 10.0
+"""What a try to register anew may take, and the pause before it."""
 
 
 def check(cluster: Cluster) -> Options:
@@ -158,7 +96,7 @@ def decide(cluster: Cluster, options: Options, seen: Mapping[str, Sight]) -> Ste
     if view.speaker is None:
         silent = ", ".join(f"{sight.host} ({sight.error or sight.local})" for sight in view.members)
         return Wait(f"the swarm's managers to agree on a leader: {silent}")
-    return view.grow() or view.settle() or view.restart() or view.end()
+    return view.grow() or view.settle() or view.revive() or view.restart() or view.end()
 
 
 class _View:
@@ -195,6 +133,7 @@ class _View:
                     where=host.name,
                     next="docker swarm unlock; then docker swarm update --autolock=false",
                 )
+        versions.check(self.cluster, self.seen)
         self._one_swarm()
         if self.swarm:
             self._settings()
@@ -249,11 +188,7 @@ class _View:
     def grow(self) -> Step | None:
         """Have every host in the swarm."""
         assert self.speaker is not None
-        lost = [
-            s.host
-            for s in self.members
-            if s.local in ("active", "error") and not s.control and s.node not in self.by_id
-        ]
+        lost = [s.host for s in self.members if s.node and s.node not in self.by_id and _had_been_in(s)]
         if lost:
             return Leave(tuple(lost))
         out = [host for host in self.hosts if self.seen[host.name].local == "inactive"]
@@ -295,12 +230,32 @@ class _View:
             return Settle(self.speaker.host, changes, spec)
         return None
 
+    def revive(self) -> Step | None:
+        """Swarm's dispatcher has a race: when the heartbeats that it expects of an engine's last life run out in the
+        moment in which the engine registers anew, the node is called down and stays so, though its heartbeats are
+        heard again. Only another registration mends that; it must not come in such a moment again.
+
+        An agent that can reach a manager registers anew soon after it has missed heartbeats: who has not is stuck. One
+        that has been restarted since it was called down, and still is, has another trouble.
+        """
+        managers = [entry for entry in self.entries if entry.role == "manager"]
+        leading = {entry.id for entry in managers if entry.leader}
+        now = next((sight.now for sight in self.members if sight.node in leading), 0)
+        for sight in self.members:
+            entry = self.by_id.get(sight.node)
+            if entry is None or entry.state != "down" or sight.local != "active" or not (entry.updated and now):
+                continue
+            costly = entry in managers and any(e is not entry and e.reachability != "reachable" for e in managers)
+            if not costly and sight.age > now - entry.updated > 2 * self._heartbeat + _SLACK:
+                return Revive(sight.host, 3 * (self._heartbeat + _JITTER) + 1)
+        return None
+
     def restart(self) -> Step | None:
         """Engines with new settings, one at a time, each emptied before."""
         by_host = {host.name: entry for host in self.hosts if (entry := self.entry(host.name))}
         opened = [name for name, entry in by_host.items() if _emptied(entry)]
         for name in opened:
-            if not self.seen[name].stale:
+            if not self.seen[name].stale and by_host[name].settled:
                 return Reopen(name)
         if unready := [name for name, entry in by_host.items() if not entry.settled]:
             return Wait(f"{', '.join(unready)} to be ready")
@@ -324,6 +279,12 @@ class _View:
     @property
     def _spec(self) -> Mapping[str, Any]:
         return self.swarm.get("Spec") or {}
+
+    @property
+    def _heartbeat(self) -> float:
+        """Seconds between an agent's heartbeats."""
+        found = (self._spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 5_000_000_000
+        return float(found) / 1e9
 
     def _wanted_spec(self) -> Mapping[str, Any] | None:
         """The swarm's settings as they shall be, None when they are."""
@@ -370,6 +331,13 @@ def _change(host: Host, entry: Entry) -> dict[str, Any] | None:
 def _emptied(entry: Entry) -> bool:
     memory = entry.spec.memory(marks.DRAIN)
     return memory is not None and memory[0] == "restart"
+
+
+def _had_been_in(sight: Sight) -> bool:
+    """Was the node on the swarm's list when this engine last heard of it? One that manages was, before it could."""
+    if sight.control:
+        return sight.local in ("active", "error", "pending") and sight.entries is None
+    return sight.local in ("active", "error")
 
 
 def _was(entry: Entry, host: Host) -> bool:

@@ -14,16 +14,17 @@ from urllib.parse import quote
 
 from coreops.errors import HostFailed
 from coreops.model import Record, ShellStep
+from coreops.schedulers.body import travel
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk, ask
 
 _SCRIPT = Path(__file__).with_name("engine.sh")
 _END = re.compile(r"\n= (\d{3})\n")
 _NOT_NOW = re.compile(
-    r"does not have a leader|context deadline exceeded|code = Unavailable|lost leadership|no leader", re.I
+    r"does not have a leader|context deadline exceeded|code = Unavailable|lost leader|no leader", re.I
 )
 _NOT_HERE = re.compile(r"not a swarm manager|not part of a swarm|needs to be unlocked", re.I)
-_ELECTION = 30
-"""Pauses that an election may take, of half a second each."""
+_ELECTION = 42
+"""Pauses that an election may take, of half a second each: Docker begins one after 10 to 20 s of silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def path(plain: str, **filters: list[str]) -> str:
 
 def get(title: str, *paths: str, secret: bool = False) -> Talk[list[Answer]]:
     """Ask several questions at once. Raises Elsewhere when this engine cannot answer for the cluster."""
+    leaderless = Elsewhere(
+        "its swarm has no leader",
+        why="it waited for one; more than half of the managers must be up, and reach each other",
+        next="start Docker on managers that are down (systemctl start docker); then run the same command again",
+    )
     for _ in range(_ELECTION):
         step = ShellStep(
             id="swarm-get", title=title, probe=_script(), env=_env("GET", *paths), timeout=120.0, secret=secret
@@ -69,17 +75,19 @@ def get(title: str, *paths: str, secret: bool = False) -> Talk[list[Answer]]:
             raise Elsewhere(f"could not {title}", why=bad.message)
         if not _NOT_NOW.search(bad.message):
             raise HostFailed(f"could not {title}", why=bad.message)
-        yield Pause((f"an answer of the swarm ({bad.message})",))
-    raise Elsewhere(f"could not {title}", why="the swarm has had no leader for a while")
+        # Docker itself may take seconds to say so, and all patience before these pauses end
+        yield Pause((f"an answer of the swarm ({bad.message})",), error=leaderless)
+    raise leaderless
 
 
 def send(title: str, method: str, where: str, body: Any = None, *, secret: bool = False) -> Talk[Answer]:
     """One request that may change something; what the engine said, also when it said no."""
-    text = "" if body is None else json.dumps(body)
+    text, blobs = travel("" if body is None else json.dumps(body))
     step = ShellStep(
         id="swarm-do",
         title=title,
         act=_script(),
+        blobs=blobs,
         env=_env(method, where) | {"BODY": text},
         timeout=120.0,
         secret=secret,
@@ -103,6 +111,8 @@ def _env(method: str, *paths: str) -> dict[str, str]:
 def _alive(record: Record, title: str) -> Record:
     if record.state in ("failed", "unknown"):
         said = record.stderr.decode("utf-8", errors="backslashreplace").strip().splitlines()
+        if said and said[-1].startswith("curl: (7)"):  # it speaks of a port that nobody has asked for
+            raise Elsewhere("Docker does not run", why=f"nobody listens on its socket; it was to {title}")
         raise Elsewhere(
             f"could not {title}", why=said[-1] if said else f"the engine does not answer (exit {record.rc})"
         )

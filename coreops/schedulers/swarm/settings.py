@@ -96,10 +96,15 @@ def daemon(host: Host) -> dict[str, Any]:
     return {**made, **settings.get("docker_options", {})}
 
 
-def proxy(host: Host) -> str:
+def proxy(cluster: Cluster, host: Host) -> str:
     """The environment of the host's engine, as systemd reads it."""
+    said = dict(host.settings.get("docker_proxy", {}))
+    if set(said) - {"no_proxy"}:
+        # Before 19.03 an engine asks its proxy for the managers, too, and then no second one can join (swarmkit 2802).
+        own = [each for each in said.get("no_proxy", "").split(",") if each.strip()]
+        said["no_proxy"] = ",".join(dict.fromkeys([*own, *(place(each) for each in cluster.managers)]))
     lines = []
-    for word, value in host.settings.get("docker_proxy", {}).items():
+    for word, value in said.items():
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         lines += [f'{name}="{quoted}"' for name in (word.upper(), word)]
     return "".join(f"{line}\n" for line in lines)

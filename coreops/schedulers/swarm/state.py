@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from coreops.errors import HostFailed
@@ -21,7 +22,9 @@ _ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orp
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One node in the swarm's own list. reachability: of a manager, "" of a worker. address: where it was seen from."""
+    """One node in the swarm's own list. reachability: of a manager, "" of a worker. address: where it was seen from.
+    updated: when the leader last wrote anything of it, by the leader's clock; 0 when that cannot be told.
+    """
 
     id: str
     version: int
@@ -33,6 +36,7 @@ class Entry:
     reachability: str = ""
     leader: bool = False
     manager_address: str = ""
+    updated: float = 0.0
 
     @property
     def host(self) -> str:
@@ -58,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. state is what its node last said, desired what the swarm wants."""
+    """One task. state is what its node last said, desired what the swarm wants. ports: its node's, like ``80/tcp``."""
 
     id: str
     service: str
@@ -66,6 +70,7 @@ class Task:
     state: str
     desired: str
     slot: int = 0
+    ports: tuple[str, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -77,7 +82,7 @@ class Task:
 class Sight(Seen):
     """One engine. engine: absent, or systemd's word for docker.service. stale: it runs with other settings than it has
     on its disk. local: the engine's word for its part in a swarm. tasks: containers of a swarm that run on it. entries,
-    swarm: as a manager knows them.
+    swarm: as a manager knows them. age: seconds that the engine has run. now: the node's clock.
     """
 
     engine: str = "active"
@@ -90,6 +95,8 @@ class Sight(Seen):
     tasks: int = 0
     entries: tuple[Entry, ...] | None = None
     swarm: Mapping[str, Any] | None = field(default=None, repr=False)
+    age: int = 0
+    now: int = 0
 
     @property
     def running(self) -> bool:
@@ -105,6 +112,8 @@ def read_look(host: str, text: str) -> Sight:
         "host": host,
         "engine": facts.get("engine", "unknown"),
         "stale": facts.get("stale") == "yes",
+        "age": int(facts.get("age", 0)),
+        "now": int(facts.get("now", 0)),
     }
     certified = _swarm_of(answers)
     if "info" not in answers:
@@ -151,6 +160,7 @@ def entry(raw: Mapping[str, Any]) -> Entry:
         reachability=str(manager.get("Reachability", "")),
         leader=bool(manager.get("Leader")),
         manager_address=str(manager.get("Addr", "")),
+        updated=_time(str(raw.get("UpdatedAt", ""))),
     )
 
 
@@ -164,9 +174,24 @@ def read_tasks(raw: Sequence[Mapping[str, Any]]) -> tuple[Task, ...]:
             state=str((each.get("Status") or {}).get("State", "unknown")),
             desired=str(each.get("DesiredState", "")),
             slot=int(each.get("Slot") or 0),
+            ports=tuple(_ports(each)),
         )
         for each in raw
     )
+
+
+def _ports(task: Mapping[str, Any]) -> Iterator[str]:
+    """Those of its node that a task has for itself, while it runs."""
+    for port in ((task.get("Status") or {}).get("PortStatus") or {}).get("Ports") or ():
+        if port.get("PublishMode") == "host" and port.get("PublishedPort"):
+            yield f"{port['PublishedPort']}/{port.get('Protocol', 'tcp')}"
+
+
+def _time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _swarm_of(answers: Mapping[str, tuple[int, Any]]) -> str:

@@ -27,8 +27,8 @@ from coreops.schedulers.protocol import (
     Workload,
     do,
 )
-from coreops.schedulers.swarm import decide as steps
-from coreops.schedulers.swarm import engine, marks, settings, talks
+from coreops.schedulers.swarm import decide as rules
+from coreops.schedulers.swarm import engine, marks, settings, steps, talks, versions
 from coreops.schedulers.swarm.marks import Spec
 from coreops.schedulers.swarm.settings import Options
 from coreops.schedulers.swarm.state import Entry, Sight, entry, read_look
@@ -39,7 +39,7 @@ _LOOK = Path(__file__).with_name("look.sh")
 
 def make(cluster: Cluster) -> Swarm:
     """Raises InputError."""
-    return Swarm(cluster, steps.check(cluster))
+    return Swarm(cluster, rules.check(cluster))
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Swarm:
         hosts = self.cluster.hosts
         return {
             "swarm_hosts": {
-                host.name: {"daemon": settings.daemon(host), "environment": settings.proxy(host)} for host in hosts
+                host.name: {"daemon": settings.daemon(host), "environment": settings.proxy(self.cluster, host)}
+                for host in hosts
             }
         }
 
@@ -78,9 +79,13 @@ class Swarm:
             raise HostFailed("the swarm has more nodes than one answer can hold")
         return read_look(host, record.stdout.decode("utf-8", errors="replace"))
 
+    def warnings(self, seen: Mapping[str, Seen]) -> tuple[str, ...]:
+        sights = {name: sight for name, sight in seen.items() if isinstance(sight, Sight)}
+        return tuple(versions.told(self.cluster, sights))
+
     def decide(self, seen: Mapping[str, Seen]) -> Move | Settled:
         sights = {name: sight for name, sight in seen.items() if isinstance(sight, Sight)}
-        step = steps.decide(self.cluster, self.options, sights)
+        step = rules.decide(self.cluster, self.options, sights)
         match step:
             case steps.Done(strays):
                 return Settled(strays=strays)
@@ -91,6 +96,9 @@ class Swarm:
             case steps.Restart(hosts):
                 title = f"restart Docker on {_list(hosts)} with its new settings"
                 return _move(title, dict.fromkeys(hosts, partial(talks.restart, "restart")))
+            case steps.Revive(host, gap):
+                title = f"restart Docker on {host}: it is in the swarm, which calls it down all the same"
+                return _move(title, {host: partial(talks.restart, "revive", gap)})
             case steps.Init(host):
                 return _move(f"begin the swarm on {host}", {host: partial(self._init, host)})
             case steps.Forget(on, entries):
@@ -138,6 +146,7 @@ class Swarm:
             Node(
                 name=each.hostname or each.id,
                 host=each.host if each.host in known else "",
+                machine=each.id,
                 role=each.role,
                 state=each.state,
                 cordoned=marks.cordoned(each.spec),
@@ -190,6 +199,18 @@ class Swarm:
                     why="the swarm hears from it, and tasks may run on it",
                     next=f"switch it off, or let it leave (docker swarm leave on {each.name})",
                 )
+        yield from self._forget(host, entries, gone)
+
+    def expel(self, host: str) -> Talk[None]:
+        """The swarm takes nothing more from a node that it has forgotten: its certificate is refused."""
+        entries = yield from talks.entries()
+        gone = _named(entries, host)
+        for each in gone:
+            if each.state == "ready" and (left := (yield from talks.left(each.id))):
+                raise RefusedError(f"{each.name} still has work", why="; ".join(left), next=f"drain {each.name} first")
+        yield from self._forget(host, entries, gone)
+
+    def _forget(self, host: str, entries: Sequence[Entry], gone: Sequence[Entry]) -> Talk[None]:
         managers = [each for each in entries if each.role == "manager" and each not in gone]
         voting = [each for each in managers if each.reachability == "reachable"]
         if any(each.role == "manager" for each in gone) and len(voting) <= len(managers) // 2:
@@ -202,7 +223,7 @@ class Swarm:
 
     def _init(self, host: str) -> Talk[None]:
         own = self.cluster.host(host)
-        body: dict[str, Any] = self._place(host) | {"Spec": steps.first_spec(self.options)}
+        body: dict[str, Any] = self._place(host) | {"Spec": rules.first_spec(self.options)}
         if self.options.addr_pool:
             body["DefaultAddrPool"] = list(self.options.addr_pool)
         if self.options.addr_pool_mask:
@@ -257,9 +278,9 @@ class Swarm:
         if marks.uncordon(found.spec, by, token) == found.spec and marks.cordoned(found.spec):
             return  # somebody else's, and left as it is
         while not found.settled:
-            yield Pause(
-                (f"{host} to be ready (it is {found.state}{f', {found.reachability}' if found.reachability else ''})",)
-            )
+            state = found.state + (f", {found.reachability}" if found.reachability else "")
+            hint = "; if its Docker runs, coreops bootstrap says why, or mends it" if found.state == "down" else ""
+            yield Pause((f"{host} to be ready (it is {state}{hint})",))
             found = yield from self._find(host)
         yield from self._change(f"uncordon {host}", host, lambda spec: marks.uncordon(spec, by, token))
 

@@ -17,12 +17,11 @@ from coreops.schedulers.swarm.state import Entry, Task, entry, read_nodes, read_
 _RESTART = Path(__file__).with_name("restart.sh")
 
 
-def restart(verb: str) -> Talk[None]:
-    yield from do(
-        ShellStep(
-            id="swarm-engine", title=f"{verb} Docker", act=_RESTART.read_text(), env={"VERB": verb}, timeout=240.0
-        )
-    )
+def restart(verb: str, gap: float = 0.0) -> Talk[None]:
+    """verb: start, restart, or revive: a restart in which the engine is off for ``gap`` seconds."""
+    title = f"{'restart' if verb == 'revive' else verb} Docker"
+    env = {"VERB": verb, "GAP": f"{gap:g}"}
+    yield from do(ShellStep(id="swarm-engine", title=title, act=_RESTART.read_text(), env=env, timeout=240.0 + gap))
 
 
 def leave() -> Talk[None]:

@@ -135,6 +135,7 @@ class Units(Submitting):
                 Node(
                     name=name,
                     host=name if host else "",
+                    machine=state.machines.get(name, ""),
                     role=host.role if host else "worker",
                     state="ready" if name in state.said else "down",
                     cordoned=closed.cordon or closed.drain,

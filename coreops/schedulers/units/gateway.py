@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from coreops.errors import HostFailed
-from coreops.model import Blob, ShellStep
+from coreops.model import ShellStep
+from coreops.schedulers.body import travel
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk, ask
 from coreops.schedulers.units.layout import PLAN, ROOT, Pair, State, read
 from coreops.schedulers.units.planning import Write
@@ -18,7 +19,6 @@ from coreops.schedulers.units.planning import Write
 PKI = "/etc/coreops/units/pki"
 _MOST_OPERATIONS = 100  # etcd takes 128 in a transaction
 _MOST_BYTES = 50_000  # and 1.5 MiB in a request; this much fits into a variable
-_MOST_IN_ENV = 100_000  # Linux takes 128 KiB in one variable; what is larger costs another exchange
 _PAGE = 250
 _SMALL_PAGE = 8  # of the largest units, that is still less than a step may say
 _SILENT = 75
@@ -93,14 +93,13 @@ class Gateway:
         return tuple(_text(pair["key"]).rpartition("/")[2] for pair in found.get("kvs", ()))
 
     def _step(self, path: str, body: Mapping[str, Any], title: str) -> ShellStep:
-        text = json.dumps(body)
-        small = len(text) <= _MOST_IN_ENV
+        text, blobs = travel(json.dumps(body))
         return ShellStep(
             id="store",
             title=title,
             act=_script(),
-            blobs=() if small else (Blob.of(text.encode()),),
-            env={"URLS": " ".join(self._urls), "CALL": path, "PKI": self._pki, "BODY": text if small else ""},
+            blobs=blobs,
+            env={"URLS": " ".join(self._urls), "CALL": path, "PKI": self._pki, "BODY": text},
             changes=False,
             timeout=60.0,
         )

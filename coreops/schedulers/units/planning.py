@@ -29,7 +29,7 @@ class Plan:
 
 def wish(unit: Unit) -> Wish:
     """What a submitted unit asks for. It was checked when it was submitted."""
-    return fleet.wish(unit_file.parse(unit.file, unit.name), names.read(unit.name))
+    return fleet.wish(unit_file.parse(unit.file, unit.name), names.read(unit.name), new=False)
 
 
 def machines(state: State, cluster: Cluster) -> tuple[Machine, ...]:

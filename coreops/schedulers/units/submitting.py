@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from coreops.errors import InputError, RefusedError, did_you_mean
+from coreops.errors import InputError, did_you_mean
 from coreops.schedulers.protocol import Cluster, Pause, Talk
 from coreops.schedulers.units.gateway import Gateway, again
 from coreops.schedulers.units.layout import Desired, State, Unit
-from coreops.schedulers.units.planning import plan
-from coreops.units import names
+from coreops.schedulers.units.planning import plan, wish
+from coreops.units import names, placement
 from coreops.units.placement import Placement
 from coreops.units.rows import Row, Status
 
@@ -28,7 +29,7 @@ class Submitting:
         """
         while True:
             state = yield from self.gateway.state()
-            self._check(state, {name: Unit(name, file, "launched") for name, file in files.items()})
+            self._check(state, _with_peers(state, {name: Unit(name, file, "launched") for name, file in files.items()}))
             before = {name: state.units[name].desired for name in files if name in state.units}
             wanted = {
                 name: Unit(name, file, "launched" if start else before.get(name, "inactive"))
@@ -91,12 +92,7 @@ class Submitting:
             if each.name in wanted or each.name in placed
         ]
         if bad:
-            more = f", nor can {len(bad) - 1} more" if len(bad) > 1 else ""
-            raise RefusedError(
-                f"{bad[0].name} cannot be placed{more}",
-                why="\n       ".join(str(each) for each in bad[:5]),
-                next="nothing was changed: change [X-Fleet], or the nodes (coreops nodes), and try again",
-            )
+            raise placement.refusal(bad)
 
     def _left(self, wanted: Collection[str]) -> Talk[tuple[str, ...]]:
         state = yield from self.gateway.state(("held", "said"))
@@ -110,6 +106,15 @@ def _need(wanted: Collection[str], state: State) -> None:
         if name not in state.units:
             hint = did_you_mean(name, state.units) or "submit it first: coreops units submit FILE"
             raise InputError(f"no unit {name} was submitted", next=hint)
+
+
+def _with_peers(state: State, wanted: Mapping[str, Unit]) -> dict[str, Unit]:
+    """And what they must be beside: that was submitted before, and is to be started with them."""
+    submitted = {name: replace(unit, desired="launched") for name, unit in state.units.items()}
+    known = {**submitted, **wanted}
+    wishes = {name: wish(unit) for name, unit in known.items()}
+    found = placement.beside([wishes[name] for name in wanted], wishes)
+    return {name: known[name] for name in found}
 
 
 def _said(state: State, unit: Unit, host: str) -> tuple[str, bool]:

@@ -1,5 +1,5 @@
 """``coreops units`` on each scheduler: the same verbs, in talks. Pure.
 
-``protocol`` is what each can do; ``own`` is the scheduler units, ``fleet`` takes them as they are, ``swarm`` has them
-converted.
+``protocol`` is what each can do; ``own`` is the scheduler units, ``fleet`` takes them as they are, ``swarm`` and
+``nomad`` have them converted.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from coreops.errors import InputError, did_you_mean
 from coreops.schedulers.fleet import record, wire
@@ -10,7 +10,9 @@ from coreops.schedulers.fleet.adapter import Fleet as Adapter
 from coreops.schedulers.fleet.view import STILL, View
 from coreops.schedulers.protocol import Pause, Talk
 from coreops.units import names
+from coreops.units.backends import fleet_room
 from coreops.units.loading import Loaded
+from coreops.units.placement import refusal
 from coreops.units.rows import Row, Status
 
 
@@ -19,14 +21,16 @@ class Fleet:
 
     def __init__(self, scheduler: Adapter) -> None:
         self._api = scheduler.api
+        self._cluster = scheduler.cluster
 
     def submit(self, units: Sequence[Loaded]) -> Talk[None]:
-        known = {unit.name: unit.desired for unit in (yield from self._api.units())}
+        known = yield from self._check(units, (), start=False)
         for unit in units:
-            yield from self._api.put_unit(unit.name.full, _options(unit), known.get(unit.name.full, "inactive"))
+            desired = known[unit.name.full].desired if unit.name.full in known else "inactive"
+            yield from self._api.put_unit(unit.name.full, _options(unit), desired)
 
     def start(self, units: Sequence[Loaded], names: Collection[str]) -> Talk[None]:
-        yield from self._need(names)
+        yield from self._check(units, names, start=True)
         for unit in units:
             yield from self._api.put_unit(unit.name.full, _options(unit), "launched")
         for name in names:
@@ -61,13 +65,28 @@ class Fleet:
                 unplaced[name] = f"{name}: fleet has put it nowhere"
         return Status(tuple(rows), unplaced)
 
+    def _check(self, units: Sequence[Loaded], names: Collection[str], *, start: bool) -> Talk[Mapping[str, wire.Unit]]:
+        """What fleet has. Raises RefusedError, nothing written, when one that changes could be placed nowhere."""
+        view = View((yield from self._api.everything()))
+        _known(names, view.units)
+
+        running = {name: unit.options for name, unit in view.units.items() if unit.desired == "launched"}
+        files = [unit.wish for unit in units if running.get(unit.name.full) != _options(unit)]
+        named = [name for name in names if name not in running]
+        if bad := fleet_room.unplaced(view, self._cluster, files, named, start=start):
+            raise refusal(bad)
+        return view.units
+
     def _need(self, wanted: Collection[str]) -> Talk[None]:
         if wanted:
-            known = [unit.name for unit in (yield from self._api.units())]
-            for name in wanted:
-                if name not in known:
-                    hint = did_you_mean(name, known) or "submit it first: coreops units submit FILE"
-                    raise InputError(f"no unit {name} was submitted", next=hint)
+            _known(wanted, [unit.name for unit in (yield from self._api.units())])
+
+
+def _known(wanted: Collection[str], known: Collection[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            hint = did_you_mean(name, known) or "submit it first: coreops units submit FILE"
+            raise InputError(f"no unit {name} was submitted", next=hint)
 
 
 def _options(unit: Loaded) -> tuple[wire.Option, ...]:

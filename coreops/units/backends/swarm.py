@@ -1,52 +1,45 @@
 """``coreops units`` on Docker Swarm: units become services (``coreops.units.convert``), by the Engine API. Pure.
 
 A service that this made has the label ``coreops.unit``, with the names of the units it is; others are left alone. A
-unit that is submitted or stopped is a service of no replicas.
+unit that is submitted or stopped is a service of no replicas. Nothing is written before all of it was found to be
+allowed, and to have a place.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from coreops.errors import HostFailed, InputError, RefusedError, did_you_mean
 from coreops.schedulers.protocol import Pause, Talk
-from coreops.schedulers.swarm import engine, state
+from coreops.schedulers.swarm import engine, state, talks, versions
 from coreops.units import glob
+from coreops.units.backends import swarm_room
+from coreops.units.backends.swarm_rows import Service, replicas, rows, runs
 from coreops.units.convert.swarm import LABEL
 from coreops.units.loading import Loaded
-from coreops.units.names import natural, read
+from coreops.units.names import natural
+from coreops.units.placement import refusal
 from coreops.units.rows import Row, Status
 
 HASH = "coreops.unit.hash"
-_SERVICES = engine.path("/services", label=[LABEL])
+_OURS = engine.path("/services", label=[LABEL])
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A service that units became."""
+class Change:
+    """What a service is to be. service: what it is, None for none. units: those that are to have a place."""
 
-    id: str
-    version: int
-    spec: Mapping[str, Any]
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        return _units(self.spec)
+    service: Service | None
+    body: Mapping[str, Any]
+    units: Sequence[str] = ()
 
     @property
-    def everywhere(self) -> bool:
-        return "Global" in self.spec["Mode"]
-
-    @property
-    def replicas(self) -> int:
-        return int(self.spec["Mode"].get("Replicated", {}).get("Replicas", 0))
-
-    def with_replicas(self, count: int) -> dict[str, Any]:
-        return {**self.spec, "Mode": {"Replicated": {"Replicas": count}}}
+    def title(self) -> str:
+        return f"write the service {self.body['Name']}"
 
 
 class Swarm:
@@ -57,56 +50,118 @@ class Swarm:
         self._lossy = lossy
 
     def submit(self, units: Sequence[Loaded]) -> Talk[None]:
-        yield from self._check(units)
-        yield from self._put(start=False)
+        yield from self._apply(lambda services: self._put(services, units, start=False))
 
     def start(self, units: Sequence[Loaded], names: Collection[str]) -> Talk[None]:
-        if names:
-            yield from self._scale(names, start=True)
-        if units:
-            yield from self._check(units)
-            yield from self._put(start=True)
+        yield from self._apply(
+            lambda services: [*_scaled(services, names, start=True), *self._put(services, units, start=True)]
+        )
 
     def stop(self, names: Collection[str]) -> Talk[None]:
-        yield from self._scale(names, start=False)
+        yield from self._apply(lambda services: _scaled(services, names, start=False))
 
     def destroy(self, names: Collection[str]) -> Talk[None]:
-        services = yield from self._services()
+        services = [each for each in (yield from self._services()) if each.ours]
         gone = list(_whole(services, names, missing=True))
         for service in gone:
             answer = yield from engine.send("remove a service", "DELETE", f"/services/{service.id}")
             if not answer.good and answer.status != 404:
                 raise HostFailed("could not remove a service", why=answer.message)
         ids = {service.id for service in gone}
+        nodes = (yield from talks.entries()) if ids else ()
         while ids:
-            (answer,) = yield from engine.get("ask for tasks", "/tasks")
-            tasks = state.read_tasks(answer.data or [])
-            left = tuple(f"task {task.id[:12]} ({task.state})" for task in tasks if task.service in ids and _runs(task))
+            tasks = yield from talks.tasks(nodes)
+            left = tuple(f"task {task.id[:12]} ({task.state})" for task in tasks if task.service in ids and runs(task))
             if not left:
                 return
             yield Pause(left)
 
     def status(self) -> Talk[Status]:
-        services, tasks, nodes = yield from engine.get("ask for services", _SERVICES, "/tasks", "/nodes")
-        hosts = {entry.id: entry.name for entry in state.read_nodes(nodes.data or [])}
-        rows: list[Row] = []
+        services = [each for each in (yield from self._services()) if each.ours]
+        tasks, nodes = yield from engine.get("ask for tasks", "/tasks", "/nodes")
+        entries = (yield from talks.entries()) if nodes.cut else state.read_nodes(nodes.data or [])
+        hosts = {entry.id: entry.name for entry in entries}
+        found: list[Row] = []
         unplaced: dict[str, str] = {}
-        for service in sorted(_read(services.data), key=lambda each: natural(each.units[0])):
-            own = [raw for raw in tasks.data or [] if raw.get("ServiceID") == service.id]
-            for row, why in _rows(service, own, hosts):
-                rows.append(row)
+        for service in sorted(services, key=lambda each: natural(each.units[0])):
+            own = tasks
+            if tasks.cut:  # all that there are do not fit into one answer
+                (own,) = yield from engine.get("ask for tasks", engine.path("/tasks", service=[service.id]))
+            if own.cut:
+                raise HostFailed("a service has more tasks than one answer can hold", why=str(service.spec["Name"]))
+            mine = [raw for raw in own.data or [] if raw.get("ServiceID") == service.id]
+            for row, why in rows(service, mine, hosts):
+                found.append(row)
                 if why:
                     unplaced[row.name] = f"{row.name}: {why}"
-        return Status(tuple(rows), unplaced)
+        return Status(tuple(found), unplaced)
 
     def _services(self) -> Talk[tuple[Service, ...]]:
-        (answer,) = yield from engine.get("ask for services", _SERVICES)
-        return tuple(_read(answer.data))
+        """All that are ours, and those called as the documents are, whosever they are."""
+        names = [str(each["Name"]) for each in self._documents]
+        paths = [_OURS, *([engine.path("/services", name=names)] if names else [])]
+        answers = yield from engine.get("ask for services", *paths)
+        if any(answer.cut for answer in answers):
+            raise HostFailed("the swarm has more services of units than one answer can hold")
+        ours = list(_read(answers[0].data))
+        named = [each for answer in answers[1:] for each in _read(answer.data) if each.spec["Name"] in names]
+        return tuple({each.id: each for each in (*ours, *named)}.values())
 
-    def _check(self, units: Sequence[Loaded]) -> Talk[None]:
+    def _apply(self, edit: Callable[[Sequence[Service]], Iterable[Change]]) -> Talk[None]:
+        while True:
+            changes = list(edit((yield from self._services())))
+            yield from self._need_room([change for change in changes if change.units])
+            late = []
+            for change in changes:
+                if not (yield from _write(change)):
+                    late.append(str(change.body["Name"]))
+            if not late:
+                return
+            yield Pause(tuple(f"the service {name} to be written (somebody else writes too)" for name in late))
+
+    def _need_room(self, changes: Sequence[Change]) -> Talk[None]:
+        """Raises RefusedError when one of the units could be placed nowhere."""
+        if not changes:
+            return
+        nodes = yield from talks.entries()
+        for change in changes if not self._lossy else ():
+            for word, since, node, version in versions.unknown(
+                change.body, [(each.name, each.engine) for each in nodes]
+            ):
+                raise RefusedError(
+                    f"Docker {version} on {node} does not know {word} of services",
+                    why=f"{since} was the first that does; others leave it out, and say nothing",
+                    next="upgrade it, change the units, or accept it with --allow-loss",
+                )
+        others: Sequence[state.Task] = ()
+        names: Mapping[str, str] = {}
+        if any(swarm_room.has_ports(change.body) for change in changes):
+            ids = {change.service.id for change in changes if change.service}
+            others = [task for task in (yield from talks.tasks(nodes)) if task.service not in ids]
+            names = yield from talks.services()
+        if bad := swarm_room.unplaced([(change.units, change.body) for change in changes], nodes, others, names):
+            raise refusal(bad)
+
+    def _put(self, services: Sequence[Service], units: Sequence[Loaded], *, start: bool) -> Iterator[Change]:
+        """What the documents make of the services that there are."""
+        self._check([service for service in services if service.ours], units)
+        known = {str(service.spec["Name"]): service for service in services}
+        for document in self._documents:
+            service = known.get(str(document["Name"]))
+            if service is not None and not service.ours:
+                raise RefusedError(
+                    f"there is a service {document['Name']} that is somebody else's",
+                    why=f"it has no label {LABEL}",
+                    next="rename the unit, or remove the service",
+                )
+            running = start or (service is not None and (service.everywhere or service.replicas > 0))
+            body = document if running else _quiet(document)
+            if service is None or not _same(service, body):
+                yield Change(service, body, Service("", 0, document).units)
+
+    def _check(self, services: Sequence[Service], units: Sequence[Loaded]) -> None:
         """Nothing that runs may be lost, nor come to stand beside what it keeps away from."""
-        services = yield from self._services()
-        new = {str(each["Name"]): _units(each) for each in self._documents}
+        new = {str(each["Name"]): Service("", 0, each).units for each in self._documents}
         for service in services:
             name = str(service.spec["Name"])
             gone = [unit for unit in service.units if unit not in new.get(name, service.units)]
@@ -125,62 +180,39 @@ class Swarm:
                         next="destroy that one and start them together, or accept it with --allow-loss",
                     )
 
-    def _put(self, *, start: bool) -> Talk[None]:
-        for document in self._documents:
-            while not (yield from self._one(document, start=start)):
-                yield Pause((f"the service {document['Name']} to be written (somebody else writes too)",))
 
-    def _one(self, document: Mapping[str, Any], *, start: bool) -> Talk[bool]:
-        """Write one service; False: look again."""
-        (answer,) = yield from engine.get("ask for services", engine.path("/services", name=[document["Name"]]))
-        raw = next((each for each in answer.data or [] if each["Spec"]["Name"] == document["Name"]), None)
-        title = f"write the service {document['Name']}"
-        if raw is None:
-            body = document if start else _quiet(document)
-            answer = yield from engine.send(title, "POST", "/services/create", body)
-            return _written(answer, title)
-        known = Service(str(raw["ID"]), int(raw["Version"]["Index"]), raw["Spec"])
-        if LABEL not in known.spec.get("Labels", {}):
+def _write(change: Change) -> Talk[bool]:
+    """False: look again."""
+    known = change.service
+    where = f"/services/{known.id}/update?version={known.version}" if known else "/services/create"
+    answer = yield from engine.send(change.title, "POST", where, change.body)
+    if answer.good:
+        return True
+    if engine.transient(answer) or answer.status == 409:
+        return False
+    raise HostFailed(f"could not {change.title}", why=answer.message)
+
+
+def _scaled(services: Sequence[Service], names: Collection[str], *, start: bool) -> Iterator[Change]:
+    """Services that are there already, started or stopped."""
+    for service in _whole([each for each in services if each.ours], names, missing=False):
+        if service.everywhere and start:
+            continue
+        if service.everywhere:
             raise RefusedError(
-                f"there is a service {document['Name']} that is somebody else's",
-                why=f"it has no label {LABEL}",
-                next="rename the unit, or remove the service",
+                f"{service.units[0]} is global",
+                why="Swarm has no stopped service that runs everywhere",
+                next="destroy it, and start it from its file again",
             )
-        running = start or known.everywhere or known.replicas > 0
-        body = document if running else _quiet(document)
-        same = known.spec["Labels"].get(HASH) == document["Labels"][HASH]
-        if same and (known.everywhere or known.replicas == Service("", 0, body).replicas):
-            return True
-        where = f"/services/{known.id}/update?version={known.version}"
-        answer = yield from engine.send(title, "POST", where, body)
-        return _written(answer, title)
-
-    def _scale(self, names: Collection[str], *, start: bool) -> Talk[None]:
-        while True:
-            again = False
-            services = yield from self._services()
-            for service in _whole(services, names, missing=False):
-                count = len(service.units) if start else 0
-                if service.everywhere and start:
-                    continue
-                if service.everywhere:
-                    raise RefusedError(
-                        f"{service.units[0]} is global",
-                        why="Swarm has no stopped service that runs everywhere",
-                        next="destroy it, and start it from its file again",
-                    )
-                if service.replicas != count:
-                    where = f"/services/{service.id}/update?version={service.version}"
-                    title = f"write the service {service.spec['Name']}"
-                    answer = yield from engine.send(title, "POST", where, service.with_replicas(count))
-                    again = again or not _written(answer, title)
-            if not again:
-                return
-            yield Pause(("services to be written (somebody else writes too)",))
+        count = len(service.units) if start else 0
+        if service.replicas != count:
+            body = {**service.spec, "Mode": {"Replicated": {"Replicas": count}}}
+            yield Change(service, body, service.units if start else ())
 
 
-def _units(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(spec.get("Labels", {}).get(LABEL, "")).split(","))
+def _same(service: Service, body: Mapping[str, Any]) -> bool:
+    alike = service.spec["Labels"].get(HASH) == body["Labels"][HASH]
+    return alike and (service.everywhere or service.replicas == replicas(body))
 
 
 def _conflict(unit: Loaded, other: str) -> bool:
@@ -203,18 +235,9 @@ def _quiet(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "Mode": {"Replicated": {"Replicas": 0}}}
 
 
-def _written(answer: engine.Answer, title: str) -> bool:
-    if answer.good:
-        return True
-    if engine.transient(answer) or answer.status == 409:
-        return False
-    raise HostFailed(f"could not {title}", why=answer.message)
-
-
 def _read(raw: Any) -> Iterator[Service]:
     for each in raw or ():
-        if LABEL in each["Spec"].get("Labels", {}):
-            yield Service(str(each["ID"]), int(each["Version"]["Index"]), each["Spec"])
+        yield Service(str(each["ID"]), int(each["Version"]["Index"]), each["Spec"])
 
 
 def _whole(services: Sequence[Service], names: Collection[str], *, missing: bool) -> Iterator[Service]:
@@ -236,49 +259,3 @@ def _whole(services: Sequence[Service], names: Collection[str], *, missing: bool
                 next="name all of them",
             )
         yield service
-
-
-def _rows(service: Service, tasks: Sequence[Mapping[str, Any]], hosts: Mapping[str, str]) -> Iterator[tuple[Row, str]]:
-    """Each unit, and why it is nowhere. Replicas stand for the units in their order."""
-    desired = "launched" if service.everywhere or service.replicas else "inactive"
-    name = str(service.spec["Name"])
-    if service.everywhere:
-        unit = service.units[0]
-        there = [_row(unit, name, desired, raw, hosts) for raw in tasks if raw.get("DesiredState") == "running"]
-        for row in there or [Row(unit, name, desired, "", "placed nowhere", done=False)]:
-            yield row, ""
-        return
-    for slot, unit in enumerate(service.units, 1):
-        own = [each for each in tasks if int(each.get("Slot", 0)) == slot]
-        wanted = [each for each in own if each.get("DesiredState") in ("running", "ready")]
-        living = [each for each in own if _runs(next(iter(state.read_tasks([each]))))]
-        newest = max(wanted or living, key=lambda each: str(each.get("CreatedAt", "")), default=None)
-        if newest is None:
-            service_ = read(unit).template or name
-            nowhere = "inactive" if desired == "inactive" else "placed nowhere"
-            yield Row(unit, service_, desired, "", nowhere, desired == "inactive"), ""
-            continue
-        row = _row(unit, name, desired, newest, hosts)
-        said = newest.get("Status", {})
-        if not row.done and not said.get("Err") and (before := _failure(own)):
-            row = replace(row, state=f"{row.state}, after it failed: {before}")
-        yield row, "" if row.host else str(said.get("Err") or said.get("Message") or "")
-
-
-def _row(unit: str, service: str, desired: str, raw: Mapping[str, Any], hosts: Mapping[str, str]) -> Row:
-    now = str(raw.get("Status", {}).get("State", ""))
-    why = str(raw.get("Status", {}).get("Err", ""))
-    host = hosts.get(str(raw.get("NodeID", "")), "")
-    done = now == "running" if desired == "launched" else False
-    return Row(unit, service, desired, host, f"{now}: {why}" if why else now, done, now in ("failed", "rejected"))
-
-
-def _failure(tasks: Sequence[Mapping[str, Any]]) -> str:
-    """Why the last one of these that failed did."""
-    failed = [each for each in tasks if each.get("Status", {}).get("Err")]
-    newest = max(failed, key=lambda each: str(each.get("CreatedAt", "")), default={})
-    return str(newest.get("Status", {}).get("Err", ""))
-
-
-def _runs(task: state.Task) -> bool:
-    return task.alive and task.state not in ("new", "pending")

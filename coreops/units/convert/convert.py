@@ -28,8 +28,12 @@ class Converted:
     traps: tuple[Trap, ...]
 
 
-def convert(units: Sequence[Loaded], target: str, machines: Mapping[str, str] | None = None) -> Converted:
-    """machines: machine-id -> host. Raises InputError for a unit that is no container, or an unknown target."""
+def convert(
+    units: Sequence[Loaded], target: str, machines: Mapping[str, str] | None = None, *, apart: bool = False
+) -> Converted:
+    """machines: machine-id -> host. apart: a document for each unit, in the order of their names, also for instances
+    that are the same. Raises InputError for a unit that is no container, or an unknown target.
+    """
     if target not in TARGETS:
         hint = did_you_mean(target, TARGETS) or f"one of: {', '.join(TARGETS)}"
         raise InputError(f"unknown target {target!r:.40}", next=hint)
@@ -40,16 +44,20 @@ def convert(units: Sequence[Loaded], target: str, machines: Mapping[str, str] | 
         services.append(service)
         wish = unit.wish
         asked = (wish.machine_id, tuple(sorted((k, tuple(sorted(v))) for k, v in wish.metadata.items())))
-        alone = (unit.name.full,) if not unit.name.instance or wish.everywhere else (unit.name.template,)
+        single = apart or not unit.name.instance or wish.everywhere
+        alone = (unit.name.full,) if single else (unit.name.template,)
         groups.setdefault((*alone, *service.same(), *asked, wish.conflicts, wish.machine_of), []).append(service)
     bases = [key[0] for key in groups]
     documents = []
+    called: dict[str, str] = {}
     for key, group in groups.items():
         # several groups of one template cannot all have the template's name
         parts = [group] if bases.count(key[0]) == 1 else [[each] for each in group]
         for part in parts:
             documents.append(TARGETS[target](part, machines or {}))
-            part[0].losses += _meetings(part, services)
+            if not apart:
+                part[0].losses += _meetings(part, services)
+                _check_name(called, str(documents[-1].get("Job", documents[-1])["Name"]), part[0].wish.name)
     seen = {(trap.rule, trap.at): trap for unit in units for trap in traps(unit.file)}
     return Converted(
         tuple(documents),
@@ -57,6 +65,16 @@ def convert(units: Sequence[Loaded], target: str, machines: Mapping[str, str] | 
         tuple(dict.fromkeys(note for service in services for note in service.notes)),
         tuple(seen.values()),
     )
+
+
+def _check_name(known: dict[str, str], name: str, unit: str) -> None:
+    """Raises InputError when two of them would have one name. known: name -> unit; gets this one."""
+    if (other := known.setdefault(name, unit)) != unit:
+        raise InputError(
+            f"{other} and {unit} would both be called {name}",
+            why="the second one would take the place of the first",
+            next="rename one of them, or name more instances of the template",
+        )
 
 
 def _meetings(part: Sequence[Service], services: Sequence[Service]) -> list[Loss]:

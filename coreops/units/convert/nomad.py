@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coreops.schedulers.nomad.settings import meta_key
 from coreops.units import glob
 from coreops.units.convert import options
 from coreops.units.convert.loss import Loss, Note
@@ -52,12 +53,7 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
     wanted = _constraints(first, machines)
     group: dict[str, Any] = {
         "Name": name,
-        "RestartPolicy": {
-            "Attempts": 0 if first.restart == "none" else 3,
-            "Interval": 300 * _SECOND,
-            "Delay": max(1, int(first.delay)) * _SECOND,
-            "Mode": "fail" if first.restart == "none" else "delay",
-        },
+        "RestartPolicy": _restart(first),
         "Tasks": [
             {
                 "Name": name,
@@ -73,6 +69,10 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
     }
     if not first.wish.everywhere:
         group["Count"] = len(instances)
+        if len(instances) > 1:  # fleet put them anywhere; one zone less should not be all of them
+            group["Spreads"] = [{"Attribute": "${meta.zone}", "Weight": 50}]
+        if first.restart == "none":
+            group["ReschedulePolicy"] = {"Attempts": 0, "Unlimited": False}
     if task.ports:
         group["Networks"] = [task.network()]
     own = [pattern for pattern in first.wish.conflicts if glob.matches(pattern, first.wish.name)]
@@ -89,6 +89,18 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
         "TaskGroups": [group],
     }
     return {"Job": job | ({"Constraints": wanted} if wanted else {})}
+
+
+def _restart(service: Service) -> dict[str, Any]:
+    """Nomad refuses an interval that is too short for all attempts."""
+    delay = max(1, int(service.delay))
+    again = service.restart != "none"
+    return {
+        "Attempts": 3 if again else 0,
+        "Interval": max(300, 4 * delay) * _SECOND,
+        "Delay": delay * _SECOND,
+        "Mode": "delay" if again else "fail",
+    }
 
 
 class _Task:
@@ -188,7 +200,7 @@ def _constraints(service: Service, machines: Mapping[str, str]) -> list[dict[str
     for key, values in sorted(wish.metadata.items()):
         one = len(values) == 1
         right = next(iter(values)) if one else f"^({'|'.join(sorted(map(re.escape, values)))})$"
-        found.append({"LTarget": f"${{meta.{key}}}", "Operand": "=" if one else "regexp", "RTarget": right})
+        found.append({"LTarget": f"${{meta.{meta_key(key)}}}", "Operand": "=" if one else "regexp", "RTarget": right})
     return found
 
 

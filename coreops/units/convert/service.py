@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,11 @@ from coreops.units.placement import Wish
 
 _FREE = {"docker.service", "docker.socket", "network.target", "network-online.target", "multi-user.target"}
 _RESTART = {"always": "any", "on-failure": "on-failure", "on-abnormal": "on-failure", "on-abort": "on-failure"}
+_IMAGE = re.compile(
+    r"((\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:[0-9]+)?/)?"
+    r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
+)
 _UNIT = {
     "Requires": "another unit is needed first",
     "BindsTo": "it lives and dies with another unit",
@@ -66,6 +72,10 @@ def read(unit: Loaded) -> Service:
     run = traps.main(file)
     at = next((option.at for option in file.get("Service", "ExecStart")), Position(file.path))
     if run is None or not run.image:
+        if known := next((trap for trap in traps.traps(file) if trap.at == at and trap.rule.startswith("no-")), None):
+            raise InputError(
+                f"{name.full} cannot be converted: {known.what}", where=known.at, why=known.why, next=known.next
+            )
         raise InputError(
             f"{name.full} runs no container",
             where=at,
@@ -75,6 +85,10 @@ def read(unit: Loaded) -> Service:
     variables = command_line.environment(file)
     losses: list[Loss] = []
     notes: list[Note] = []
+    image, unknown = command_line.fill(run.image, name, variables)
+    if not unknown and not _IMAGE.fullmatch(image):
+        why = "an image is called like nginx:1 or registry.example:5000/team/app:1.2, in small letters"
+        raise InputError(f"{image!r:.80} is not an image", where=run.at, why=why)
 
     def fill(text: str) -> str:
         filled, unknown = command_line.fill(text, name, variables)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ from coreops.units.convert.service import Service, fleet_losses
 
 LABEL = "coreops.unit"
 _SECOND = 1_000_000_000
+_LONGEST = 63
 
 
 def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str, Any]:
@@ -21,6 +24,8 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
     container.fill()
     placement = _placement(first, machines)
     everywhere = first.wish.everywhere
+    if len(instances) > 1 and not everywhere:  # fleet put them anywhere; one zone less should not be all of them
+        placement["Preferences"] = [{"Spread": {"SpreadDescriptor": "node.labels.zone"}}]
     task: dict[str, Any] = {
         "ContainerSpec": container.spec,
         "RestartPolicy": {"Condition": first.restart, "Delay": int(first.delay * _SECOND)},
@@ -34,7 +39,7 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
     if container.networks:
         task["Networks"] = [{"Target": network} for network in container.networks]
     service = {
-        "Name": first.base if len(instances) > 1 else first.name,
+        "Name": _name(first.base if len(instances) > 1 else first.name),
         "Labels": {LABEL: ",".join(each.wish.name for each in instances)},
         "TaskTemplate": task,
         "Mode": {"Global": {}} if everywhere else {"Replicated": {"Replicas": len(instances)}},
@@ -43,6 +48,14 @@ def write(instances: Sequence[Service], machines: Mapping[str, str]) -> dict[str
         service["EndpointSpec"] = {"Ports": container.ports, "Mode": "dnsrr"}
     fleet_losses(first, "Swarm", lambda key: False)
     return service
+
+
+def _name(text: str) -> str:
+    """What Swarm takes for a name: letters, digits, - and _ inside; 63 of them."""
+    found = re.sub(r"[^A-Za-z0-9_-]", "-", text).strip("-_") or "unit"
+    if len(found) <= _LONGEST:
+        return found
+    return f"{found[: _LONGEST - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 class _Container:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from coreops.errors import CoreopsError, InputError, did_you_mean
+from coreops.upgrade.authorities import authorities
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +101,7 @@ class Http:
 
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            with httpx.Client(timeout=_SILENCE, headers=headers) as client:
+            with httpx.Client(verify=authorities(), timeout=_SILENCE, headers=headers) as client:
                 yield from self._answer(client, path, offset)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise CoreopsError(

@@ -4,7 +4,8 @@ error is raised, never returned; what was done is read back by those who made th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from coreops.errors import CoreopsError, HostFailed
@@ -97,36 +98,35 @@ def _move_leader(world: World, do: Do, note: str) -> Did:
 
 def _cordon(world: World, do: Do, note: str) -> Did:
     """The node remembers first: whoever finds it so will also ask the scheduler to undo."""
-    _noted(world, do)
-    world.nodes.ask(do.node, world.drains[do.node].cordon(_guard(do)))
-    if scheduling := _scheduling(world, do.node):
-        scheduling.cordon(do.node, do.token, _within(world.patience.act))
+    with _noting(world, do):
+        world.nodes.ask(do.node, world.drains[do.node].cordon(_guard(do)))
+        if scheduling := _scheduling(world, do.node):
+            scheduling.cordon(do.node, do.token, _within(world.patience.act))
     return Did(do.node, do.serial)
 
 
 def _drain(world: World, do: Do, note: str) -> Did:
     """The scheduler's work first: it moves, where a unit only stops."""
-    _noted(world, do)
     drain, guard, patience = world.drains[do.node], _guard(do), _within(world.patience.drain)
     cordon, stop = drain.cordon(guard), drain.drain(guard, patience)
-    if scheduling := _scheduling(world, do.node):
-        world.nodes.ask(do.node, cordon)
-        scheduling.drain(do.node, do.token, patience)
-        cordon = ()
-    world.nodes.ask(do.node, [*cordon, *stop])
+    with _noting(world, do):
+        if scheduling := _scheduling(world, do.node):
+            world.nodes.ask(do.node, cordon)
+            scheduling.drain(do.node, do.token, patience)
+            cordon = ()
+        world.nodes.ask(do.node, [*cordon, *stop])
     return Did(do.node, do.serial)
 
 
 def _activate(world: World, do: Do, note: str) -> Did:
-    _noted(world, do)
     ticket = _ticket(world, do)
-    world.nodes.ask(do.node, [world.driver.activate(ticket, _guard(do))])
+    with _noting(world, do):
+        world.nodes.ask(do.node, [world.driver.activate(ticket, _guard(do))])
     world.seen[do.node] = replace(world.seen[do.node], ticket=ticket)
     return Did(do.node, do.serial)
 
 
 def _reboot(world: World, do: Do, note: str) -> Did:
-    _noted(world, do)
     try:
         world.nodes.ask(do.node, [world.driver.reboot(_guard(do))])
     finally:  # also when the answer was lost: perhaps it reboots
@@ -145,8 +145,8 @@ def _revert(world: World, do: Do, note: str) -> Did:
 
 
 def _roll_back(world: World, do: Do, note: str) -> Did:
-    _noted(world, do)
-    world.nodes.ask(do.node, [world.driver.roll_back(_guard(do))])
+    with _noting(world, do):
+        world.nodes.ask(do.node, [world.driver.roll_back(_guard(do))])
     return Did(do.node, do.serial)
 
 
@@ -233,9 +233,22 @@ def _ticket(world: World, do: Do) -> Ticket:
     )
 
 
-def _noted(world: World, do: Do) -> None:
-    """Say in the lease what comes, for those who find it when this controller has died."""
+@contextmanager
+def _noting(world: World, do: Do) -> Iterator[None]:
+    """Say in the lease what is done, for those who find it when this controller has died; it is said when this ends."""
+
+    def note() -> None:
+        try:
+            world.ledger.note(do.node, _NOTES.get(do.action, do.action.value))
+        except CoreopsError as error:
+            world.emit(Notice(f"the lease could not be marked with {do.action.value}: {error.what}", do.node))
+
+    noted = beside(note)
     try:
-        world.ledger.note(do.node, do.action.value)
-    except CoreopsError as error:
-        world.emit(Notice(f"the lease could not be marked with {do.action.value}: {error.what}", do.node))
+        yield
+    finally:
+        noted()
+
+
+_NOTES: Mapping[Action, str] = {Action.ACTIVATE: "activate, reboot", Action.ROLL_BACK: "roll back, reboot"}
+"""A reboot follows: it would be too late then, where the ledger stands on the node itself."""

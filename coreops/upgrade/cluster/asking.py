@@ -15,14 +15,20 @@ from coreops.model import Record, ShellStep, Target
 from coreops.transport.protocol import Transport
 
 TIMEOUT = 5.0
-"""Seconds for each stage of a connection: there are others to ask."""
+_PART = 3
+"""Seconds for each stage of a connection, since there are others to ask; that part of a patience that is longer."""
+
+
+def in_time(target: Target, seconds: float, part: int) -> Target:
+    """The same with less patience for a connection: so many seconds, or that part of an operator's own."""
+    return replace(target, connect_timeout=min(target.connect_timeout, max(seconds, target.connect_timeout / part)))
 
 
 class Asking:
     """Runs steps on hosts; what the steps said is the caller's business, also when they failed."""
 
     def __init__(self, targets: Mapping[str, Target], *, run: str, transport: Transport | None = None) -> None:
-        quick = {name: replace(t, connect_timeout=min(TIMEOUT, t.connect_timeout)) for name, t in targets.items()}
+        quick = {name: in_time(target, TIMEOUT, _PART) for name, target in targets.items()}
         self._engine = Engine(quick, lambda event: None, run=run, transport=transport, reconnect=0.0)
         self._lock = threading.Lock()
         self._order = list(targets)

@@ -20,10 +20,11 @@ from coreops.upgrade.ledger.protocol import Busy
 from coreops.upgrade.observation import Observation
 from coreops.upgrade.protocol import ROLLOUT, Action, Do, Failed, FailureKind, Happening, LeaseLost
 
-RENEW = 10.0
-"""Seconds between two signs of life to the ledger ..."""
-LOST_AFTER = 45.0
-"""... and after how many without success the leases count as lost: well before others may take them for abandoned."""
+SIGNS = 4.5
+"""Of life that go to the ledger in the time for which it may be silent (``Patience.silence``), which ends well before
+others may take the leases for abandoned.
+"""
+_LAST_SIGN = 10.0
 
 
 class Cluster:
@@ -59,7 +60,7 @@ class Cluster:
         """No more signs of life from here; what is still under way on nodes is not waited for."""
         self._ended.set()
         if self._heart is not None:
-            self._heart.join(timeout=RENEW)
+            self._heart.join(timeout=_LAST_SIGN)
 
     def _carry_out(self, do: Do, note: str) -> None:
         try:
@@ -70,15 +71,15 @@ class Cluster:
             self.answers.put(error)
 
     def _beat(self) -> None:
-        alive = time.monotonic()
-        while not self._ended.wait(RENEW):
+        alive, patience = time.monotonic(), self.world.patience.silence
+        while not self._ended.wait(patience / SIGNS):
             try:
                 lost = self.world.ledger.renew()
                 alive = time.monotonic()
             except CoreopsError as error:
                 silent = time.monotonic() - alive
                 # A ledger that stands on the node which we reboot is out of everybody's reach until that is back.
-                if silent > LOST_AFTER and not self.world.nodes.expects(self.world.ledger.unheard):
+                if silent > patience and not self.world.nodes.expects(self.world.ledger.unheard):
                     self.answers.put(LeaseLost(ROLLOUT, f"could not be renewed for {silent:.0f} s: {error.what}"))
                 continue
             except Exception as error:

@@ -30,7 +30,7 @@ class Look:
 
 
 def look(nodes: Nodes, driver: SlotDriver, node: str) -> Observation:
-    """What the node is. Raises UnreachableError, HostFailed."""
+    """What the node is; not who: that is asked once. Raises UnreachableError, HostFailed."""
     return _read(node, driver, nodes.ask(node, _steps(driver)))
 
 
@@ -40,7 +40,10 @@ def look_at_all(nodes: Nodes, driver: SlotDriver, hosts: Sequence[str], members:
     own = [host for host in hosts if host in {member.name for member in members}]
     first, others = own[:1], own[1:]
     answers = nodes.ask_all(
-        {host: [*_steps(driver), *(gates.steps(host, "before") if host in first else [])] for host in hosts}
+        {
+            host: [*_steps(driver), identity.step(), *(gates.steps(host, "before") if host in first else [])]
+            for host in hosts
+        }
     )
     looks = {host: _look(host, driver, gates if host in first else None, answer) for host, answer in answers.items()}
     if others and not _all_is_well(looks[first[0]].store):
@@ -73,7 +76,7 @@ def _look(host: str, driver: SlotDriver, gates: GateSet | None, answer: Mapping[
 
 def _steps(driver: SlotDriver) -> list[ShellStep]:
     question = ShellStep(id=_STANDING, title="look whether it is drained", probe=standing.script(), timeout=30.0)
-    return [driver.survey(), question, identity.step()]
+    return [driver.survey(), question]
 
 
 def _read(node: str, driver: SlotDriver, records: Mapping[str, Record]) -> Observation:

@@ -14,9 +14,13 @@ from coreops.errors import CoreopsError, HostFailed
 from coreops.events import Emit, Event, Progress
 from coreops.model import Record, Segment, ShellStep, Target
 from coreops.transport.protocol import Transport
+from coreops.upgrade.cluster.asking import in_time
 
 QUICK = 3.0
-"""Seconds a node that is expected back gets for each stage of a connection; the next attempt comes soon."""
+_PART = 5
+"""Seconds a node that is expected back gets for each stage of a connection, or that part of a patience that is longer;
+the next attempt comes soon.
+"""
 
 
 class StepFailed(HostFailed):
@@ -115,8 +119,7 @@ class Nodes:
 
     def expect_back(self, node: str) -> None:
         """The node reboots: what follows are new and quick attempts, until ``is_back``."""
-        target = self._targets[node]
-        self._engine.targets[node] = replace(target, connect_timeout=min(QUICK, target.connect_timeout))
+        self._engine.targets[node] = in_time(self._targets[node], QUICK, _PART)
         self._expected |= {node}
         self._engine.disconnect(node)
 

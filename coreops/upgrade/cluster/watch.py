@@ -5,6 +5,7 @@ ask for themselves.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -17,10 +18,15 @@ from coreops.upgrade.gates import etcd
 
 EVERY = 2.0
 """Seconds between two looks."""
+_SHARE = 20
+"""Of the time, a look may take one part of so many: nodes that answer slowly have other things to do."""
 
 
 class StoreWatch:
-    """Tells of the store whenever it has changed, while open. ask: runs steps on any host of the store."""
+    """Tells of the store whenever it has changed, while open.
+
+    ask: runs steps on any host of the store. answer: seconds that a member may take for one answer.
+    """
 
     def __init__(
         self,
@@ -28,11 +34,13 @@ class StoreWatch:
         members: Sequence[Member],
         emit: Emit,
         every: float = EVERY,
+        answer: float = etcd.ANSWER,
     ) -> None:
         self._ask = ask
         self._members = members
         self._emit = emit
         self._every = every
+        self._answer = answer
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="coreops-store", daemon=True)
 
@@ -50,8 +58,11 @@ class StoreWatch:
 
     def _watch(self) -> None:
         told: StoreHealth | None = None
-        while not self._ended.wait(self._every):
+        pause = self._every
+        while not self._ended.wait(pause):
+            began = time.monotonic()
             found = self._look()
+            pause = max(self._every, _SHARE * (time.monotonic() - began))
             if found != told:
                 told = found
                 self._emit(found)
@@ -60,8 +71,8 @@ class StoreWatch:
         step = ShellStep(
             id="store",
             title="look at the store",
-            probe=etcd.script("", self._members),
-            timeout=20.0,
+            probe=etcd.script("", self._members, answer=self._answer),
+            timeout=20.0 + len(self._members) * self._answer,
             ignore_errors=True,
         )
         try:

@@ -32,7 +32,7 @@ class Line:
 
     def __init__(self, situation: Situation, rules: Sequence[Rule]) -> None:
         self._s = situation
-        self._rules = rules
+        self._rules = [rule for rule in rules if rule.scope]
         self._queues: dict[str, list[tuple[int, Turn]]] = {node.zone: [] for node in situation.nodes.values()}
 
     def join(self, turn: Turn) -> None:
@@ -43,6 +43,8 @@ class Line:
         """Who may begin now, one after the other; the rules see each that has begun before the next is asked about."""
         everybody = False
         for queue in self._queues.values():
+            if not queue:
+                continue
             waiting: list[tuple[int, Turn]] = []
             while queue:
                 item = queue[0]

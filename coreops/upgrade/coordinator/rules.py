@@ -112,6 +112,8 @@ def fits_some_day(s: Situation) -> bool:
 def in_window(s: Situation, node: str) -> str:
     """The maintenance window is open, and the turn fits into what is left of it."""
     windows = s.plan.policy.windows
+    if not windows:
+        return ""
     if not fits_some_day(s):
         return f"the maintenance window is never open long enough for a turn of about {s.turn:.0f} s"
     if not window.open_at(windows, s.wall):

@@ -25,8 +25,10 @@ class Wave:
 
     def leave(self, s: Situation, turns: Mapping[str, Turn]) -> Iterator[Turn]:
         """Whose work may be moved now: everybody's, or nobody's. Whom a gate holds up is not waited for."""
+        if not self._waiting:
+            return
         here = [turn for turn in self._waiting if turn.action is Action.DRAIN and turn.outcome is None]
-        others = (turns[node] for node in s.busy) if here else ()
+        others = [turns[node] for node in s.busy] if here else []
         coming = sorted(turn.node for turn in others if turn not in here and _comes(turn))
         self._waiting = here if coming else []
         for turn in here:

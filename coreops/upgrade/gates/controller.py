@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from coreops.upgrade.authorities import authorities
 from coreops.upgrade.gates import prometheus
 from coreops.upgrade.gates.spec import Gate, HttpGate, PrometheusGate, Sample, shown_url
 
@@ -47,7 +48,10 @@ def _fetch(url: str, timeout: float, params: Mapping[str, str] | None = None) ->
     end = time.monotonic() + timeout
     shown = shown_url(url)
     try:
-        with httpx.Client(timeout=timeout) as client, client.stream("GET", url, params=params) as response:
+        with (
+            httpx.Client(verify=authorities(), timeout=timeout) as client,
+            client.stream("GET", url, params=params) as response,
+        ):
             body = b""
             for part in response.iter_bytes():
                 body += part

@@ -36,7 +36,7 @@ _STATES: Mapping[str, Sample] = {
 class GateSet:
     """gates: what each node's own gates are. members: of the store; a node that is none is not asked about etcd.
 
-    ask: how the controller samples its own gates; tests put another one in.
+    ask: how the controller samples its own gates; tests put another one in. answer: seconds that a member may take.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class GateSet:
         members: Sequence[Member] = (),
         *,
         ask: Callable[[Gate], Sample] = controller.ask,
+        answer: float = etcd.ANSWER,
         vetoes: str = VETOES,
         folder: str = FOLDER,
     ) -> None:
@@ -52,19 +53,20 @@ class GateSet:
         self._members = members
         self._names = frozenset(member.name for member in members)
         self._ask = ask
+        self._answer = answer
         self._env = {"VETOES": vetoes, "DRAINED": f"{folder}/drained"}
 
     def steps(self, node: str, moment: Moment) -> list[ShellStep]:
         """What to ask the node, all in one segment. Asking changes nothing."""
         script = _SCRIPT.read_text(encoding="utf-8")
         if node in self._names:
-            script = etcd.script(node, self._members, beside=script)
+            script = etcd.script(node, self._members, beside=script, answer=self._answer)
         health = ShellStep(
             id=HEALTH,
             title="look at the node's health",
             probe=script,
             env=self._env,
-            timeout=60.0,
+            timeout=60.0 + len(self._members) * self._answer,
             ignore_errors=True,
         )
         gates = enumerate(self._of(node, moment), 1)

@@ -14,7 +14,7 @@ from coreops.upgrade.ledger.book import Book
 from coreops.upgrade.ledger.etcd import Ask, Etcd
 from coreops.upgrade.ledger.holder import Holder
 from coreops.upgrade.ledger.markers import AskOn, Markers
-from coreops.upgrade.ledger.places import Places
+from coreops.upgrade.plan import Patience
 
 
 def store_hosts(inventory: Inventory) -> tuple[str, ...]:
@@ -30,11 +30,16 @@ def ledger_hosts(inventory: Inventory) -> tuple[str, ...]:
     return hosts
 
 
-def open_ledger(inventory: Inventory, holder: Holder, ask: Ask, ask_on: AskOn) -> Book:
+_USUAL = Patience()
+
+
+def open_ledger(inventory: Inventory, holder: Holder, ask: Ask, ask_on: AskOn, patience: Patience = _USUAL) -> Book:
     """The ledger of a cluster. ask: any host of the store; ask_on: each of ``ledger_hosts``."""
     hosts = store_hosts(inventory)
-    places: Places = Etcd(ask, endpoints(inventory, hosts)) if hosts else Markers(ask_on, ledger_hosts(inventory))
-    return Book(places, holder)
+    if not hosts:
+        return Book(Markers(ask_on, ledger_hosts(inventory)), holder)
+    urls = endpoints(inventory, hosts)
+    return Book(Etcd(ask, urls, answer=patience.answer, silence=patience.silence), holder)
 
 
 def endpoints(inventory: Inventory, hosts: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The ledger in etcd (API version 3): every change is one transaction on the mod revision that was seen.
 
-Builds etcdctl's commands and reads its answers; how a step gets to a store node is the caller's. etcd's reads are
-linearizable unless asked otherwise, so nothing here is ever old.
+Asks the first member's JSON gateway with curl, and where that does not answer etcdctl; both say the same in JSON. How a
+step gets to a store node is the caller's. etcd's reads are linearizable unless asked otherwise, so nothing here is ever
+old. What curl asked for may have been done when etcdctl asks for it again: every step may run twice.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from math import ceil
 from typing import Any
 
 from coreops.errors import CoreopsError, UnreachableError
 from coreops.model import Record, ShellStep
 from coreops.shell.quote import q
-from coreops.store import etcdctl
+from coreops.store import etcdctl, gateway
+from coreops.store.gateway import Request
 from coreops.upgrade.ledger import format
 from coreops.upgrade.ledger.places import Cell, Seen, Swap, Swapped
 from coreops.upgrade.ledger.protocol import TTL
@@ -25,26 +28,37 @@ Ask = Callable[[Sequence[ShellStep]], Mapping[str, Record]]
 """Runs steps on a store node that answers; all of them may run twice. Raises UnreachableError when there is none."""
 
 _PLACE = "etcd"
-_DEADLINE = 10.0  # etcdctl ends what it asks after 5 s, but transactions never
+_ETCDCTL = 5  # seconds, after which it ends what it asks, but transactions never
+_LONGER = 15.0  # an etcd lease lives than its holder waits for an answer
 _GONE = b"requested lease not found"
 _TRIES = 3
 _DONE = ("ok", "changed")
+_PATHS: Mapping[tuple[str, ...], str] = {
+    ("txn",): "/v3/kv/txn",
+    ("get",): "/v3/kv/range",
+    ("put",): "/v3/kv/put",
+    ("lease", "grant"): "/v3/lease/grant",
+    ("lease", "revoke"): "/v3/lease/revoke",
+}
+"""Where the gateway has what etcdctl calls so."""
 
 
 class Etcd:
-    """``Places`` of which there is one. endpoints: the client URLs of all members."""
+    """``Places`` of which there is one. endpoints: of all members, for clients. answer, silence: see ``Patience``."""
 
-    def __init__(self, ask: Ask, endpoints: Sequence[str]) -> None:
+    def __init__(self, ask: Ask, endpoints: Sequence[str], *, answer: float = 2.0, silence: float = 0.0) -> None:
         self._ask = ask
         self._endpoints = tuple(endpoints)
         self._ids = (f"ledger-{secrets.token_hex(4)}-{number}" for number in count(1))
         self._heartbeat = ""
+        self._answer = ceil(answer)
+        self._ttl = max(TTL, ceil(silence + _LONGER))
 
     def of(self, key: str) -> tuple[str, ...]:
         return (_PLACE,)
 
     def swap(self, wishes: Sequence[tuple[str, Swap]]) -> Sequence[Swapped | CoreopsError]:
-        steps = [self._step("txn", stdin=_transaction(swap)) for _, swap in wishes]
+        steps = [self._step("txn", body=_conditional(swap), stdin=_transaction(swap)) for _, swap in wishes]
         try:
             records = self._asked(steps)
         except CoreopsError as error:
@@ -60,7 +74,9 @@ class Etcd:
     def read(self, folder: str) -> Mapping[str, Seen | CoreopsError]:
         # Leases before heartbeats: a holder that came between the two is seen alive or not at all.
         folders = [folder, format.HEARTBEATS] if folder == format.LEASES else [folder]
-        steps = [self._step("get", "--prefix", f"{format.ROOT}{each}/") for each in folders]
+        steps = [
+            self._step("get", "--prefix", key, body=_under(key)) for key in (f"{format.ROOT}{f}/" for f in folders)
+        ]
         try:
             records = self._asked(steps)
             cells, *beats = [_cells(self._answers(records.get(step.id))[0]) for step in steps]
@@ -71,21 +87,23 @@ class Etcd:
 
     def beat(self, run: str, session: str) -> None:
         # A new etcd lease each time, the old one runs out: so it does not matter whether that one still lived.
-        self._heartbeat = f"{int(self._one('lease', 'grant', str(TTL))['ID']):x}"
+        granted = int(self._one("lease", "grant", str(self._ttl), body={"TTL": str(self._ttl)})["ID"])
+        self._heartbeat = f"{granted:x}"
         value = format.dump({"v": 1, "run": run, "session": session})
         key = format.ROOT + format.key(format.HEARTBEATS, run)
-        self._one("put", f"--lease={self._heartbeat}", "--", key, value)
+        put = {"key": _coded(key), "value": _coded(value), "lease": str(granted)}
+        self._one("put", f"--lease={self._heartbeat}", "--", key, value, body=put)
 
     def quiet(self) -> None:
         if self._heartbeat:
-            step = self._step("lease", "revoke", self._heartbeat)
+            step = self._step("lease", "revoke", self._heartbeat, body={"ID": str(int(self._heartbeat, 16))})
             record = self._ask([step]).get(step.id)
             if record is None or _GONE not in record.stderr:
                 self._answers(record)
             self._heartbeat = ""
 
-    def _one(self, *words: str) -> dict[str, Any]:
-        step = self._step(*words)
+    def _one(self, *words: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        step = self._step(*words, body=body)
         return self._answers(self._asked([step]).get(step.id))[0]
 
     def _asked(self, steps: Sequence[ShellStep]) -> Mapping[str, Record]:
@@ -96,15 +114,20 @@ class Etcd:
                 return records
         return self._ask(steps)
 
-    def _step(self, *words: str, stdin: str = "") -> ShellStep:
-        line = etcdctl.line("-w", "json", *words, endpoints=self._endpoints)
-        script = f"printf %s {q(stdin)} | {line}" if stdin else line
+    def _step(self, *words: str, body: Mapping[str, Any], stdin: str = "") -> ShellStep:
+        """words: etcdctl's; body: the same for the gateway."""
+        seconds = max(_ETCDCTL, self._answer)
+        line = etcdctl.line("-w", "json", *words, endpoints=self._endpoints, timeout=seconds)
+        otherwise = f"printf %s {q(stdin)} | {line}" if stdin else line
+        path = next(path for begin, path in _PATHS.items() if words[: len(begin)] == begin)
+        asked = gateway.script([Request("said", self._endpoints[0] + path, json.dumps(body))], self._answer)
+        script = f"{asked}if said=$(by_gateway); then printf '%s\\n' \"${{said#said }}\"; else\n{otherwise}\nfi\n"
         return ShellStep(
             id=next(self._ids),
             title=f"ask etcd ({words[0]})",
             act=script,
             changes=False,
-            timeout=_DEADLINE,
+            timeout=self._answer + seconds + 3.0,
             ignore_errors=True,
         )
 
@@ -128,6 +151,30 @@ class Etcd:
         )
 
 
+def _conditional(swap: Swap) -> dict[str, Any]:
+    """The same as ``_transaction``, as the gateway wants it."""
+    key = _coded(format.ROOT + swap.key)
+    then: list[dict[str, Any]] = [
+        {"request_delete_range": {"key": key}}
+        if swap.value is None
+        else {"request_put": {"key": key, "value": _coded(swap.value)}}
+    ]
+    if swap.note is not None:
+        name, text = swap.note
+        then.append({"request_put": {"key": _coded(format.ROOT + name), "value": _coded(text)}})
+    unchanged = {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": str(swap.seen)}
+    return {"compare": [unchanged], "success": then, "failure": [{"request_range": {"key": key}}]}
+
+
+def _under(prefix: str) -> dict[str, str]:
+    """All keys that begin so."""
+    return {"key": _coded(prefix), "range_end": _coded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def _transaction(swap: Swap) -> str:
     """etcdctl's notation: conditions, what to do, what to do else, with empty lines between."""
     key = _word(format.ROOT + swap.key)
@@ -146,7 +193,8 @@ def _swapped(answer: Mapping[str, Any], swap: Swap) -> Swapped:
     if answer.get("succeeded"):
         revision = int(answer["header"]["revision"])
         return Swapped(True, None if swap.value is None else Cell(swap.value, revision))
-    found = _cells(answer["responses"][0]["Response"]["response_range"])
+    first = answer["responses"][0]
+    found = _cells(first.get("Response", first)["response_range"])  # etcdctl has one layer more
     return Swapped(False, found.get(swap.key))
 
 

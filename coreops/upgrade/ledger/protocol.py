@@ -10,7 +10,9 @@ from coreops.errors import RefusedError
 
 FORMAT = 1
 TTL = 60
-"""Seconds after its last sign of life from which a holder counts as silent. Silence alone frees nothing."""
+"""Seconds after its last sign of life from which a holder counts as silent, if it has not asked for more. Silence alone
+frees nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,12 @@ def read(
     )
 
 
+def patience(inventory: Inventory) -> Patience:
+    """``upgrade_patience``, for who needs nothing else. Raises InputError."""
+    found = _agreed(inventory, list(inventory.hosts), f"{_PREFIX}patience")
+    return _usable(_patience, found[0], f"{_PREFIX}patience", found[1]) if found else Patience()
+
+
 def flag(name: str) -> str:
     """How a setting's flag is spelt."""
     return {"windows": "--window", "wait_for_window": "--wait"}.get(name, "--" + name.replace("_", "-"))

@@ -57,7 +57,7 @@ class Controller:
         self.on_step: list[Callable[[Controller], object]] = []
         self._backlog: list[Happening] = []
         self._wake: float | None = None
-        self._alarm = 0
+        self._alarm = NEVER
 
     @property
     def now(self) -> float:
@@ -108,7 +108,8 @@ class Controller:
         if self.world.trace is not None and not isinstance(happening, Tick):
             self.world.say(f"run {self.run}: hears {_text(happening)}")
         node = happening.node if isinstance(happening, Did | Failed) else None
-        self._follow(self.coordinator.handle(happening, self.now, self.wall), node)
+        now = self.world.now
+        self._follow(self.coordinator.handle(happening, now - self.lag, self.world.epoch + now + self.skew), node)
 
     def stop(self, why: str) -> None:
         """The operator presses Ctrl-C, once."""
@@ -183,17 +184,20 @@ class Controller:
         self._set_alarm()
 
     def _set_alarm(self) -> None:
-        wake = self.coordinator.wake()
-        if wake != self._wake:
-            self._wake = wake
-            if wake is not None:
-                self._alarm += 1
-                self.world.at(max(0.0, wake - self.now) + _TICK, self._ring, self._alarm)
+        """An alarm that is set and comes too early is not set anew: it sets the next one when it rings."""
+        wake = self._wake = self.coordinator.wake()
+        if wake is not None and not self._alarm <= wake:
+            self._alarm = wake
+            self.world.at(max(0.0, wake - self.now) + _TICK, self._ring, wake)
 
-    def _ring(self, alarm: int) -> None:
-        if alarm == self._alarm and self.alive:
-            self._wake = None
+    def _ring(self, alarm: float) -> None:
+        if alarm != self._alarm or not self.working:
+            return
+        self._alarm = NEVER
+        if self._wake is not None and self._wake <= self.now:
             self.hear(Tick())
+        else:
+            self._set_alarm()
 
 
 def _text(happening: Happening) -> str:

@@ -119,7 +119,10 @@ class Hands:
 
     def answer(self, asker: Asker, do: Do, machine: Machine, did: Did, delay: float = 0.0) -> None:
         """The answer comes, unless the node or the line went away before."""
-        self.world.at(delay, self._deliver, asker, do, machine, machine.boots, did)
+        if delay:
+            self.world.at(delay, self._deliver, asker, do, machine, machine.boots, did)
+        else:
+            asker.hear(did)
 
     def _deliver(self, asker: Asker, do: Do, machine: Machine, boots: int, did: Did) -> None:
         if machine.boots == boots and self.world.reachable(machine):

@@ -53,6 +53,7 @@ class Machine:
     __slots__ = (
         "blockers",
         "board",
+        "boot_id",
         "booted",
         "boots",
         "coming",
@@ -83,6 +84,7 @@ class Machine:
         self.slots = [Slot(image, 1, 0, True), Slot(None, 0, 0, False)]
         self.booted = 0
         self.boots = 1
+        self.boot_id = f"{name}#1"
         self.machine_id = f"id-{name}"
         self.host_key = True
         self.sudo = True
@@ -99,10 +101,6 @@ class Machine:
         self.drained = self.drain_done = self.cordoned = False
         self.failed_units: tuple[str, ...] = ()
         self.blockers: tuple[str, ...] = ()
-
-    @property
-    def boot_id(self) -> str:
-        return f"{self.name}#{self.boots}"
 
     @property
     def here(self) -> Slot:
@@ -134,6 +132,7 @@ class Machine:
         if self.here.tries:
             self.here.tries -= 1
         self.boots += 1
+        self.boot_id = f"{self.name}#{self.boots}"
         self.pending = self.staging = False
         return self.here.image
 

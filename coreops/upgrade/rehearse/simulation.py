@@ -184,12 +184,17 @@ class Simulation:
     def _play(self) -> None:
         """Until no run is at work and none is to come."""
         world = self.world
-        end = world.now + LONGEST
-        while self.coming or any(controller.working for controller in self.controllers):
+        end, most = world.now + LONGEST, 3000 * (len(self.plan.nodes) + 20)
+        at_work: Controller | None = None
+        while True:
+            if at_work is None or not at_work.working:
+                at_work = next((controller for controller in self.controllers if controller.working), None)
+                if at_work is None and not self.coming:
+                    break
             if not world.step():
                 raise self.invariants.broken("livelock", "a run waits for nothing")
             self.events += 1
-            if world.now > end or self.events > 3000 * (len(self.plan.nodes) + 20):
+            if world.now > end or self.events > most:
                 raise self.invariants.broken("livelock", f"no end after {self.events} events, {world.now:.0f} s")
         for controller in self.controllers:
             if controller.over:

@@ -142,7 +142,9 @@ class Conduct:
             nodes=self.nodes,
             driver=driver(),
             gates=GateSet(
-                {host: wishes.settings.hosts[host].gates for host in hosts}, tuple(wishes.fleet.members.values())
+                {host: wishes.settings.hosts[host].gates for host in hosts},
+                tuple(wishes.fleet.members.values()),
+                answer=stage.plan.policy.patience.answer,
             ),
             drains={host: wishes.settings.hosts[host].drain for host in hosts},
             patience=stage.plan.policy.patience,

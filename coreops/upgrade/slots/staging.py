@@ -32,18 +32,24 @@ class Part:
     size: int
 
 
-def parts(release: Release, done: int = 0, largest: int = PART) -> Iterator[Part]:
-    """Cut what is left after ``done`` frames into parts of at most ``largest`` bytes, or of one frame."""
+def parts(release: Release, done: int = 0, largest: int = PART, end: int | None = None) -> Iterator[Part]:
+    """Cut what is left after ``done`` frames, up to ``end``, into parts of at most ``largest`` bytes, or one frame."""
     offset = sum(release.frames[:done])
     first, size = done, 0
-    for index in range(done, len(release.frames)):
+    last = len(release.frames) if end is None else end
+    for index in range(done, last):
         length = release.frames[index]
         if size and size + length > largest:
             yield Part(first, index, offset, size)
             first, offset, size = index, offset + size, 0
         size += length
     if size:
-        yield Part(first, len(release.frames), offset, size)
+        yield Part(first, last, offset, size)
+
+
+def usr_frames(release: Release) -> int:
+    """How many frames are of /usr; the kernel's come after them."""
+    return -(-release.usr_size // release.frame)
 
 
 def batch(release: Release) -> int:

@@ -34,6 +34,7 @@ class StageProgram:
             "FRAME": release.frame,
             "USR_SIZE": release.usr_size,
             "KERNEL_SIZE": release.kernel_size,
+            "KERNEL_SHA256": release.kernel_sha256,
         }
         self._next: Segment | None = Segment("stage.look", (self.look(),))
         self._after: dict[str, int] = {}
@@ -63,13 +64,13 @@ class StageProgram:
             timeout=_TIMEOUT,
         )
 
-    def done(self) -> ShellStep:
-        """Read the slot back."""
+    def done(self, frames: int) -> ShellStep:
+        """Read the slot back, when so many frames were to be sent; fewer than all: the node has the kernel already."""
         release = self._release
         values = self._values | {
-            "FRAMES": len(release.frames),
+            "FRAMES": frames,
             "USR_SHA256": release.usr_sha256,
-            "KERNEL_SHA256": release.kernel_sha256,
+            "KERNEL_IS_HERE": "yes" if frames < len(release.frames) else "",
         }
         text = script("staging", "stage_done", **values)
         return ShellStep(id=DONE, title="read the slot back", act=guarded(text, self._guard), timeout=_TIMEOUT)
@@ -95,9 +96,10 @@ class StageProgram:
         if said == ["staged"]:
             self._tell(size, size)
             return
-        frames = int(said[1]) if len(said) == 2 and said[0] == "frames" and said[1].isdigit() else 0
-        parts = list(staging.parts(self._release, min(frames, len(self._release.frames))))
+        frames = int(said[1]) if len(said) >= 2 and said[0] == "frames" and said[1].isdigit() else 0
+        end = staging.usr_frames(self._release) if said[2:] == ["kernel"] else len(self._release.frames)
+        parts = list(staging.parts(self._release, min(frames, end), end=end))
         steps = {f"{PART}.{part.first}": part.offset + part.size for part in parts}
-        self._tell(parts[0].offset if parts else size, size)
-        self._after = steps
-        self._next = Segment("stage.write", (*(self.part(part) for part in parts), self.done()))
+        self._tell(parts[0].offset if parts else sum(self._release.frames[:end]), size)
+        self._after = steps | ({DONE: size} if end < len(self._release.frames) else {})
+        self._next = Segment("stage.write", (*(self.part(part) for part in parts), self.done(end)))

@@ -34,7 +34,7 @@ class UsrSlots:
     capabilities: frozenset[Capability] = frozenset({"streams", "inert", "gated", "falls back"})
 
     def survey(self) -> ShellStep:
-        return ShellStep(id=SURVEY, title="look at the slots", probe=script("survey"), timeout=60.0)
+        return ShellStep(id=SURVEY, title="look at the slots", probe=script("survey"), timeout=120.0)
 
     def read(self, record: Record) -> Observation:
         return answer.read(record)

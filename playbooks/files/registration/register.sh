@@ -27,7 +27,7 @@ b64() { printf '%s' "$1" | base64 | tr -d '\n'; }
 
 # call PATH BODY: sets answer to what a member says. 1: none of them answered; 2: the lease is gone.
 call() {
-    urls=$good
+    urls=$good code=000
     while read -r url; do [ "$url" = "$good" ] || urls="$urls $url"; done <"$etc/endpoints"
     for url in $urls; do
         answer=$(printf '%s' "$2" | curl -s --http1.1 --noproxy '*' --connect-timeout 2 -m 5 \

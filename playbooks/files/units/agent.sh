@@ -89,7 +89,6 @@ each() { # FOLDER: the units it has files for
 
 # ask: have want/ be what the store says. Decodes only what is new.
 ask() {
-    from=$(b64 "$prefix/on/$host/") to=$(b64 "$prefix/on/${host}0") # "0" follows "/"
     call kv/range "{\"key\":\"$from\",\"range_end\":\"$to\"}" || return 1
     pairs >"$run/answer.new"
     cmp -s "$run/answer.new" "$run/answer" && return 0
@@ -293,6 +292,7 @@ mkdir -p "$run/want" "$run/have" "$run/mine" "$run/begun" "$run/done" && : >"$ru
 rm -f "$run/answer"
 [ ! -r "$run/lease" ] || read -r lease <"$run/lease"
 sha256sum <"$0" >"$run/program"
+from=$(b64 "$prefix/on/$host/") to=$(b64 "$prefix/on/${host}0") # "0" follows "/"; what each beat asks for
 trap 'exit 0' TERM INT # the units run on: this program only tells systemd of them
 while :; do
     # Without the store nothing changes: what runs, runs on; what does not, is not started.

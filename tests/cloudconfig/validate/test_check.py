@@ -26,7 +26,7 @@ def rules(text: str, platform: str | None = None) -> set[str]:
     return {finding.rule for finding in check(text.encode(), "f", PLATFORMS[platform] if platform else None)}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=300) | st.lists(WORDS, max_size=40).map(lambda words: (HEADER + "".join(words)).encode()))
 def test_nothing_gets_it_to_raise(data: bytes) -> None:
     lines = data.count(b"\n") + data.count(b"\r") + 1
@@ -43,7 +43,7 @@ def wrong(key: Key) -> st.SearchStrategy[str]:
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.data())
 def test_every_key_takes_every_value_without_a_crash(data: st.DataObject) -> None:
     section = data.draw(st.sampled_from(sorted(CLOUD_CONFIG.keys["coreos"].keys)))

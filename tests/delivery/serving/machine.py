@@ -61,7 +61,7 @@ class Running:
         """Wait until no connection is left."""
         slots = self.server.slots
         with slots._change:
-            assert slots._change.wait_for(lambda: not slots._places, 20)
+            assert slots._change.wait_for(lambda: not slots._places, 120)
 
     def log(self) -> str:
         """The audit log."""
@@ -84,7 +84,7 @@ class Running:
         patient: bool = True,
     ) -> tuple[int, bytes, dict[str, str]]:
         """Ask like a machine with the address ``peer``; one that is patient asks again when it is told to."""
-        for _ in range(500):
+        for _ in range(5000):
             found = self._get(path, method, peer, headers or {}, tls)
             if found[0] != 503 or not patient:
                 break
@@ -96,7 +96,7 @@ class Running:
     ) -> tuple[int, bytes, dict[str, str]]:
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         more = {"context": tls} if tls else {}
-        connection = kind("127.0.0.1", self.port, timeout=20, source_address=(peer, 0), **more)  # type: ignore[arg-type]
+        connection = kind("127.0.0.1", self.port, timeout=120, source_address=(peer, 0), **more)  # type: ignore[arg-type]
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
@@ -106,9 +106,9 @@ class Running:
 
     def raw(self, peer: str = "127.0.0.1") -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), 20, (peer, 0))
+        return socket.create_connection(("127.0.0.1", self.port), 120, (peer, 0))
 
-    def settled(self, node: str, seconds: float = 20) -> str:
+    def settled(self, node: str, seconds: float = 120) -> str:
         """The state of a node's ticket once nothing is being sent."""
         done = threading.Event()
         for _ in range(int(seconds * 50)):
@@ -141,7 +141,7 @@ def running(
         finally:
             server.slots.close(5)
             server.shutdown()
-            thread.join(5)
+            thread.join(60)
             server.server_close()
             audit.close()
 
@@ -152,7 +152,7 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until it is so."""
     pause = threading.Event()
     for _ in range(int(seconds * 50)):

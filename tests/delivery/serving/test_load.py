@@ -105,7 +105,10 @@ def test_a_bomb_and_half_a_file(tmp_path: Path) -> None:
             load(tmp_path / "out")
 
 
-def test_replaced_while_it_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exchange", [True, False])
+def test_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool) -> None:
+    if not exchange:
+        monkeypatch.setattr("coreops.cloudconfig.folder._exchange", lambda *_: False)
     folder = tmp_path / "out"
     kinds = [files({f"n{number}": letter * 50 for number in range(20)}) for letter in (b"a", b"b")]
     write(folder, kinds[0])

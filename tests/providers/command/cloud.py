@@ -1,53 +1,65 @@
 #!/usr/bin/env python3
 """A cloud of files for tests of the provider ``command``: a machine is DIR/MARK.json, and faults are in DIR/faults.
 
-DIR is ``cloud`` in the folder it runs in.
+DIR is ``cloud`` in the folder it runs in. Imports little: it is started hundreds of times.
 """
 
-import base64
+import binascii
 import fcntl
 import json
 import os
 import sys
 import time
-from pathlib import Path
 
-CLOUD = Path("cloud")
-FAULTS = CLOUD / "faults"
+CLOUD = "cloud/"
+FAULTS = CLOUD + "faults"
 
 
 def main() -> object:
     asked = json.load(sys.stdin)
-    CLOUD.mkdir(exist_ok=True)
-    with (CLOUD / "lock").open("w") as lock:
+    os.makedirs(CLOUD, exist_ok=True)
+    with open(CLOUD + "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return VERBS[asked["verb"]](asked)
 
 
+def read(path: str) -> dict:
+    with open(path) as file:
+        return json.load(file)
+
+
+def write(path: str, value: object) -> None:
+    with open(path, "w") as file:
+        json.dump(value, file)
+
+
+def machines() -> list[str]:
+    return sorted(CLOUD + name for name in os.listdir(CLOUD) if name.endswith(".json"))
+
+
 def fault(name: str) -> object:
-    faults = json.loads(FAULTS.read_text()) if FAULTS.exists() else {}
-    return faults.get(name)
+    return read(FAULTS).get(name) if os.path.exists(FAULTS) else None
 
 
 def use_up(name: str) -> bool:
-    faults = json.loads(FAULTS.read_text()) if FAULTS.exists() else {}
+    faults = read(FAULTS) if os.path.exists(FAULTS) else {}
     left = faults.get(name, 0)
     faults[name] = max(left - 1, 0)
-    FAULTS.write_text(json.dumps(faults))
+    write(FAULTS, faults)
     return left > 0
 
 
 def create(asked: dict) -> object:
-    place = CLOUD / f"{asked['mark']}.json"
-    if place.exists():
-        machine = json.loads(place.read_text())
+    place = CLOUD + f"{asked['mark']}.json"
+    if os.path.exists(place):
+        machine = read(place)
         if machine["state"] == "stopped":
             machine["state"] = "running"
-            place.write_text(json.dumps(machine))
+            write(place, machine)
         return {"machine": machine}
     if (told := fault("refuse")) and asked["node"] not in (fault("not") or []):
         return {"error": {"why": told, "next": "ask the cloud for more"}}
-    number = len(list(CLOUD.glob("*.json"))) + 1
+    number = len(machines()) + 1
     machine = {
         "node": asked["node"],
         "mark": asked["mark"],
@@ -56,14 +68,14 @@ def create(asked: dict) -> object:
         "state": "running",
         "addresses": {"private_ipv4": f"192.0.2.{number}"},
         "facts": {**{k: str(v) for k, v in asked["settings"].items()}, "user_data": asked["user_data_digest"]},
-        "told": base64.b64decode(asked["user_data"]).decode(),
+        "told": binascii.a2b_base64(asked["user_data"]).decode(),
     }
     if fault("hold"):
-        (CLOUD / "begun").touch()
-        deadline = time.monotonic() + 20
-        while not (CLOUD / "go").exists() and time.monotonic() < deadline:
+        write(CLOUD + "begun", None)
+        deadline = time.monotonic() + 120
+        while not os.path.exists(CLOUD + "go") and time.monotonic() < deadline:
             time.sleep(0.01)
-    place.write_text(json.dumps(machine))
+    write(place, machine)
     print(f"made {machine['id']}", file=sys.stderr)
     if use_up("lose"):
         os.kill(os.getpid(), 9)
@@ -71,11 +83,11 @@ def create(asked: dict) -> object:
 
 
 def observe(asked: dict) -> object:
-    return {"machines": [json.loads(path.read_text()) for path in sorted(CLOUD.glob("*.json"))]}
+    return {"machines": [read(path) for path in machines()]}
 
 
 def host_keys(asked: dict) -> object:
-    key = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + asked["mark"].encode()[:32]).decode()
+    key = binascii.b2a_base64(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + asked["mark"].encode()[:32], newline=False).decode()
     return {"host_keys": [] if fault("no keys") else [f"ssh-ed25519 {key}"]}
 
 
@@ -84,17 +96,19 @@ def console(asked: dict) -> None:
 
 
 def power(asked: dict) -> object:
-    place = CLOUD / f"{asked['mark']}.json"
-    machine = json.loads(place.read_text())
+    place = CLOUD + f"{asked['mark']}.json"
+    machine = read(place)
     machine["state"] = "stopped" if asked["power"] == "off" else "running"
-    place.write_text(json.dumps(machine))
+    write(place, machine)
     return {}
 
 
 def destroy(asked: dict) -> object:
     if told := fault("keep"):
         return {"error": told}
-    (CLOUD / f"{asked['mark']}.json").unlink(missing_ok=True)
+    place = CLOUD + f"{asked['mark']}.json"
+    if os.path.exists(place):
+        os.unlink(place)
     return {}
 
 

@@ -76,12 +76,16 @@ def test_stderr_is_shown_as_it_comes(make: Make, said: list[Event]) -> None:
 
 
 def test_a_hanging_program_is_ended_with_all_it_started(make: Make, tmp_path: Path) -> None:
-    cloud = make("echo asking >&2; sleep 1000 & echo $! >child; wait", timeout=0.5)
-    with pytest.raises(CoreopsError, match=r"did not answer `create` within 0\.5 s") as caught:
-        cloud.create(WANTED)
+    # On a busy machine it may take long until the program has begun at all.
+    for seconds in (0.5, 5.0, 50.0):
+        cloud = make("sleep 1000 & echo $! >child; echo asking >&2; wait", timeout=seconds)
+        with pytest.raises(CoreopsError, match=rf"did not answer `create` within {seconds:g} s") as caught:
+            cloud.create(WANTED)
+        if caught.value.why == "asking":
+            break
     assert caught.value.why == "asking"
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
         assert time.monotonic() < deadline
         time.sleep(0.01)

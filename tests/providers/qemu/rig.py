@@ -29,13 +29,17 @@ HERE = Position("hosts.yml", 3)
 CLUSTERS = (CLUSTER, "somebody-elses")
 _SHIM = """\
 #!/bin/sh
-case $* in *-daemonize*) ;; *) exec {real} "$@" ;; esac
+case $* in *-no-reboot*) ;; *) exec {real} "$@" ;; esac
 if [ -e {faults}/refuse ]; then cat {faults}/refuse >&2; exit 1; fi
-{real} "$@" || exit
 if [ -s {faults}/lose ]; then
   count=$(cat {faults}/lose)
-  if [ "$count" -gt 0 ]; then echo $((count - 1)) >{faults}/lose; kill -9 $$; fi
+  if [ "$count" -gt 0 ]; then
+    echo $((count - 1)) >{faults}/lose
+    # whoever waits for the supervisor's word
+    kill -9 "$(cut -d' ' -f4 "/proc/$PPID/stat")"
+  fi
 fi
+exec {real} "$@"
 """
 
 
@@ -110,11 +114,16 @@ class QemuRig:
         assert len(list(subnets(self.provider.root))) <= len(CLUSTERS)
 
     def _running(self) -> Iterator[tuple[str, Path]]:
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
+        """Names and folders of whatever works in the folder: supervisors, and QEMU."""
+        for each in Path("/proc").glob("[0-9]*"):
             try:
-                words = file.read_bytes().decode(errors="replace").split("\0")
+                words = (each / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                where = (each / "cwd").readlink()
             except OSError:
                 continue
-            if "-pidfile" in words and words[words.index("-pidfile") + 1].startswith(f"{self.folder}/"):
-                (name,) = [word.removeprefix("guest=") for word in words if re.fullmatch("guest=[^,]*", word)]
-                yield name, Path(words[words.index("-pidfile") + 1]).parent
+            # a stranger's QEMU went to the background by itself, which leads it to /
+            if "-pidfile" in words:
+                where = Path(words[words.index("-pidfile") + 1]).parent
+            names = [word.removeprefix("guest=") for word in words if re.fullmatch("guest=[^,]*", word)]
+            if names and self.folder in where.parents:
+                yield names[0], where

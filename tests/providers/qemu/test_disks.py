@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from coreops.events import Emit
-from coreops.providers.namespace.flavour import CLOUD_INIT, Flavour
-from coreops.providers.qemu import disks, recipe
+from coreops.providers.namespace.flavour import CLOUD_INIT, PLAIN, Flavour
+from coreops.providers.qemu import disks
 from coreops.providers.qemu.disks import Disks, boot
 from coreops.providers.qemu.image import Image
 from coreops.providers.qemu.settings import Settings
@@ -23,7 +23,7 @@ def image(tmp_path: Path) -> Image:
     return made
 
 
-@pytest.mark.parametrize(("target", "flavour"), [("cloud-init", CLOUD_INIT), ("ignition", recipe.IGNITION)])
+@pytest.mark.parametrize(("target", "flavour"), [("cloud-init", CLOUD_INIT), ("ignition", PLAIN)])
 def test_the_guest_is_the_one_that_reads_the_user_data(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, flavour: Flavour
 ) -> None:

@@ -151,6 +151,15 @@ def test_the_name_in_the_cache_follows_all_that_goes_in(monkeypatch: pytest.Monk
     assert len({before, changed, image.current()}) == 3
 
 
+def test_a_guest_lacks_what_costs_time_and_keeps_what_a_lab_needs() -> None:
+    guest = recipe.guest(CLOUD_INIT)
+    assert {"user@.service", "modprobe@.service"} <= set(guest.masked)
+    assert not {"ssh.service", "systemd-udevd.service", "systemd-logind.service"} & set(guest.masked)
+    assert set(CLOUD_INIT.removed) <= set(guest.removed)
+    kept = {"drivers/virtio", "drivers/block", "drivers/net", "fs/overlayfs", "net/netfilter", "net/bridge"}
+    assert not kept & set(recipe.ABSENT)
+
+
 def test_an_image_is_not_begun_without_the_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COREOPS_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))

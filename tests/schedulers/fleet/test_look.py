@@ -12,7 +12,7 @@ import pytest
 from coreops.errors import HostFailed, InputError, RefusedError
 from coreops.schedulers.fleet import look as looking
 from coreops.schedulers.fleet.adapter import make
-from coreops.schedulers.fleet.look import FleetSeen, check, numbers, read
+from coreops.schedulers.fleet.look import FleetSeen, check, mixed, numbers, read
 from coreops.schedulers.protocol import Move, Settled
 from tests.schedulers.fleet.world import cluster
 
@@ -106,6 +106,30 @@ def test_what_is_refused(bad: dict[str, Any], what: str, next_: str) -> None:
         check([replace(GOOD, **bad)], STORE)
     assert caught.value.where == "m1"
     assert next_ in str(caught.value.next)
+
+
+def test_versions_that_differ_are_told() -> None:
+    def told(*versions: str) -> tuple[str, ...]:
+        return mixed([replace(GOOD, host=f"m{i}", version=version) for i, version in enumerate(versions, 1)])
+
+    assert told("1.0.0", "1.0.0", "") == told("1.0.0", "1.0.0+git") == told("0.11.8") == told() == ()
+    (said,) = told("1.0.0", "0.11.8", "1.0.0")
+    assert "0.11.8 on m2; 1.0.0 on m1, m3; any of them may lead" in said
+    assert "Replaces= (since 0.13)" in said
+    (said,) = told("1.0.0", "0.13.0")
+    assert "conflicts of global units (since 1.0)" in said
+    assert "Replaces" not in said
+    fleet = make(cluster())
+    assert fleet.warnings({"m1": GOOD, "m2": replace(GOOD, host="m2", version="0.11.8")})
+
+
+def test_an_old_image_gets_the_archive() -> None:
+    old = world(version="0.10.2")
+    with pytest.raises(RefusedError, match=r"fleetd 0\.10\.2 is too old"):
+        make(cluster()).decide(old)
+    fleet = make(cluster({"fleet_install": "archive"}))
+    assert fleet.decide(old) == Settled()
+    assert {each.oldest for each in fleet.artifacts().values()} == {(0, 11, 0)}
 
 
 def test_a_fleet_of_the_same_store_is_taken_over() -> None:

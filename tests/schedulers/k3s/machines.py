@@ -1,6 +1,9 @@
 """Hosts on which k3s starts, joins and fails as the real one does, as far as coreops depends on it; coreops's own
 scripts run for real. What k3s does follows its source: pkg/cluster/bootstrap.go and pkg/clientaccess/token.go (tokens),
-pkg/nodepassword (names), pkg/etcd (members), and install.sh (units).
+pkg/nodepassword (names), pkg/etcd (members), and install.sh (units). A new token for agents: genUsers of
+pkg/daemons/control/deps/deps.go writes it into the passwd file at a start, tokenRotate of pkg/server/handlers/token.go
+is all that saves that file where the servers meet, and ReconcileBootstrapData of pkg/cluster/bootstrap.go ends k3s when
+the file is the newer one (rancher/rke2#5785, rancher/rke2#4034 for its words).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import yaml
 
@@ -17,11 +21,32 @@ from coreops.schedulers.k3s import make, rendering
 from coreops.schedulers.k3s.adapter import K3s
 from coreops.schedulers.protocol import Cluster, Move, Seen, Settled
 from tests.schedulers.k3s.fake_kubernetes import Kubernetes, Server
+from tests.schedulers.k3s.remembered import run_once
 from tests.schedulers.k3s.world import Box, kubeconfig, played
 from tests.support.shells import SHELLS
 
 FILES = Path(__file__).parents[3] / "playbooks/files/k3s"
 TOKENS = {rendering.SERVER_TOKEN: "5" * 64, rendering.AGENT_TOKEN: "6" * 64}
+
+
+_CURL = """#!/bin/sh
+# What a server does with PUT /v1-k3s/token (pkg/server/handlers/token.go): for its own user only.
+for word; do
+    case $word in
+        @*rotate.header) header=$(cat "${word#@}") ;;
+        https:*) url=$word ;;
+        *"$(sed 's/.*://' "$ROOT/var/lib/rancher/k3s/server/token")"*) echo 'a secret is in an argument' >&2; exit 99 ;;
+    esac
+done
+file=$ROOT/var/lib/rancher/k3s/server/token
+[ "$url" = https://127.0.0.1:6443/v1-k3s/token ] || exit 7
+if [ "$(echo "${header#*Basic }" | base64 -d)" != "server:$(sed 's/.*://' "$file")" ]; then
+    echo '{"message":"Unauthorized"}' >"$ROOT/run/coreops-k3s/rotate.said"; printf 401; exit 0
+fi
+new=$(sed -n 's/^{"newToken":"\\(.*\\)"}$/\\1/p')
+printf '%s:%s\\n' "$(sed 's/:[^:]*$//' "$file")" "$new" >"$file.new" && mv "$file.new" "$file"
+printf 200
+"""
 
 
 class Failed(Exception):
@@ -42,6 +67,9 @@ class Machines:
         self.passwords: dict[str, str] = {}
         self.store: str | None = None  # the token that the data in the store is encrypted with
         self.tokens = dict(TOKENS)
+        self.before = ""
+        self.secret = ""  # the token that the cluster's own data is encrypted with
+        self.agents = ""  # the token of agents in that data
         self.waiting: set[str] = set()
         self.shell: Sequence[str] = SHELLS["dash"]
         self.want(cluster)
@@ -59,7 +87,9 @@ class Machines:
             box.write("opt/bin/version", node["release"] + "\n")
             box.link(node["release"])
             box.write("etc/rancher/k3s/config.yaml", node["config"])
-            box.write("etc/rancher/k3s/token", self.tokens[node["token"]] + "\n")
+            box.write(f"etc/rancher/k3s/{node['token_file']}", self.tokens[node["token"]] + "\n")
+            if node["server"] and self.before:
+                box.write("etc/rancher/k3s/token.before", self.before + "\n")
             if node["server"]:
                 box.write("etc/rancher/k3s/agent-token", self.tokens[rendering.AGENT_TOKEN] + "\n")
             for name in ("fingerprint.sh", "guard.sh"):
@@ -122,9 +152,22 @@ class Machines:
     def _run(self, host: str, step: ShellStep) -> Record:
         if (answer := played(self.kube, step)) is not None:
             return answer
-        done = self.boxes[host].sh(step.act or "", {**step.env, "KUBECTL": ""}, self.shell)
+        if step.id == "k3s-rotate":
+            self.boxes[host].write("bin/curl", _CURL)
+            (self.boxes[host].root / "bin/curl").chmod(0o755)
+        done = self._sh(host, step.act or "", {**step.env, "KUBECTL": ""}, self.shell)
+        (self.boxes[host].root / "bin/curl").unlink(missing_ok=True)
+        if step.id == "k3s-rotate" and done.returncode == 0:
+            token = (self.boxes[host].root / "var/lib/rancher/k3s/server/token").read_text()
+            self.secret = token.strip().rpartition(":")[2]
+            self.store = self.secret if self.store else None
         state = "changed" if done.returncode == 0 else "failed"
         return Record(step.id, state, rc=done.returncode, stdout=done.stdout, stderr=done.stderr)  # type: ignore[arg-type]
+
+    def _sh(self, host: str, script: str, env: Mapping[str, str], shell: Sequence[str]) -> CompletedProcess[bytes]:
+        box = self.boxes[host]
+        asked = (script, *sorted(env.items()), *shell)
+        return run_once(box.root, self.server, asked, lambda: box.sh(script, env, shell))
 
     def _state(self, host: str, active: str, restarts: int = 0) -> None:
         unit = self.scheduler.plan.nodes[host].unit
@@ -135,7 +178,7 @@ class Machines:
         box, node = self.boxes[host], self.scheduler.plan.nodes[host]
         assert unit == node.unit
         embedded = "embedded" if node.server and not self.scheduler.plan.store else "elsewhere"
-        guard = box.sh(f'sh "$ROOT/etc/rancher/k3s/guard.sh" "$ROOT/opt/bin" {embedded}', {})
+        guard = self._sh(host, f'sh "$ROOT/etc/rancher/k3s/guard.sh" "$ROOT/opt/bin" {embedded}', {}, SHELLS["dash"])
         try:
             if guard.returncode:
                 raise Failed(guard.stderr.decode().strip())
@@ -171,13 +214,30 @@ class Machines:
             digest = hashlib.sha256(authority.encode()).hexdigest()
             box.write("var/lib/rancher/k3s/server/token", f"K10{digest}::server:{secret}\n")
             box.write("var/lib/rancher/k3s/server/authority", authority)
+            self.secret = self.secret or secret
+        elif node.server:
+            if secret != self.secret:
+                raise Failed("starting kubernetes: bootstrap data already found and encrypted with different token")
+            path = data / "server/token"
+            path.write_text(path.read_text().rpartition(":")[0] + f":{secret}\n")
         elif not node.server:
             authority = self._joined(config["server"], token, self.tokens[rendering.AGENT_TOKEN])
             box.write("var/lib/rancher/k3s/agent/server-ca.crt", authority)
             box.write("var/lib/rancher/k3s/agent/client-kubelet.crt", "")
+        if node.server:
+            self._users(box, data, (box.root / config["agent-token-file"].lstrip("/")).read_text().strip())
         self._register(config, box, str(node.version), node.server)
         if node.server:
             kubeconfig(box, self.server.url)
+
+    def _users(self, box: Box, data: Path, agents: str) -> None:
+        passwd = data / "server/cred/passwd"
+        if passwd.exists() and passwd.read_text() != self.agents:
+            raise Failed(f"{passwd} newer than datastore and could cause a cluster outage")
+        self.agents = self.agents or agents
+        box.write("var/lib/rancher/k3s/server/cred/passwd", agents)
+        authority = (data / "server/token").read_text().partition("::")[0]
+        box.write("var/lib/rancher/k3s/server/agent-token", f"{authority}::node:{agents}\n")
 
     def _server(self, config: Mapping[str, str], token: str, secret: str) -> str:
         """A server without data: the authority of the cluster that it is in now."""
@@ -190,7 +250,7 @@ class Machines:
         if config.get("cluster-init"):
             assert not any("server" in config_of(box) for box in self.boxes.values()), "a second cluster is born"
             return new
-        return self._joined(config["server"], token, self.tokens[rendering.SERVER_TOKEN])
+        return self._joined(config["server"], token, self.secret)
 
     def _joined(self, url: str, token: str, expected: str) -> str:
         address = url.removeprefix("https://").removesuffix(":6443")

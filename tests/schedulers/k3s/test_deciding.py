@@ -64,18 +64,21 @@ def decided(wanted: Plan, seen: dict[str, Found]) -> dict[str, str]:
 
 @settings(max_examples=150)
 @given(worlds(), st.sampled_from(sorted(PLANS)))
-def test_no_second_cluster_is_founded(seen: dict[str, Found], datastore: str):
+def test_what_is_decided_is_safe(seen: dict[str, Found], datastore: str):
     kinds = decided(PLANS[datastore], seen)
+    no_second_cluster_is_founded(seen, datastore, kinds)
+    servers_that_serve_are_touched_one_at_a_time(seen, kinds)
+    agents_wait_for_an_api(seen, kinds)
+
+
+def no_second_cluster_is_founded(seen: dict[str, Found], datastore: str, kinds: dict[str, str]) -> None:
     if "first" in kinds.values():
         assert datastore == "embedded"
         assert list(kinds.values()) == ["first"]
         assert not any(seen[name].formed or seen[name].data or seen[name].nodes is not None for name in SERVERS)
 
 
-@settings(max_examples=150)
-@given(worlds(), st.sampled_from(sorted(PLANS)))
-def test_servers_that_serve_are_touched_one_at_a_time(seen: dict[str, Found], datastore: str):
-    kinds = decided(PLANS[datastore], seen)
+def servers_that_serve_are_touched_one_at_a_time(seen: dict[str, Found], kinds: dict[str, str]) -> None:
     touched = [name for name in SERVERS if kinds.get(name) not in (None, "say")]
     serving = [name for name in SERVERS if seen[name].nodes is not None]
     if serving:
@@ -85,10 +88,7 @@ def test_servers_that_serve_are_touched_one_at_a_time(seen: dict[str, Found], da
             assert not touched or there[name].ready, "a server was touched while another one is not well"
 
 
-@settings(max_examples=150)
-@given(worlds(), st.sampled_from(sorted(PLANS)))
-def test_agents_wait_for_an_api(seen: dict[str, Found], datastore: str):
-    kinds = decided(PLANS[datastore], seen)
+def agents_wait_for_an_api(seen: dict[str, Found], kinds: dict[str, str]) -> None:
     if any(kinds.get(name) for name in AGENTS):
         assert any(seen[name].nodes is not None for name in SERVERS)
     for host, kind in kinds.items():

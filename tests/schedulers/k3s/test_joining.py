@@ -163,7 +163,7 @@ def test_an_agent_of_another_cluster(new: NewMachines):
 def test_the_token_of_another_cluster(new: NewMachines):
     machines = new()
     machines.bootstrap()
-    machines.boxes["m2"].write("etc/rancher/k3s/token", "4" * 64 + "\n")
+    machines.boxes["m2"].write("etc/rancher/k3s/token.wanted", "4" * 64 + "\n")
     with pytest.raises(RefusedError, match="another cluster's") as caught:
         machines.scheduler.decide(machines.look())
     assert caught.value.where == "m2"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from coreops.errors import InputError
 from coreops.schedulers.k3s import make, rendering, versions
 from coreops.schedulers.k3s.settings import VARIABLES, plan
+from coreops.schedulers.protocol import Carries
 from tests.schedulers.k3s.world import ROLES, cluster
 
 STORE = ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
@@ -37,9 +38,8 @@ STORE = ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
         ("k3s_taints", ["a=b:Never"], "a taint looks like"),
         ("k3s_taints", ["a=b"], "a taint looks like"),
         ("k3s_tls_san", ["a b"], "no address and no host name"),
-        ("k3s_images", "images.tar", "absolute path"),
-        ("k3s_images", "/images.zip", "absolute path"),
-        ("k3s_images", "/nowhere/images.tar.zst", "there is no file"),
+        ("k3s_images", "/images.tar.zst", "artifacts.lock.yml pins them"),
+        ("k3s_images", 1, "true or false"),
         ("k3s_config", {"token": "x"}, "coreops sets token itself"),
         ("k3s_config", {"datastore-endpoint": "x"}, "coreops sets datastore-endpoint itself"),
         ("k3s_config", {"etcd-s3-secret-key": "x"}, "is a secret"),
@@ -168,3 +168,15 @@ def test_what_the_store_is_asked_for():
     assert set(scheduler.secrets()) == {"k3s-token", "k3s-agent-token"}
     assert {each.version for each in scheduler.artifacts().values()} == {"v1.32.4+k3s1"}
     assert scheduler.where("m1") == ("m2", "m3", "m1")
+
+
+def test_images_are_pinned_beside_the_program():
+    whole = cluster(ROLES, k3s_images=True)
+    scheduler = make(whole)
+    assert isinstance(scheduler, Carries)
+    assert {(each.name, each.version) for each in scheduler.carried().values()} == {("k3s-images", "v1.32.4+k3s1")}
+    assert set(scheduler.carried()) == set(scheduler.artifacts())
+    nodes = scheduler.variables({"m1": "/k3s.tar.gz", "m1/k3s-images": "/c/ab.tar.zst"}, "/pki")["k3s_nodes"]
+    assert (nodes["m1"]["images"], nodes["m1"]["images_file"]) == ("/c/ab.tar.zst", "coreops.tar.zst")
+    assert nodes["w1"]["images"] == ""
+    assert make(cluster(ROLES)).carried() == {}

@@ -7,6 +7,8 @@ What each endpoint takes and gives is from the source of hashicorp/nomad v1.7.7 
 - allocations: nomad/alloc_endpoint.go (List, filter, paging), structs.AllocListStub, api-docs/allocations.mdx
 - variables: command/agent/variable_endpoint.go (check-and-set, 409 with the conflict), nomad/structs/variables.go
 - raft, agent, keyring: command/agent/{operator,agent}_endpoint.go, api-docs/operator/raft.mdx, api-docs/agent.mdx
+- ACLs: fake_tokens
+- jobs: fake_jobs
 - errors are plain text with a code (command/agent/http.go, wrap); no leader is a 500 "No cluster leader"
 """
 
@@ -15,18 +17,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.schedulers.nomad.fake_state import Alloc, Conflict, Node, Refused, Server, State
+from tests.schedulers.nomad.fake_jobs import Jobs
+from tests.schedulers.nomad.fake_state import Alloc, Conflict, Node, Refused, Server
+from tests.schedulers.nomad.fake_tokens import Tokens
 
 VARIABLE_PATH = re.compile(r"^[a-zA-Z0-9-_~/]{1,128}$")
 
 
-class FakeNomad(State):
+@cache
+def _fits(pattern: str, path: str) -> re.Match[str] | None:
+    return re.fullmatch(pattern, path)
+
+
+class FakeNomad(Jobs, Tokens):
     """The API of all of its agents."""
 
-    def handle(self, agent: str, method: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def handle(
+        self, agent: str, method: str, target: str, body: bytes, token: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
         """One request to the agent of a host: status, headers, body."""
         self.log.append(f"{agent} {method} {target}")
         if self.failures:
@@ -36,6 +48,7 @@ class FakeNomad(State):
         query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         headers: dict[str, str] = {}
         try:
+            self.allow(agent, parts.path, token)
             value = self._route(agent, method, unquote(parts.path), query, json.loads(body) if body else None, headers)
         except Conflict as conflict:
             return conflict.code, {"Content-Type": "application/json"}, json.dumps(conflict.value).encode()
@@ -55,6 +68,11 @@ class FakeNomad(State):
             ("GET", r"/v1/agent/members", lambda: self._members(agent)),
             ("PUT", r"/v1/agent/force-leave", lambda: self._force_leave(query)),
             ("GET|PUT", r"/v1/agent/keyring/(\w+)", lambda op: self._keyring(agent, op, body)),
+            ("PUT|POST", r"/v1/acl/bootstrap", lambda: self.bootstrap(body)),
+            ("PUT|POST", r"/v1/acl/token", lambda: self.make_token(body)),
+            ("GET", r"/v1/acl/token/self", self.own_token),
+            ("DELETE", r"/v1/acl/token/([^/]+)", self.remove_token),
+            ("GET", r"/v1/acl/tokens", lambda: self._list(self.token_stubs(), query, headers, "AccessorID")),
             ("GET", r"/v1/status/leader", self._leader),
             ("GET", r"/v1/operator/raft/configuration", self._raft),
             ("GET", r"/v1/operator/autopilot/health", self._health),
@@ -65,17 +83,23 @@ class FakeNomad(State):
             ("PUT|POST", r"/v1/node/([^/]+)/eligibility", lambda id: self._eligibility(id, body)),
             ("PUT|POST", r"/v1/node/([^/]+)/purge", self._purge),
             ("GET", r"/v1/allocations", lambda: self._allocations(query, headers)),
+            ("GET", r"/v1/jobs", lambda: self._list(self.job_stubs(query), query, headers)),
+            ("PUT|POST", r"/v1/jobs", lambda: self.register(body)),
+            ("PUT|POST", r"/v1/job/([^/]+)/plan", lambda id: self.plan(id, body)),
+            ("GET", r"/v1/job/([^/]+)/allocations", lambda id: [self._alloc(a) for a in self.allocs if a.job == id]),
+            ("GET", r"/v1/job/([^/]+)/evaluations", lambda id: [e for e in self.evals if e["JobID"] == id]),
+            ("GET", r"/v1/job/([^/]+)", self.job),
+            ("DELETE", r"/v1/job/([^/]+)", lambda id: self.deregister(id, query)),
             ("GET|PUT|DELETE", r"/v1/var/(.+)", lambda path: self._variable(method, path, query, body)),
         ]
-        for methods, pattern, answer in table:
-            found = re.fullmatch(pattern, path)
-            if found:
-                if method not in methods.split("|"):
-                    raise Refused(405, "Invalid method")
+        matching = [each for each in table if _fits(each[1], path)]
+        for methods, pattern, answer in matching:
+            found = _fits(pattern, path)
+            if found and method in methods.split("|"):
                 if self.leader is None and not path.startswith(("/v1/agent", "/v1/status")):
                     raise Refused(500, "No cluster leader")
                 return answer(*found.groups())
-        raise Refused(404, "")
+        raise Refused(405, "Invalid method") if matching else Refused(404, "")
 
     def _self(self, agent: str) -> dict[str, Any]:
         agents: list[Server | Node] = [*self.servers, *self.nodes.values()]
@@ -237,31 +261,35 @@ class FakeNomad(State):
         found = [self._alloc(each) for each in self.allocs if namespace in ("*", each.namespace)]
         return self._list(found, query, headers)
 
-    def _list(self, stubs: Iterable[Any], query: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
+    def _list(
+        self, stubs: Iterable[Any], query: dict[str, str], headers: dict[str, str], key: str = "ID"
+    ) -> list[dict[str, Any]]:
         found = list(stubs)
         if expression := query.get("filter"):
             found = [each for each in found if any(self._holds(part, each) for part in expression.split(" or "))]
         if token := query.get("next_token"):
-            found = found[[each["ID"] for each in found].index(token) :]
+            found = found[[each[key] for each in found].index(token) :]
         size = min(int(query.get("per_page") or 0) or len(found), self.page)
         if len(found) > size:
-            headers["X-Nomad-NextToken"] = found[size]["ID"]
+            headers["X-Nomad-NextToken"] = found[size][key]
         return found[:size]
 
     def _alloc(self, alloc: Alloc) -> dict[str, Any]:
         """structs.AllocListStub."""
         return {
             "ID": alloc.id,
-            "Name": f"{alloc.job}.main[0]",
+            "Name": f"{alloc.job}.{alloc.group}[0]",
             "Namespace": alloc.namespace,
             "NodeID": alloc.node.id,
             "NodeName": alloc.node.name,
             "JobID": alloc.job,
             "JobType": alloc.kind,
-            "TaskGroup": "main",
+            "JobVersion": alloc.version,
+            "TaskGroup": alloc.group,
             "DesiredStatus": alloc.desired,
             "ClientStatus": alloc.status,
-            "TaskStates": None,
+            "TaskStates": alloc.tasks,
+            "CreateIndex": alloc.created,
         }
 
     def _holds(self, expression: str, stub: dict[str, Any]) -> bool:

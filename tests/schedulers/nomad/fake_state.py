@@ -52,7 +52,11 @@ class Alloc:
     desired: str = "run"
     stubborn: bool = False
     namespace: str = "default"
-    task: str = "main"
+    group: str = "main"
+    version: int = 0
+    tasks: dict[str, Any] | None = None
+    created: int = 0
+    spec: Any = None
 
 
 @dataclass
@@ -80,6 +84,9 @@ class State:
         self.log: list[str] = []
         self.failures: list[tuple[int, str]] = []
         self.page = 1000
+        self.acl: set[str] = set()  # the agents that were started with acl.enabled
+        self.tokens: list[str] = []  # their secrets
+        self.about: dict[str, dict[str, Any]] = {}
         self.left_in_raft: set[str] = set()
 
     def set_drain(
@@ -135,7 +142,14 @@ class State:
         free = [each for each in self.nodes.values() if each.eligible and each.status == "ready"]
         if free:
             least = min(free, key=lambda each: sum(one.node is each for one in self.allocs))
-            self.allocs.append(Alloc(str(uuid.uuid4()), alloc.job, alloc.kind, least, "pending"))
+            self.allocs.append(self.replacement(alloc, least))
+
+    def replacement(self, alloc: Alloc, node: Node) -> Alloc:
+        self.index += 1
+        return Alloc(
+            str(uuid.uuid4()), alloc.job, alloc.kind, node, "pending", group=alloc.group, version=alloc.version,
+            created=self.index, spec=alloc.spec,
+        )  # fmt: skip
 
     # What tests do to it
 

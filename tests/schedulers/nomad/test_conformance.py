@@ -4,6 +4,7 @@ import pytest
 
 from coreops.model import Record, ShellStep
 from tests.schedulers.conformance import SchedulerConformance
+from tests.schedulers.issuing import IssuingConformance
 from tests.schedulers.nomad.world import NomadWorld
 from tests.schedulers.worlds import World
 
@@ -24,6 +25,14 @@ class TestServer(SchedulerConformance):
         return lambda: NomadWorld("n2", "n3", hasty=False)
 
 
+class TestAcls(SchedulerConformance, IssuingConformance):
+    """Nothing is answered without a token, which only servers have."""
+
+    @pytest.fixture
+    def worlds(self) -> Callable[[], World]:
+        return lambda: NomadWorld(acl=True)
+
+
 class Forgetful(NomadWorld):
     """The connection is lost after every request that changes something, before its answer: it is sent again."""
 
@@ -33,7 +42,7 @@ class Forgetful(NomadWorld):
         return super().run(host, step)
 
 
-class TestLostAnswers(SchedulerConformance):
+class TestLostAnswers(SchedulerConformance, IssuingConformance):
     @pytest.fixture
     def worlds(self) -> Callable[[], World]:
-        return Forgetful
+        return lambda: Forgetful(acl=True)

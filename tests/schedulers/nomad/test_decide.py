@@ -105,6 +105,8 @@ class Site(NomadWorld):
             if ("start" in tags and not place.running) or "restart" in tags:
                 assert place.current, "there is no release to start"
                 place.running, place.started_with = place.current, place.config
+                if place.config == 2 and self.token:
+                    self.nomad.acl.add(host)
                 self._joined(host)
 
     def _joined(self, host: str) -> None:
@@ -239,6 +241,56 @@ def test_a_release_that_does_not_follow_is_refused_before_anything_is_brought(
     assert hint in (caught.value.next or "")
     site.adapter = make(cluster())
     assert site.decide() == Settled()
+
+
+def with_acls(site: Site) -> None:
+    """The inventory wants ACLs: new settings, and a token on the servers."""
+    site.adapter = make(cluster(acl=True))
+    site.scheduler = site.adapter
+    site.token = "6d1f9b0e-2d4c-4c8b-9c59-0d2a4b7f4a10"
+    site.placed = dict.fromkeys(SERVERS, site.token)
+    for place in site.places.values():
+        place.config = 2
+
+
+def test_acls_are_there_from_the_start(site: Site) -> None:
+    with_acls(site)
+    assert site.settle() == Settled()
+    assert site.titles()[:3] == [
+        "form the cluster: start n1, n2, n3 at once",
+        "give Nomad's ACLs their first token",
+        "forget how the cluster was formed",
+    ]
+    assert site.nomad.tokens == [site.token]
+    assert site.token not in str(site.moves)
+    site.moves.clear()
+    assert site.settle() == Settled()
+    assert site.moves == []
+
+
+def test_acls_come_to_a_cluster_that_runs_when_all_its_servers_have_them(site: Site) -> None:
+    site.settle()
+    site.moves.clear()
+    with_acls(site)
+    assert site.settle() == Settled()
+    assert [move.on for move in site.moves] == [("n2",), ("n3",), ("n1",), (), ("w1",), ("w2",)]
+    assert site.titles()[3] == "give Nomad's ACLs their first token"
+
+
+def test_a_first_token_that_somebody_else_made_is_told(site: Site) -> None:
+    with_acls(site)
+    site.nomad.tokens = ["another"]
+    with pytest.raises(RefusedError, match="does not know coreops's token") as caught:
+        site.settle()
+    assert "pki/nomad-token" in (caught.value.next or "")
+
+
+def test_acls_that_the_inventory_does_not_want_are_not_touched(site: Site) -> None:
+    with_acls(site)
+    site.settle()
+    site.adapter, site.placed = make(cluster()), {}
+    with pytest.raises(RefusedError, match="nomad_acl is not set"):
+        site.decide()
 
 
 def test_a_new_gossip_key_is_changed_over_to_before_anything_else(site: Site) -> None:

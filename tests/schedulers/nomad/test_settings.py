@@ -43,7 +43,7 @@ def read(**values: object) -> dict[str, Any]:
         ("node_pool", "a b", "a word"),
         ("config", [1], "a mapping"),
         ("config", {"tls": {"http": False}}, "coreops sets tls itself"),
-        ("config", {"acl": {"enabled": True}}, "no ACLs"),
+        ("config", {"acl": {"enabled": True}}, "nomad_acl: true"),
         ("config", {"server": {"encrypt": "x"}}, "server.encrypt itself"),
         ("config", {"client": {"meta": {}}}, "client.meta itself"),
     ],

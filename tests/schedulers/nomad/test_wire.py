@@ -2,21 +2,28 @@
 conformance suite passes this way too (subclass it with ``RealWorld``); it takes minutes, so here is one node's life.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
-from coreops.errors import HostFailed
+from coreops.errors import HostFailed, RefusedError
+from coreops.model import ShellStep
 from coreops.schedulers.nomad import gossip
+from coreops.schedulers.nomad.acl import forget, issue, unlock
 from coreops.schedulers.nomad.api import Api
 from coreops.schedulers.protocol import Elsewhere, Pause, Talk
 from coreops.store import pki
+from coreops.units.backends.nomad import Nomad
+from coreops.units.backends.protocol import settled
+from coreops.units.convert.convert import convert
 from tests.schedulers import worlds
-from tests.schedulers.nomad.world import Agents, NomadWorld, RealWorld, cluster, shell
+from tests.schedulers.nomad.world import CLIENTS, Agents, NomadWorld, RealWorld, cluster, shell
 from tests.schedulers.worlds import OPERATOR, cordon, drain, hold, left, listed, must, node_of, uncordon
+from tests.units.texts import WEB, run, unit
 
 T = TypeVar("T")
 pytestmark = pytest.mark.slow
@@ -52,6 +59,23 @@ def test_the_life_of_a_node(world: RealWorld) -> None:
     world.kill("w1")
     must(world, ["n2"], lambda: world.scheduler.remove("w1"))
     assert sorted(node.host for node in listed(world)) == ["n1", "n2", "n3", "w2"]
+
+
+def test_units_as_jobs(world: RealWorld) -> None:
+    """``coreops units``: the requests that write jobs, with names that have to be quoted."""
+    names = ["web@1.service", "web@2.service"]
+    units = [unit(WEB, name) for name in names]
+    documents = convert(units, "nomad", apart=True).documents
+    scheduler: Any = world.scheduler
+    must(world, ["n1"], lambda: Nomad(scheduler, documents).start(units, ()))
+    rows = must(world, ["n1"], lambda: settled(Nomad(scheduler), names))
+    assert {(row.state, row.desired) for row in rows} == {("running", "launched")}
+    must(world, ["n1"], lambda: Nomad(scheduler).destroy(names))
+    assert world.nomad.jobs == {}
+    large = [run(f"-e A={'x' * 1500} nginx:1", "", f"web@{number}.service") for number in range(200)]
+    documents = convert(large, "nomad", apart=True).documents
+    must(world, ["n1"], lambda: Nomad(scheduler, documents).submit(large))
+    assert len(json.dumps(world.nomad.jobs["web"])) > 2 * 131072
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(world: RealWorld) -> None:
@@ -118,6 +142,82 @@ def test_a_nomad_with_access_lists_is_told_from_a_broken_one(world: RealWorld) -
     ended = hold(world, ["n1"], world.scheduler.nodes)
     assert isinstance(ended.error, HostFailed)
     assert "ACLs" in (ended.error.why or "")
+    assert "nomad_acl" in (ended.error.next or "")
+
+
+def test_the_first_token_reaches_nomad_unseen(world: RealWorld, tmp_path: Path) -> None:
+    """acl.sh itself: the secret goes by standard input and a file; no argument of curl has it, and no answer."""
+    secret = "6d1f9b0e-2d4c-4c8b-9c59-0d2a4b7f4a10"
+    world.nomad.acl = set(CLIENTS)
+    pki = world.agents.folder / "n1" / "pki"
+    seen, said = tmp_path / "seen", []
+    (tmp_path / "curl").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$*" >>{seen}\nexec /usr/bin/env -i PATH=/usr/bin:/bin curl "$@"\n'
+    )
+    (tmp_path / "curl").chmod(0o755)
+    api = Api(world.agents.ports["n1"], str(pki))
+
+    def hold_it() -> None:
+        talk, answer = unlock(api), None
+        while True:
+            step = talk.send(answer)
+            assert isinstance(step, ShellStep)
+            assert secret not in str(step)
+            answer = shell(step, {**step.env, "PATH": f"{tmp_path}:/usr/bin:/bin"})
+            said.append(answer.stdout)
+
+    (pki / "token").write_text(f"X-Nomad-Token: {secret}\n")
+    try:
+        for _ in range(2):  # the second time there is nothing to do
+            with pytest.raises(StopIteration):
+                hold_it()
+            assert world.nomad.tokens == [secret]
+        assert len(must(world, ["n1"], world.scheduler.nodes)) == 5
+        world.nomad.tokens = ["another"]
+        with pytest.raises(RefusedError, match="does not know coreops's token") as caught:
+            hold_it()
+        assert "already done" in (caught.value.why or "")
+    finally:
+        (pki / "token").unlink()
+    assert secret not in seen.read_text()
+    assert not any(secret.encode() in each for each in said)
+
+
+def test_a_new_token_is_tried_before_it_is_kept_and_no_argument_has_it(world: RealWorld, tmp_path: Path) -> None:
+    first = "6d1f9b0e-2d4c-4c8b-9c59-0d2a4b7f4a10"
+    nomad, folder = world.nomad, world.agents.folder / "n1" / "pki"
+    nomad.acl, nomad.tokens = set(CLIENTS), [first]
+    seen = tmp_path / "seen"
+    (tmp_path / "curl").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$*" >>{seen}\nexec /usr/bin/env -i PATH=/usr/bin:/bin curl "$@"\n'
+    )
+    (tmp_path / "curl").chmod(0o755)
+    (folder / "token").write_text(f"X-Nomad-Token: {first}\n")
+    api = Api(world.agents.ports["n1"], str(folder))
+
+    def say(talk: Talk[T]) -> T:
+        answer = None
+        while True:
+            try:
+                step = talk.send(answer)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            assert isinstance(step, ShellStep)
+            assert step.secret
+            answer = shell(step, {**step.env, "PATH": f"{tmp_path}:/usr/bin:/bin"})
+            assert not any(each in f"{step.title}{step.act}{step.probe}" for each in nomad.tokens)
+
+    try:
+        made = say(issue(api)).decode()
+        assert nomad.tokens == [first, made.strip()]
+        assert nomad.log[-1] == "n1 GET /v1/acl/token/self"
+        (folder / "token").write_text(f"X-Nomad-Token: {made}")
+        say(forget(api, nomad.about[made.strip()]["AccessorID"]))
+        assert nomad.tokens == [made.strip()]
+    finally:
+        (folder / "token").unlink()
+    assert not any(each in seen.read_text() for each in nomad.about)
 
 
 def test_without_a_leader_another_server_is_asked_and_then_told(world: RealWorld) -> None:

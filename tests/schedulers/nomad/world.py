@@ -8,7 +8,9 @@ import http.server
 import os
 import ssl
 import subprocess
+import tempfile
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -49,6 +51,10 @@ class NomadWorld:
         self.nomad = FakeNomad(SERVERS, CLIENTS, hasty=hasty)
         self.jobs = 0
         self.wanted = self.nomad.keys[0]
+        self.token = str(uuid.uuid4()) if settings.get("acl") else ""
+        self.placed = dict.fromkeys(SERVERS, self.token)
+        if self.token:
+            self.nomad.acl, self.nomad.tokens = set(CLIENTS), [self.token]
 
     def run(self, host: str, step: ShellStep) -> Record:
         if step.id == "nomad-look":
@@ -57,17 +63,42 @@ class NomadWorld:
             return Record(step.id, "ok", stdout=self.gossip(step.env["OP"]))
         env = step.env
         assert env["URL"].startswith("https://127.0.0.1:4646")
+        if step.id == "nomad-acl":
+            body = f'{{"BootstrapSecret": "{self.token}"}}'.encode()
+            status, _, said = self.nomad.handle(host, "PUT", "/v1/acl/bootstrap", body, self.token)
+            return Record(step.id, "changed", stdout=f"{status} ".encode() + (said if status != 200 else b""))
         path = env["URL"].removeprefix("https://127.0.0.1:4646")
         if "PATHS" in env:
             said = [self.ask(host, env, each) + b"\x1e" for each in env["PATHS"].split()]
             return Record(step.id, "ok", stdout=b"".join(said))
-        return Record(step.id, "ok" if step.probe else "changed", stdout=self.ask(host, env, path))
+        sent = (step.blobs[0].data if step.blobs else None) or env.get("BODY", "").encode()
+        assert not (sent and "TOKEN" in env), "both would go by standard input"
+        return Record(step.id, "ok" if step.probe else "changed", stdout=self.ask(host, env, path, sent))
 
-    def ask(self, host: str, env: Mapping[str, str], path: str) -> bytes:
+    def ask(self, host: str, env: Mapping[str, str], path: str, sent: bytes = b"") -> bytes:
         """What curl prints."""
-        status, headers, body = self.nomad.handle(host, env["METHOD"], path, env.get("BODY", "").encode())
+        token = env.get("TOKEN") or self.on_node(host)
+        status, headers, body = self.nomad.handle(host, env["METHOD"], path, sent, token)
         lines = [f"HTTP/1.1 {status} x", *(f"{key}: {value}" for key, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode() + body + f"\n{status}".encode()
+
+    def on_node(self, host: str) -> str:
+        """The token that the playbook has put there: servers only."""
+        return self.placed.get(host, "")
+
+    def keep(self, name: str, content: bytes) -> None:
+        assert name == "nomad-token"
+        self.token = content.decode().strip()
+
+    def install(self, host: str) -> None:
+        if host in self.placed:
+            self.placed[host] = self.token
+
+    def good(self, name: str) -> Sequence[str]:
+        return self.nomad.tokens
+
+    def used(self, name: str) -> Sequence[str]:
+        return [self.token, *self.placed.values()]
 
     def gossip(self, verb: str) -> bytes:
         """What gossip.sh does; the key that the playbook has put on the nodes is ``wanted``."""
@@ -75,7 +106,8 @@ class NomadWorld:
         if verb == "remove":
             nomad.keys = [self.wanted]
         elif verb != "list":
-            nomad.handle("n1", "PUT", f"/v1/agent/keyring/{verb}", f'{{"Key": "{self.wanted}"}}'.encode())
+            body = f'{{"Key": "{self.wanted}"}}'.encode()
+            nomad.handle("n1", "PUT", f"/v1/agent/keyring/{verb}", body, self.token)
         alive = sum(each.status == "alive" for each in nomad.servers)
         return f"{len(nomad.keys)} {alive if self.wanted in nomad.keys else 0} {alive}\n".encode()
 
@@ -101,13 +133,14 @@ class NomadWorld:
 
     def close(self, host: str) -> None:
         id = self.nomad.named(host).id
-        self.nomad.handle("n1", "PUT", f"/v1/node/{id}/eligibility", b'{"Eligibility": "ineligible"}')
+        body = b'{"Eligibility": "ineligible"}'
+        self.nomad.handle("n1", "PUT", f"/v1/node/{id}/eligibility", body, self.token)
 
     def kill(self, host: str) -> None:
         self.nomad.kill(host)
 
     def secrets(self) -> Sequence[str]:
-        return self.nomad.keys
+        return [*self.nomad.keys, *self.nomad.tokens]
 
 
 UNIT = "LoadState=loaded ActiveState=active SubState=running FragmentPath=/etc/systemd/system/nomad.service"
@@ -156,7 +189,9 @@ class Agents:
             def answer(self) -> None:
                 assert agents.nomad is not None
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, headers, said = agents.nomad.handle(name, self.command, self.path, body)
+                status, headers, said = agents.nomad.handle(
+                    name, self.command, self.path, body, self.headers.get("X-Nomad-Token", "")
+                )
                 self.send_response(status)
                 for key, value in {**headers, "Content-Length": str(len(said))}.items():
                     self.send_header(key, value)
@@ -203,10 +238,15 @@ class RealWorld(NomadWorld):
 def shell(step: ShellStep, env: Mapping[str, str]) -> Record:
     """Run a step with sh, as a node would."""
     text = step.probe or step.act or ""
-    done = subprocess.run(
-        ["sh", "-c", text], env={"PATH": os.environ["PATH"], **env}, stdin=subprocess.DEVNULL, capture_output=True,
-        timeout=30, check=False,
-    )  # fmt: skip
+    with tempfile.NamedTemporaryFile() as blob:
+        for each in step.blobs:
+            blob.write(each.data or b"")
+            blob.flush()
+            env = {**env, "blob1": blob.name}
+        done = subprocess.run(
+            ["sh", "-c", text], env={"PATH": os.environ["PATH"], **env}, stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
     good = "ok" if step.probe else "changed"
     state: Any = good if done.returncode == 0 else "failed"
     return Record(step.id, state, rc=done.returncode, stdout=done.stdout, stderr=done.stderr)

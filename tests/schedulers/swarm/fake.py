@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -92,6 +93,7 @@ class Engine:
     swarm: Swarm | None = None
     node: str = ""
     starts: int = 0
+    age: int = 3600
 
 
 @dataclass
@@ -111,6 +113,7 @@ class World:
         self.dead: set[str] = set()
         self.services: dict[str, Service] = {}
         self.released = False
+        self.clock = 1_700_000_000
         self.conflicts = 0
         self.steps: list[ShellStep] = []
         self.log: list[tuple[str, str, str]] = []
@@ -126,8 +129,10 @@ class World:
             case "swarm-look":
                 return Record(step.id, "ok", stdout=self._look(engine).encode())
             case "swarm-engine":
-                engine.state, engine.stale = "active", False
+                engine.state, engine.stale, engine.age = "active", False, 0
                 engine.starts += 1
+                if step.env["VERB"] == "revive":
+                    self.entry(host)["Status"]["State"] = "ready"
                 return Record(step.id, "changed")
             case "swarm-get":
                 answers = [self._answer(engine, "GET", path, None) for path in step.env["PATHS"].splitlines()]
@@ -142,7 +147,7 @@ class World:
         return Record(step.id, "ok" if step.act is None else "changed", stdout=text.encode())
 
     def _look(self, engine: Engine) -> str:
-        head = f"engine {engine.state}\n" + ("stale yes\n" if engine.stale else "")
+        head = f"engine {engine.state}\nage {engine.age}\nnow {self.clock}\n" + ("stale yes\n" if engine.stale else "")
         parts = []
         if engine.swarm:
             parts.append(("certificate", (200, certificate(engine.swarm.id))))
@@ -223,12 +228,8 @@ class World:
         if swarm is None:
             return {"LocalNodeState": engine.local, "NodeID": "", "ControlAvailable": False, "RemoteManagers": None}
         managers = [node["ManagerStatus"]["Addr"] for node in swarm.nodes.values() if "ManagerStatus" in node]
-        told: dict[str, Any] = {
-            "LocalNodeState": engine.local,
-            "NodeID": engine.node,
-            "ControlAvailable": self._manages(engine),
-            "RemoteManagers": [{"NodeID": "x", "Addr": each} for each in managers],
-        }
+        told = {"LocalNodeState": engine.local, "NodeID": engine.node, "ControlAvailable": self._manages(engine)}
+        told["RemoteManagers"] = [{"NodeID": "x", "Addr": each} for each in managers]
         return told | ({"Cluster": {"ID": swarm.id}} if self._manages(engine) else {})
 
     def _ruled(self, engine: Engine) -> Swarm:
@@ -317,6 +318,12 @@ class World:
             self._elect(node)
         engine = self.engines[host]
         engine.swarm, engine.local, engine.node = None, "inactive", ""
+
+    def stick(self, host: str, down: int, age: int = 3600) -> None:
+        """Its agent is heard, and it has been called down for so many seconds all the same."""
+        self.engines[host].age, node = age, self.entry(host)
+        node["UpdatedAt"] = datetime.fromtimestamp(self.clock - down, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000001Z")
+        node["Status"]["State"] = "down"
 
     def _elect(self, gone: dict[str, Any]) -> None:
         if gone["ManagerStatus"].pop("Leader", False):

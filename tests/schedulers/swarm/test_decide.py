@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from coreops.errors import InputError, RefusedError
 from coreops.schedulers.protocol import Cluster, Mark, Move, Settled
 from coreops.schedulers.swarm import make
+from coreops.schedulers.swarm.state import Sight
 from tests.schedulers.swarm.driving import look, settle
 from tests.schedulers.swarm.fake import CLUSTER, World
 from tests.schedulers.worlds import cordon, must
@@ -116,6 +117,58 @@ def test_an_engine_with_tasks_is_not_restarted_even_if_a_run_ended_after_the_dra
     assert step.title == "drain n4, to restart its Docker"
 
 
+REVIVED = "restart Docker on {}: it is in the swarm, which calls it down all the same"
+
+
+@pytest.mark.parametrize("host", ["n3", "n4"])
+def test_an_engine_that_is_called_down_though_it_is_heard_is_restarted_with_a_gap(host: str) -> None:
+    world = World().boot()
+    world.stick(host, down=21)
+    assert settle(world) == [REVIVED.format(host)]
+    (step,) = (step for step in world.steps if step.id == "swarm-engine")
+    assert step.env == {"VERB": "revive", "GAP": "17.5"}
+    assert step.timeout > 240
+
+
+def test_one_that_is_stuck_after_its_restart_takes_work_again() -> None:
+    world = World().boot()
+    world.entry("n4")["Spec"]["Labels"]["coreops.drain"] = "restart:active"
+    world.entry("n4")["Spec"]["Availability"] = "drain"
+    world.stick("n4", down=2, age=4)
+    step = decided(world)
+    assert isinstance(step, Move)
+    assert (step.title, step.talks) == ("wait for n4 to be ready", {})
+    world.clock += 20
+    world.engines["n4"].age += 20
+    assert settle(world) == [REVIVED.format("n4"), "uncordon n4"]
+
+
+@pytest.mark.parametrize(
+    ("down", "age", "period", "why"),
+    [
+        (19, 3600, 5, "it may be about to register anew"),
+        (30, 29, 5, "it was restarted since, and that did not help"),
+        (60, 3600, 30, "its next heartbeat may be that far away"),
+    ],
+)
+def test_a_node_that_is_down_for_other_reasons_is_waited_for(down: int, age: int, period: int, why: str) -> None:
+    world = World().boot()
+    world.swarm.spec["Dispatcher"] = {"HeartbeatPeriod": period * 10**9}
+    world.stick("n4", down=down, age=age)
+    step = decided(world)
+    assert isinstance(step, Move)
+    assert (step.title, step.talks) == ("wait for n4 to be ready", {}), why
+
+
+def test_a_manager_is_not_restarted_while_another_is_away() -> None:
+    world = World().boot()
+    world.stick("n3", down=100)
+    world.entry("n2")["ManagerStatus"]["Reachability"] = "unreachable"
+    step = decided(world)
+    assert isinstance(step, Move)
+    assert step.talks == {}
+
+
 @pytest.mark.parametrize("host", ["n1", "n3", "n4"])
 def test_a_wiped_host_joins_again_and_its_old_entry_goes(host: str) -> None:
     world = World().boot()
@@ -140,6 +193,28 @@ def test_a_host_that_the_swarm_has_forgotten_leaves_and_joins() -> None:
     world = World().boot()
     del world.swarm.nodes[world.engines["n4"].node]
     assert settle(world)[:2] == ["let n4 leave a swarm that has forgotten it", "let n4 join the swarm"]
+
+
+@pytest.mark.parametrize("local", ["pending", "active"])
+def test_a_manager_that_the_swarm_has_forgotten_leaves_though_it_still_takes_itself_for_one(local: str) -> None:
+    world = World().boot()
+    del world.swarm.nodes[world.engines["n3"].node]
+    seen = look(world)
+    sight = seen["n3"]
+    assert isinstance(sight, Sight)
+    seen["n3"] = replace(sight, local=local, control=True, entries=None, swarm=None)
+    step = world.scheduler.decide(seen)
+    assert isinstance(step, Move)
+    assert (step.title, list(step.talks)) == ("let n3 leave a swarm that has forgotten it", ["n3"])
+
+
+def test_a_node_that_is_just_being_let_in_is_waited_for() -> None:
+    world = World().boot()
+    del world.swarm.nodes[world.engines["n4"].node]
+    world.engines["n4"].local = "pending"
+    step = decided(world)
+    assert isinstance(step, Move)
+    assert (step.title, step.talks) == ("wait for n4 to be let in", {})
 
 
 def test_roles_follow_the_inventory_up_before_down_and_one_at_a_time() -> None:

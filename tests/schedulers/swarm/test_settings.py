@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreops.schedulers.protocol import Host
+from coreops.schedulers.protocol import Cluster, Host
 from coreops.schedulers.swarm import settings
 from coreops.schedulers.swarm.settings import VARIABLES
 
@@ -21,9 +22,13 @@ def host(**given: Any) -> Host:
     return Host(name="n1", address="10.0.0.1", role="manager", settings=read)
 
 
+def alone(of: Host) -> Cluster:
+    return Cluster(scheduler="swarm", hosts=(of,))
+
+
 def test_an_engine_without_settings_rotates_its_logs() -> None:
     assert settings.daemon(host()) == {"log-driver": "json-file", "log-opts": {"max-size": "10m", "max-file": "3"}}
-    assert settings.proxy(host()) == ""
+    assert settings.proxy(alone(host()), host()) == ""
     assert settings.address(host()) == "10.0.0.1:2377"
     assert settings.listen(host()) == "0.0.0.0:2377"
 
@@ -56,13 +61,24 @@ def test_all_settings_of_an_engine() -> None:
 
 
 def test_a_proxy_is_the_environment_of_the_engine_quoted_for_systemd() -> None:
-    made = settings.proxy(host(docker_proxy={"https": 'http://u:p"$\\@proxy:3128', "no": ["10.0.0.0/8", ".example"]}))
-    assert made.splitlines() == [
+    own = host(docker_proxy={"https": 'http://u:p"$\\@proxy:3128', "no": ["10.0.0.0/8", ".example"]})
+    assert settings.proxy(alone(own), own).splitlines() == [
         'HTTPS_PROXY="http://u:p\\"$\\\\@proxy:3128"',
         'https_proxy="http://u:p\\"$\\\\@proxy:3128"',
-        'NO_PROXY="10.0.0.0/8,.example"',
-        'no_proxy="10.0.0.0/8,.example"',
+        'NO_PROXY="10.0.0.0/8,.example,10.0.0.1"',
+        'no_proxy="10.0.0.0/8,.example,10.0.0.1"',
     ]
+
+
+def test_the_managers_are_asked_without_the_proxy() -> None:
+    first = host(docker_proxy={"http": "http://proxy:3128", "no": "10.0.0.2, .example"})
+    others = [
+        replace(host(), name=f"n{i}", address=f"10.0.0.{i}", role="manager" if i < 4 else "worker") for i in (2, 3, 4)
+    ]
+    made = settings.proxy(Cluster(scheduler="swarm", hosts=(first, *others)), first)
+    assert made.splitlines()[2] == 'NO_PROXY="10.0.0.2, .example,10.0.0.1,10.0.0.3"'
+    only = host(docker_proxy={"no": ".example"})
+    assert settings.proxy(alone(only), only) == 'NO_PROXY=".example"\nno_proxy=".example"\n'
 
 
 def test_addresses_of_version_6() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import time
@@ -18,6 +17,7 @@ from coreops.model import Record, ShellStep
 from coreops.schedulers.protocol import Cluster, Host
 from coreops.schedulers.units import Units
 from coreops.store import artifact, lockfile, wanted
+from tests.support.ports import free_port
 from tests.support.shells import SHELLS
 
 PROGRAM = wanted.default_playbook().parent / "files" / "units" / "agent.sh"
@@ -51,8 +51,8 @@ class Node:
             "HOST": self.name,
             "MACHINE": f"{self.name:0<32}",
             "BOOT": f"boot{self._boots}",
-            "BEAT": "0.1",
-            "TTL": "2",
+            "BEAT": "0.5",
+            "TTL": "5",  # a busy machine is late, and nobody shall take that for a node that is down
             "ETC": str(self.folder / "etc"),
             "RUNTIME_DIRECTORY": str(self.folder / "run"),
             "SYSTEM": str(self.folder / "system"),
@@ -65,7 +65,7 @@ class Node:
 
     def crash(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def active(self) -> set[str]:
         return set(os.listdir(self.folder / "fake" / "active"))
@@ -118,10 +118,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("etcd")
     with tarfile.open(packed) as tar:
         tar.extractall(folder, filter="data")
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        client, peer = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (one, two))
+    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     words = {
         "data-dir": folder / "data",
         "listen-client-urls": client,
@@ -136,7 +133,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [str(folder / "etcd"), *(f"--{key}={value}" for key, value in words.items())], stdout=log, stderr=log
         )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         ready = ["curl", "-sf", f"{client}/health"]
         while b"true" not in subprocess.run(ready, capture_output=True, check=False).stdout:
             assert time.monotonic() < deadline, (folder / "log").read_text()
@@ -144,7 +141,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield client
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @pytest.fixture

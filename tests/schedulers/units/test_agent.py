@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -33,7 +34,8 @@ def ready(world: Real) -> None:
 
 
 def until(world: Real, what: Callable[[], bool]) -> None:
-    for _ in range(200):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         if what():
             return
         world.tick()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coreops.errors import InputError
+from coreops.errors import InputError, RefusedError
 from coreops.units.backends.fleet import Fleet
 from coreops.units.backends.protocol import settled
 from coreops.units.loading import Loaded
@@ -68,15 +68,63 @@ def test_a_unit_that_is_not_there() -> None:
         assert "did you mean 'web@1.service'?" in str(ended.error)
 
 
-def test_too_many_for_the_machines() -> None:
+def refused(world: Any, talk: Any) -> str:
+    """What was said of a talk that must have written nothing."""
+    before = dict(world.fleet.jobs)
+    ended = hold(world, HOSTS, talk)
+    assert isinstance(ended.error, RefusedError)
+    assert ended.steps == 1
+    assert world.fleet.jobs == before
+    return str(ended.error)
+
+
+def test_too_many_for_the_machines_are_refused_before_anything_is_written() -> None:
     world: Any = FakeWorld()
+    backend = Fleet(world.scheduler)
     names = [f"web@{i}.service" for i in range(1, 7)]
-    must(world, HOSTS, lambda: Fleet(world.scheduler).start(webs(*range(1, 7)), ()))
-    ended = hold(world, HOSTS, lambda: settled(Fleet(world.scheduler), names), pauses=20)
-    assert not ended.over
-    assert "placed nowhere" in ended.pauses[-1][0]
-    status = must(world, HOSTS, Fleet(world.scheduler).status)
+    for talk in (backend.submit, lambda units: backend.start(units, ())):
+        said = refused(world, lambda talk=talk: talk(webs(*range(1, 7))))
+        assert "web@6.service cannot be placed" in said
+        assert "none of 5 machines may run it: Conflicts on 5 (closest: w1: Conflicts with web@" in said
+    must(world, HOSTS, lambda: backend.start(webs(*range(1, 6)), ()))
+    rows(world, names[:5])
+    assert "web@6.service: none of 5" in refused(world, lambda: backend.start(webs(6), ()))
+    # what is wanted already is not asked again: a machine that is gone for a moment comes back
+    world.kill("w1")
+    must(world, HOSTS, lambda: backend.start(webs(*range(1, 6)), names[:5]))
+    status = must(world, HOSTS, backend.status)
     assert len(status.unplaced) == 1
+
+
+def test_who_was_closest_and_who_is_closed() -> None:
+    world: Any = FakeWorld()
+    backend = Fleet(world.scheduler)
+    world.fleet.machines[world.ids["m2"]].metadata["disk"] = "ssd"
+    picky = unit("[Service]\nExecStart=/bin/sleep 1\n[X-Fleet]\nMachineMetadata=disk=ssd\n")
+    must(world, HOSTS, lambda: backend.submit([picky]))
+    cordon(world, "m2", OPERATOR)
+    world.kill("w2")
+    said = refused(world, lambda: backend.start((), ["a.service"]))
+    assert "none of 5 machines may run it: MachineMetadata on 4, closed on 2 (closest: " in said
+    assert "m2: closed (cordoned, drained or not there)" in said
+    assert "MachineMetadata disk=ssd wanted, it has none" in said
+    pinned = unit("[Service]\nExecStart=/bin/sleep 1\n[X-Fleet]\nMachineID=m1\n", "b.service")
+    assert "MachineID is not m1" in refused(world, lambda: backend.start([pinned], ()))  # a host's name is no id here
+
+
+def test_a_sidekick_is_submitted_after_its_unit_and_started_with_it() -> None:
+    world: Any = FakeWorld()
+    backend = Fleet(world.scheduler)
+    world.submit("odd.service", ("Conflicts", "[broken"), on="m3")  # names nobody
+    side = unit("[Service]\nExecStart=/bin/sleep 1\n[X-Fleet]\nMachineOf=web@1.service\n", "side.service")
+    assert "MachineOf=web@1.service, and no unit of this name is to run" in refused(
+        world, lambda: backend.submit([side])
+    )
+    must(world, HOSTS, lambda: backend.submit(webs(1)))
+    must(world, HOSTS, lambda: backend.submit([side]))
+    assert "MachineOf=web@1.service" in refused(world, lambda: backend.start((), ["side.service"]))
+    must(world, HOSTS, lambda: backend.start([side], ["web@1.service"]))
+    assert len({row.host for row in rows(world, ["web@1.service", "side.service"])}) == 1
 
 
 @pytest.mark.parametrize("everywhere", [True, False])

@@ -48,7 +48,10 @@ def test_instances_that_are_the_same_are_one_service_that_spreads() -> None:
                     "Mounts": [{"Type": "bind", "Target": "/srv", "Source": "/srv", "ReadOnly": True}],
                 },
                 "RestartPolicy": {"Condition": "any", "Delay": 5 * SECOND},
-                "Placement": {"MaxReplicas": 1},
+                "Placement": {
+                    "MaxReplicas": 1,
+                    "Preferences": [{"Spread": {"SpreadDescriptor": "node.labels.zone"}}],
+                },
                 "Resources": {"Limits": {"MemoryBytes": 64 * 1024**2}},
             },
             "Mode": {"Replicated": {"Replicas": 3}},
@@ -142,6 +145,7 @@ def test_a_job_of_nomad() -> None:
     assert job["Constraints"] == [{"LTarget": "${meta.zone}", "Operand": "regexp", "RTarget": "^(a|b\\.c)$"}]
     group = job["TaskGroups"][0]
     assert (group["Count"], group["Constraints"]) == (3, [{"Operand": "distinct_hosts", "RTarget": "true"}])
+    assert group["Spreads"] == [{"Attribute": "${meta.zone}", "Weight": 50}]
     assert group["Networks"] == [{"ReservedPorts": [{"Label": "port80", "To": 80, "Value": 8080}]}]
     task = group["Tasks"][0]
     assert task["Config"]["volumes"] == ["/srv:/srv:ro"]
@@ -158,6 +162,10 @@ def test_everywhere_is_a_system_job() -> None:
 def test_what_cannot_be_converted_at_all() -> None:
     with pytest.raises(InputError, match="runs no container"):
         convert([unit("[Service]\nExecStart=/bin/true\n")], "swarm")
+    for line, instead in (("/usr/bin/rkt run a", "podman run"), ("/opt/bin/systemd-docker run a", "run docker itself")):
+        with pytest.raises(InputError, match=r"cannot be converted: .*(rkt|systemd-docker)") as caught:
+            convert([unit(f"[Service]\nExecStart={line}\n")], "swarm")
+        assert instead in str(caught.value)
     with pytest.raises(InputError, match="cannot be converted"):
         convert([unit("[Timer]\nOnCalendar=daily\n", "a.timer")], "swarm")
     with pytest.raises(InputError, match="unknown target") as caught:
@@ -170,3 +178,43 @@ def test_documents_are_json() -> None:
     found = json.loads(json.dumps(convert([hostile], "swarm").documents))
     assert found[0]["TaskTemplate"]["ContainerSpec"]["Args"] == ["; rm -rf /", "a b"]
     assert found[0]["TaskTemplate"]["ContainerSpec"]["Env"] == ['A=$(x)`y`"ü']
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("a.b.service", "a-b"),
+        ("my:app@1.service", "my-app-1"),
+        (r"srv-\x2d_.service", "srv--x2d"),
+        (f"{'x' * 70}.service", "x" * 54 + "-e0ea2b8a"),
+    ],
+)
+def test_any_unit_has_a_name_that_swarm_takes(name: str, called: str) -> None:
+    (service,) = convert([run("x", name=name)], "swarm").documents
+    assert len(service["Name"]) <= 63
+    assert service["Name"][:-8] == called[:-8]
+    assert service["Name"] == called or len(name) > 63
+    assert service["Labels"]["coreops.unit"] == name
+
+
+@pytest.mark.parametrize("target", ["swarm", "nomad"])
+def test_two_units_that_would_be_one_are_refused(target: str) -> None:
+    for names in (("web-1.service", "web@1.service"), ("web.service", "web@1.service", "web@2.service")):
+        with pytest.raises(InputError, match="would both be called web"):
+            convert([run("x", name=name) for name in names], target)
+    convert([run("x", name=name) for name in ("web.service", "web@1.service")], target)
+
+
+@pytest.mark.parametrize(
+    "image", ["nginx", "a/b_c/d--e:1.0_x", "[fd00::1]:5000/a:1", "Reg.example:5000/a@sha256:" + "ab" * 32]
+)
+def test_images(image: str) -> None:
+    assert spec(image)["TaskTemplate"]["ContainerSpec"]["Image"] == image
+
+
+@pytest.mark.parametrize("image", ["UPPER", "a:b:c", "nginx:", "a//b", "-", "a$(x)", "a@sha256:12", "é"])
+def test_what_is_no_image(image: str) -> None:
+    with pytest.raises(InputError, match="is not an image") as caught:
+        convert([run(f"-- '{image}'")], "swarm")
+    assert str(caught.value.where).startswith("a.service:2")
+    assert lost(convert([run("a:%H")], "swarm")) == {"%H": 2}  # and not more than that is said

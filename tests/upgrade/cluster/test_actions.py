@@ -191,9 +191,12 @@ def test_a_denial_has_its_reason(stand: Stand) -> None:
     assert stand.ledger.calls == [("deny", "1.1.0", "n1", "etcd did not start")]
 
 
-def test_the_lease_is_marked_before_what_disrupts_and_a_deaf_ledger_does_not_stop_it(stand: Stand) -> None:
+def test_the_lease_is_marked_when_a_disruption_is_over_and_a_deaf_ledger_does_not_stop_it(stand: Stand) -> None:
     stand.do(Action.DRAIN)
     assert stand.ledger.calls == [("note", "n1", "drain")]
+    stand.do(Action.ROLL_BACK)
+    stand.do(Action.REBOOT)
+    assert stand.ledger.calls[1:] == [("note", "n1", "roll back, reboot")], "said before the reboot is ordered"
     stand.ledger.deaf = True
     stand.do(Action.ACTIVATE)
     assert [type(event) for event in stand.told] == [ev.Notice]

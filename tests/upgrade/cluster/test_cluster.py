@@ -9,12 +9,12 @@ import pytest
 
 from coreops.errors import CoreopsError, HostFailed, RefusedError, UnreachableError
 from coreops.model import Record
-from coreops.upgrade.cluster import cluster as module
 from coreops.upgrade.cluster.actions import ACTIONS
 from coreops.upgrade.cluster.cluster import Cluster, answer
 from coreops.upgrade.cluster.nodes import StepFailed
 from coreops.upgrade.guard import FENCED, REBOOTED
 from coreops.upgrade.ledger.protocol import Busy, Lease
+from coreops.upgrade.plan import Patience
 from coreops.upgrade.protocol import ROLLOUT, Action, Did, Do, Failed, LeaseLost
 
 DO = Do("n1", Action.SURVEY, 5)
@@ -31,6 +31,7 @@ class Bare:
         self.seen: dict[str, Any] = {}
         self.unheard: frozenset[str] = frozenset()
         self.rebooting: frozenset[str] = frozenset()
+        self.patience = Patience(silence=0.05)
 
     def hang_up(self, node: str) -> None:
         self.hung_up.append(node)
@@ -71,7 +72,7 @@ def carry(monkeypatch: pytest.MonkeyPatch, how: Any) -> Any:
     monkeypatch.setitem(ACTIONS, Action.SURVEY, how)  # type: ignore[arg-type]
     made = Cluster(world)  # type: ignore[arg-type]
     made.send(DO)
-    return made.answers.get(timeout=10)
+    return made.answers.get(timeout=60)
 
 
 def test_an_answer_an_error_and_a_bug_all_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +91,7 @@ def test_what_was_given_up_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> Non
     go, world = threading.Event(), Bare()
 
     def slow(world: object, do: Do, note: str) -> Did:
-        go.wait(10)
+        go.wait(60)
         return Did(do.node, do.serial)
 
     monkeypatch.setitem(ACTIONS, Action.SURVEY, slow)  # type: ignore[arg-type]
@@ -99,12 +100,10 @@ def test_what_was_given_up_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> Non
     made.send(Do("n1", Action.SURVEY, 6))
     assert world.hung_up == ["n1"]
     go.set()
-    assert [made.answers.get(timeout=10), made.answers.get(timeout=10)] == [Did("n1", 5), Did("n1", 6)]
+    assert [made.answers.get(timeout=60), made.answers.get(timeout=60)] == [Did("n1", 5), Did("n1", 6)]
 
 
-def test_lost_leases_are_told_and_a_ledger_that_stays_silent_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RENEW", 0.01)
-    monkeypatch.setattr(module, "LOST_AFTER", 0.05)
+def test_lost_leases_are_told_and_a_ledger_that_stays_silent_is_a_loss() -> None:
     world, asked = Bare(), iter([(LEASE,), (), UnreachableError("lost", "no store")])
     last: Any = None
 
@@ -118,7 +117,7 @@ def test_lost_leases_are_told_and_a_ledger_that_stays_silent_is_a_loss(monkeypat
     world.renew = renew  # type: ignore[attr-defined]
     made = Cluster(world)  # type: ignore[arg-type]
     made.keep_alive()
-    first, second = made.answers.get(timeout=10), made.answers.get(timeout=10)
+    first, second = made.answers.get(timeout=60), made.answers.get(timeout=60)
     made.close()
     assert isinstance(first, LeaseLost)
     assert first.node == "n1"
@@ -127,9 +126,7 @@ def test_lost_leases_are_told_and_a_ledger_that_stays_silent_is_a_loss(monkeypat
     assert "no store" in second.why
 
 
-def test_a_ledger_on_the_node_that_reboots_may_be_silent_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RENEW", 0.01)
-    monkeypatch.setattr(module, "LOST_AFTER", 0.05)
+def test_a_ledger_on_the_node_that_reboots_may_be_silent_until_it_is_back() -> None:
     world, enough = Bare(), threading.Semaphore(0)
 
     def renew() -> Any:
@@ -141,8 +138,8 @@ def test_a_ledger_on_the_node_that_reboots_may_be_silent_until_it_is_back(monkey
     made = Cluster(world)  # type: ignore[arg-type]
     made.keep_alive()
     for _ in range(15):
-        assert enough.acquire(timeout=10)
+        assert enough.acquire(timeout=60)
     assert made.answers.empty()
     world.rebooting = frozenset()
-    assert made.answers.get(timeout=10).node == ROLLOUT  # type: ignore[union-attr]
+    assert made.answers.get(timeout=60).node == ROLLOUT  # type: ignore[union-attr]
     made.close()

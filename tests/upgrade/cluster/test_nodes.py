@@ -10,8 +10,9 @@ import pytest
 
 from coreops.errors import CoreopsError, UnreachableError
 from coreops.events import Event, Progress
-from coreops.model import Blob, ShellStep
+from coreops.model import Blob, ShellStep, Target
 from coreops.transport.fake import FakeTransport, Fault
+from coreops.upgrade.cluster.asking import in_time
 from coreops.upgrade.cluster.nodes import QUICK, StepFailed
 from coreops.upgrade.guard import REBOOTED, failure_kind
 
@@ -56,9 +57,9 @@ def test_hanging_up_ends_what_another_thread_waits_for(nodes: MakeNodes) -> None
         ended.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     since = time.monotonic()
-    while not ended.is_set() and time.monotonic() - since < 10:
+    while not ended.is_set() and time.monotonic() - since < 60:
         asked.hang_up("n1")
         ended.wait(0.1)
     assert ended.is_set()
@@ -79,6 +80,11 @@ def test_a_node_that_reboots_gets_short_attempts_until_it_is_back(nodes: MakeNod
     assert asked._engine.targets["n1"].connect_timeout == min(QUICK, whole)
     asked.is_back("n1")
     assert asked._engine.targets["n1"].connect_timeout == whole
+
+
+@pytest.mark.parametrize(("own", "quick"), [(15.0, 3.0), (2.0, 2.0), (60.0, 12.0)])
+def test_short_attempts_are_longer_where_nodes_are_slow(own: float, quick: float) -> None:
+    assert in_time(Target("n1", "10.0.0.1", connect_timeout=own), QUICK, 5).connect_timeout == quick
 
 
 def test_of_the_engines_events_only_transfers_are_told_as_parts_of_the_whole(nodes: MakeNodes, tmp_path: Path) -> None:

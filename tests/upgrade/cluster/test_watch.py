@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from itertools import pairwise
 
 from coreops.errors import UnreachableError
 from coreops.events import StoreHealth
 from coreops.model import Record
 from coreops.store.cluster import Member
 from coreops.upgrade.cluster.watch import StoreWatch
+from coreops.upgrade.gates import etcd
 
 MEMBERS = [Member(f"n{i}", f"10.0.0.{i}") for i in (1, 2, 3)]
 
@@ -45,7 +48,7 @@ def test_it_tells_of_changes_only_and_outlives_a_store_that_is_away():
         return {"store": Record("store", "ok", stdout=what)}
 
     with StoreWatch(ask, MEMBERS, told.append, every=0.001):
-        assert done.wait(10)
+        assert done.wait(60)
     assert told[0] == StoreHealth(3, 3, "n1")
     assert [each.healthy for each in told] == [3, 2, 0, 3]
 
@@ -53,3 +56,33 @@ def test_it_tells_of_changes_only_and_outlives_a_store_that_is_away():
 def test_without_a_store_nobody_is_asked():
     with StoreWatch(lambda steps: 1 / 0, (), lambda event: None, every=0.001):
         pass
+
+
+def test_who_answers_slowly_is_asked_less_often():
+    asked, enough = [], threading.Event()
+
+    def ask(steps):
+        asked.append(time.monotonic())
+        time.sleep(0.02)
+        if len(asked) == 3:
+            enough.set()
+        return {"store": Record("store", "ok", stdout=answer(True))}
+
+    with StoreWatch(ask, MEMBERS, lambda event: None, every=0.001):
+        assert enough.wait(60)
+    assert all(later - sooner > 0.15 for sooner, later in pairwise(asked))
+
+
+def test_members_have_the_time_that_the_operator_gives_them():
+    asked, done = [], threading.Event()
+
+    def ask(steps):
+        asked.extend(steps)
+        done.set()
+        return {"store": Record("store", "ok", stdout=answer(True))}
+
+    with StoreWatch(ask, MEMBERS, lambda event: None, every=0.001, answer=14.5):
+        assert done.wait(60)
+    (step, *_) = asked
+    assert step.probe == etcd.script("", MEMBERS, answer=14.5) != etcd.script("", MEMBERS)
+    assert step.timeout > len(MEMBERS) * 14.5

@@ -59,7 +59,9 @@ class Node:
 def node(tmp_path, monkeypatch) -> Node:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin:/usr/sbin:/sbin")
     monkeypatch.setattr(etcdctl, "PROGRAM", str(tmp_path / "etcdctl"))
-    return Node(tmp_path)
+    made = Node(tmp_path)
+    made.program("curl", "exit 7")
+    return made
 
 
 @pytest.mark.parametrize("shell", EACH_SHELL)
@@ -179,7 +181,7 @@ def test_no_answer_is_a_bad_one():
 
 
 class Store:
-    """Three members as etcdctl shows them."""
+    """Three members as etcdctl shows them, and etcd's gateway."""
 
     def __init__(self) -> None:
         self.members = [
@@ -209,6 +211,68 @@ class Store:
             f"case $* in *member*list*) cat {node.folder}/members ;; *status*) cat {node.folder}/status ;;\n"
             f"*health*) cat {node.folder}/health; exit 1 ;; esac\n",
         )
+
+    def install_gateway(self, node: Node) -> None:
+        """A curl that answers what was asked for: numbers are strings there, and a member that is not well says 503."""
+        status = {each["Endpoint"]: json.dumps(each["Status"], indent=1) for each in self.status}
+        well = {each["endpoint"] for each in self.health if each["health"]}
+        answers = [("members", json.dumps({"members": [{**m, "ID": str(m["ID"])} for m in self.members]}))]
+        for number, member in enumerate(MEMBERS, 1):
+            answers.append((f"status.{number}", status.get(member.client_url, "")))
+            answers.append((f"health.{number}", '{"health":"true"}' if member.client_url in well else ""))
+        said = "".join(f"{text}\n@{key} {200 if text else 503}\n" for key, text in answers)
+        (node.folder / "said").write_text(said)
+        node.program("curl", f"cat >{node.folder}/asked; cat {node.folder}/said\n")
+
+
+VIEW = StoreView(voters=NAMES, healthy=NAMES, leader="n2")
+
+
+@pytest.mark.parametrize("shell", EACH_SHELL)
+def test_a_store_that_is_well_is_asked_through_its_gateway(node, shell):
+    Store().install_gateway(node)
+    node.program("etcdctl", "exit 1")
+    assert node.health(members=MEMBERS, shell=shell) == Health(store=VIEW)
+    assert node.health(members=MEMBERS, shell=shell, moment="after") == Health(store=VIEW)
+    asked = (node.folder / "asked").read_text()
+    assert asked.count("url = ") == 7
+    assert asked.count("/etc/etcd/pki/client.key") == 7, "curl forgets it from one request to the next"
+
+
+@pytest.mark.parametrize("shell", EACH_SHELL)
+@pytest.mark.parametrize(
+    ("change", "voters"),
+    [
+        (lambda store: store.members.append({"ID": 255, "clientURLs": ["https://10.9.9.9:2379"]}), {"member:ff"}),
+        (lambda store: store.health.pop(0), set()),
+        (lambda store: store.status.pop(0), set()),
+    ],
+)
+def test_where_the_gateway_does_not_tell_all_etcdctl_is_asked(node, shell, change, voters):
+    store = Store()
+    store.install(node)
+    change(store)
+    store.install_gateway(node)
+    if voters:
+        store.install(node)
+    found = node.health(members=MEMBERS, shell=shell)
+    assert found == Health(store=StoreView(voters=NAMES | voters, healthy=NAMES, leader="n2"))
+
+
+@pytest.mark.parametrize("curl", ["exit 127", "echo '404 page not found'; echo; echo '@members 404'", "echo @x 200"])
+def test_a_node_without_a_gateway_asks_etcdctl(node, curl):
+    Store().install(node)
+    node.program("curl", curl)
+    assert node.health(members=MEMBERS) == Health(store=VIEW)
+
+
+@pytest.mark.parametrize("change", [{"leader": "1"}, {"raftAppliedIndex": "1"}, {"errors": ["NOSPACE"]}])
+def test_what_the_gateway_says_of_a_member_is_judged_as_ever(node, change):
+    store = Store()
+    store.status[0]["Status"].update(change)
+    store.install_gateway(node)
+    found = node.health(members=MEMBERS)
+    assert found.store == StoreView(voters=NAMES, healthy=frozenset({"n2", "n3"}), leader="n2")
 
 
 def test_a_store_that_is_well(node):
@@ -262,3 +326,13 @@ def test_a_store_that_does_not_answer_has_no_healthy_voter(node, program):
         assert found.verdict == "bad"
         assert found.reasons == ("etcd does not answer",)
         assert found.store == StoreView(voters=NAMES)
+
+
+def test_a_member_may_take_as_long_as_the_operator_says():
+    [quick, *_] = GateSet({}, MEMBERS).steps("n1", "before")
+    [slow, *_] = GateSet({}, MEMBERS, answer=14.5).steps("n1", "before")
+    assert "max-time = 2\n" in quick.probe
+    assert "--command-timeout=2s" in quick.probe
+    assert "max-time = 15\n" in slow.probe
+    assert "--command-timeout=15s" in slow.probe
+    assert slow.timeout > quick.timeout >= 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import tarfile
 import time
@@ -22,6 +21,7 @@ from coreops.upgrade.ledger.book import Book
 from coreops.upgrade.ledger.etcd import Etcd
 from coreops.upgrade.ledger.places import Places
 from tests.support.ledger import Memory, holder
+from tests.support.ports import free_port
 from tests.support.shells import SHELLS
 
 HOSTS = ("n1", "n2", '-rf it\'s $(n) "ü"\n/..')
@@ -50,7 +50,7 @@ class LocalEtcd:
         words = [f"--data-dir={self.folder / 'data'}", f"--listen-client-urls={self.url}", "--unsafe-no-fsync"]
         words += [f"--advertise-client-urls={self.url}", f"--listen-peer-urls={self.peer}", "--log-level=error"]
         self.process = subprocess.Popen([self.bin / "etcd", *words], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.ctl("endpoint", "health").returncode:
             assert time.monotonic() < deadline, "etcd does not start"
             time.sleep(0.05)
@@ -58,7 +58,7 @@ class LocalEtcd:
     def stop(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=60)
             self.process = None
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -72,7 +72,8 @@ class LocalEtcd:
     def _here(self, script: str) -> str:
         script = script.replace(etcdctl.PROGRAM, str(self.bin / "etcdctl")).replace("--command-timeout=5s", "")
         for flag in etcdctl.CERTIFICATES:
-            script = script.replace(flag, "--command-timeout=1s")
+            # One that is switched off will not answer, however long it is waited for.
+            script = script.replace(flag, f"--command-timeout={'1s' if self.process is None else '30s'}")
         return script
 
 
@@ -134,11 +135,8 @@ def etcd_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def running_etcd(etcd_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEtcd]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        urls = [f"http://127.0.0.1:{each.getsockname()[1]}" for each in (one, two)]
-    made = LocalEtcd(tmp_path_factory.mktemp("etcd"), etcd_bin, urls[0], peer=urls[1])
+    url, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    made = LocalEtcd(tmp_path_factory.mktemp("etcd"), etcd_bin, url, peer=peer)
     made.start()
     yield made
     made.stop()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from coreops.errors import UnreachableError
 from coreops.model import Record, ShellStep
+from coreops.store import etcdctl
 from coreops.upgrade.ledger.book import Book
 from coreops.upgrade.ledger.etcd import Etcd
+from coreops.upgrade.ledger.protocol import Busy
 from tests.support.ledger import holder
 from tests.upgrade.ledger.conftest import LocalEtcd
 
@@ -37,6 +40,32 @@ def test_the_format_is_what_the_page_says(etcd: LocalEtcd) -> None:
     one.renew()
     raw = etcd.ctl("get", "--print-value-only", "/coreops/upgrade/v1/leases/n%201").stdout
     assert json.loads(raw)["token"] == lease.token
+
+
+@pytest.mark.parametrize("gone", [etcdctl.PROGRAM, "curl -q"])
+def test_the_gateway_and_etcdctl_say_the_same(etcd: LocalEtcd, gone: str) -> None:
+    def ask(steps: Sequence[ShellStep]) -> Mapping[str, Record]:
+        return etcd.ask([replace(step, act=(step.act or "").replace(gone, "/nowhere/at/all")) for step in steps])
+
+    one, two = (Book(Etcd(ask, [etcd.url]), holder(run)) for run in ("run-1", "run-2"))
+    hostile = 'it\'s "$(n)" \\ {1,2} \n ü'
+    lease = one.acquire(hostile, reason=hostile)
+    one.note(hostile, "drain")
+    with pytest.raises(Busy):
+        two.acquire(hostile, reason="r")
+    one.deny("1.1.0", hostile, hostile)
+    assert one.renew() == ()
+    assert [(each.node, each.token, each.phase, each.alive) for each in two.held()] == [
+        (hostile, lease.token, "drain", True)
+    ]
+    assert [(each.version, each.node, each.reason) for each in two.denied()] == [("1.1.0", hostile, hostile)]
+    one.release(hostile)
+    assert two.acquire(hostile, reason="r").token > lease.token
+    two.force_release(hostile, "r")
+    assert one.held() == ()
+    one.close()
+    two.close()
+    assert not etcd.ctl("get", "--prefix", "/coreops/upgrade/v1/heartbeats/").stdout
 
 
 def test_a_heartbeat_that_ran_out_is_begun_again(etcd: LocalEtcd) -> None:

@@ -127,7 +127,7 @@ def test_nothing_is_sent_before_its_moment(stand: Stand) -> None:
 
 def test_a_stop_lets_what_is_under_way_end(stand: Stand) -> None:
     rebooting = stand.nodes.on[Action.REBOOT] = threading.Event()
-    threading.Thread(target=lambda: rebooting.wait(10) and stand.rollout.stop("enough"), daemon=True).start()
+    threading.Thread(target=lambda: rebooting.wait(120) and stand.rollout.stop("enough"), daemon=True).start()
     stand.nodes.on[Action.MARK_GOOD] = threading.Event()
     code = stand.rollout.run()
     assert "done" in stand.ends().values()
@@ -153,7 +153,7 @@ def test_leaving_is_at_once_and_can_be_resumed(stand: Stand) -> None:
 def test_what_is_left_half_done_is_said(stand: Stand) -> None:
     stand.nodes.slow.add(Action.CHECK)
     checking = stand.nodes.on[Action.CHECK] = threading.Event()
-    threading.Thread(target=lambda: checking.wait(10) and stand.rollout.leave("twice"), daemon=True).start()
+    threading.Thread(target=lambda: checking.wait(120) and stand.rollout.leave("twice"), daemon=True).start()
     with pytest.raises(InterruptedRun):
         stand.rollout.run()
     assert sorted(stand.ends().values()) == ["lost", "not reached"]

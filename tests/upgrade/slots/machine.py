@@ -13,8 +13,10 @@ import random
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -98,12 +100,7 @@ class Machine:
         """A small /usr file system. The same version gives the same bytes."""
         made = self.folder / f"usr-{version}.squashfs"
         if not made.exists():
-            tree = self.folder / f"tree-{version}"
-            (tree / "lib").mkdir(parents=True)
-            (tree / "lib/os-release").write_text(f'NAME=test\nVERSION_ID="{version}"\n')
-            (tree / "ballast").write_bytes(random.Random(version).randbytes(700_000))
-            flags = ["-noappend", "-quiet", "-no-progress", "-all-time", "0", "-mkfs-time", "0"]
-            subprocess.run(["mksquashfs", str(tree), str(made), *flags], check=True, stdout=subprocess.DEVNULL)
+            made.write_bytes(_squashfs(version))
         return made
 
     def content(self, number: int) -> _Content:
@@ -313,6 +310,18 @@ class SdbootMachine(Machine):
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
         self.esp("rm -rf loader coreops; tar -xf -; sync -f .", stdin=packed.getvalue())
+
+
+@cache
+def _squashfs(version: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        tree, made = Path(folder, "tree"), Path(folder, "made")
+        (tree / "lib").mkdir(parents=True)
+        (tree / "lib/os-release").write_text(f'NAME=test\nVERSION_ID="{version}"\n')
+        (tree / "ballast").write_bytes(random.Random(version).randbytes(700_000))
+        flags = ["-noappend", "-quiet", "-no-progress", "-all-time", "0", "-mkfs-time", "0"]
+        subprocess.run(["mksquashfs", str(tree), str(made), *flags], check=True, stdout=subprocess.DEVNULL)
+        return made.read_bytes()
 
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0")

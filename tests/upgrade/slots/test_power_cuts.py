@@ -136,7 +136,7 @@ def test_while_an_image_is_written(
 ) -> None:
     monkeypatch.setattr(staging, "SMALLEST_NOTE", 4 * 64 * 1024)
     monkeypatch.setattr(staging, "LARGEST_NOTE", 4 * 64 * 1024)
-    monkeypatch.setattr(staging.parts, "__defaults__", (0, 5 * 64 * 1024))
+    monkeypatch.setattr(staging.parts, "__defaults__", (0, 5 * 64 * 1024, None))
     rig = MachineRig(machines())
     machine = rig.machine
     usr = machine.usr("1.1.0")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coreops.errors import HostFailed
+from coreops.model import ShellStep
 from coreops.upgrade.guard import Guard
 from coreops.upgrade.release import Codec
 from tests.upgrade.slots.conformance import done, run, stage, survey
@@ -136,6 +137,22 @@ class TestKernel:
         assert (folder / "vmlinuz-b").read_bytes() == kernel
         assert sorted(file.name for file in folder.iterdir()) == ["vmlinuz-a", "vmlinuz-b"]
         assert (folder / "vmlinuz-a").read_bytes() == b"old"
+
+    def test_that_of_the_running_slot_is_not_sent_again(self, rig: MachineRig) -> None:
+        folder = _boot(rig.machine)
+        kernel = bytes(range(256)) * 700
+        (folder / "vmlinuz-a").write_bytes(kernel)
+        release, image = pack(rig.machine.folder, "1.1.0", rig.machine.usr("1.1.0"), kernel=kernel)
+        sent = 0
+
+        def watch(step: ShellStep) -> None:
+            nonlocal sent
+            sent += step.stdin.size if step.stdin else 0
+
+        assert run(rig, rig.driver.stage(release, image, Guard()), watch) is None
+        assert sent == release.usr_size
+        assert (folder / "vmlinuz-b").read_bytes() == kernel
+        assert sorted(file.name for file in folder.iterdir()) == ["vmlinuz-a", "vmlinuz-b"]
 
     def test_where_it_does_not_fit(self, rig: MachineRig) -> None:
         _boot(rig.machine)

@@ -66,6 +66,9 @@ kernel_of_passive_gptprio() {
   done
 }
 
+# kernel_of_booted: sets kernel_here, the file that GRUB has booted; kernel_of_passive comes before it.
+kernel_of_booted_gptprio() { kernel_here=$where_kernels_are/vmlinuz-$(letter_of "$booted"); }
+
 say_gptprio() {
   for n in $slots; do
     eval "say slot \"\$n \$p_$n \$t_$n \$s_$n\""

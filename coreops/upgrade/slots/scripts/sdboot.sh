@@ -149,6 +149,12 @@ kernel_of_passive_sdboot() {
   kernel=$esp/${kernel#/} where_kernels_are=$esp must_have_kernel=yes
 }
 
+kernel_of_booted_sdboot() {
+  eval "plain=\$plain_$booted"
+  kernel_here=$(sed -n 's/[[:space:]]*$//; s/^\(linux\|efi\)[[:blank:]][[:blank:]]*//p' "$entries/$plain" | tail -n 1)
+  kernel_here=$esp/${kernel_here#/}
+}
+
 say_sdboot() {
   for n in $slots; do
     eval "say slot \"\$n \$name_$n\""

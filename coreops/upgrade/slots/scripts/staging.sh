@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # variables come from slots.sh and from the environment
-# What the steps of a transfer share. Environment: SHA256 (of the image file) VERSION CODEC FRAME USR_SIZE KERNEL_SIZE.
+# What the steps of a transfer share. Environment: SHA256 (of the image file) VERSION CODEC FRAME USR_SIZE KERNEL_SIZE
+# KERNEL_SHA256.
 # $folder/staging says how far it is, "SHA256 SLOT FRAMES .": so many frames are on the disk; the dot ends it.
 
 # begin_staging: both slots are as they must be for the passive one to be written.
@@ -32,6 +33,15 @@ find_kernel() {
   fi
 }
 
+# find_kernel_here: sets kernel_here, the file of the running slot's kernel, where that is the release's.
+find_kernel_here() {
+  kernel_here=''
+  [ "$KERNEL_SIZE" -gt 0 ] || return 0
+  "kernel_of_booted_$kind"
+  [ "$(stat -c %s "$kernel_here" 2>/dev/null)" = "$KERNEL_SIZE" ] || kernel_here=''
+  [ -z "$kernel_here" ] || [ "$(digest <"$kernel_here")" = "$KERNEL_SHA256" ] || kernel_here=''
+}
+
 # frames_done: how many frames of this image are safely in the passive slot.
 frames_done() {
   sha='' slot='' frames='' dot=''
@@ -52,4 +62,12 @@ take_lock() {
     flock -w 10 9 || fail "another transfer to this node is under way and cannot be ended: look at its processes"
   fi
   echo "$own" >"$folder/staging.holder"
+  stand_back
+}
+
+# stand_back: what else the node does comes first; nobody waits for its image.
+stand_back() {
+  renice -n 10 -p $$ >/dev/null 2>&1
+  ionice -c 2 -n 7 -p $$ 2>/dev/null
+  :
 }

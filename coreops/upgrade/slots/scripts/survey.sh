@@ -2,19 +2,30 @@
 # shellcheck disable=SC2154 # variables come from slots.sh
 # Says what a node is, where it boots from, and who else may reboot or upgrade it: one "key value" a line. Reads only.
 say() { printf '%s %s\n' "$1" "$2"; }
-first_of() { # FILE...: the first that can be read
-  for each; do [ ! -r "$each" ] || { echo "$each" && return; }; done
-  return 1
+value_of() { # KEY FILE: sets value to the last one there, without quotes. No process: it is asked for often
+  value=''
+  [ -r "$2" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in "$1="*) value=${line#*=} ;; esac
+  done <"$2"
+  while :; do
+    case $value in *[\"\']*) value=${value%%[\"\']*}${value#*[\"\']} ;; *) break ;; esac
+  done
 }
-value_of() { sed -n "s/^$1=//p" "$2" 2>/dev/null | tail -n 1 | tr -d "\"'"; }
 
 find_slots
 read -r boot </proc/sys/kernel/random/boot_id && say boot_id "$boot"
 read -r id </etc/machine-id && say machine_id "$id"
 read -r up _ </proc/uptime && say uptime "$up"
-release=$(first_of /usr/lib/os-release /etc/os-release) && say version "$(value_of VERSION_ID "$release")"
+for release in /usr/lib/os-release /etc/os-release; do
+  [ -r "$release" ] || continue
+  value_of VERSION_ID "$release"
+  say version "$value"
+  break
+done
 for os in FLATCAR:flatcar COREOS:coreos; do
-  say board "$(value_of "${os%:*}_RELEASE_BOARD" "/usr/share/${os#*:}/release")"
+  value_of "${os%:*}_RELEASE_BOARD" "/usr/share/${os#*:}/release"
+  say board "$value"
 done
 say arch "$(uname -m)"
 
@@ -46,8 +57,8 @@ systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState \
   | while IFS= read -r line; do say unit "$line"; done
 for os in flatcar coreos; do
   for file in "/usr/share/$os/update.conf" "/etc/$os/update.conf"; do
-    line=$(value_of REBOOT_STRATEGY "$file")
-    [ -z "$line" ] || say strategy "$line"
+    value_of REBOOT_STRATEGY "$file"
+    [ -z "$value" ] || say strategy "$value"
   done
 done
 [ ! -r /run/update-engine/coordinator.conf ] || while IFS= read -r line; do say coordinator "$line"; done </run/update-engine/coordinator.conf
