@@ -13,8 +13,7 @@ from coreops.store.cluster import Member
 from coreops.store.observe import Node
 
 Place = tuple[Position, frozenset[str]]
-MAX_SKEW = 2.0
-"""Seconds. A clock that was only set by the machine's own, which counts whole ones, is one from another such."""
+MAX_SKEW = 1.0
 NEED_OPT_KIB = 200 * 1024
 NEED_DATA_KIB = 256 * 1024
 OLDEST_SYSTEMD = 219

@@ -83,7 +83,7 @@ class Sshd:
             user=self.user,
             identity_files=(self.key,),
             known_hosts=(self.known_hosts,),
-            connect_timeout=10.0,
+            connect_timeout=60.0,
         )
         return replace(base, **changes)
 

@@ -123,7 +123,7 @@ class OverSsh(Conformance):
         known = self.both(jump, run)
         connection = run("echo through; cat", **known)
         assert read_until(connection, lambda out, err: out == b"through\n")
-        assert connection.aside("echo side", 10) == (0, b"side\n")
+        assert connection.aside("echo side", 60) == (0, b"side\n")
         assert connection.alive(60)
         assert "session opened" in (log := (jump.folder / "log").read_text()) or "Accepted publickey" in log
 
@@ -225,7 +225,7 @@ class OverSsh(Conformance):
         out, err = read_until(connection, lambda out, err: out.endswith(b"\n"))
         assert (out, err) == (b"readypayload\n", b"")
         assert not any(b"s3cret" in command for command in _command_lines())
-        assert connection.aside("echo side", 10) == (0, b"side\n")
+        assert connection.aside("echo side", 60) == (0, b"side\n")
         error = self.refused(run, **start, become_password="wrong")
         assert (error.kind, error.what) == ("sudo", "sudo rejected the password")
         assert "wrong" not in str(error)

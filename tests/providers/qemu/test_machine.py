@@ -75,7 +75,7 @@ def test_a_machine_whose_process_was_killed_is_dead_and_starts_again(vm: Make) -
     os.kill(pid, signal.SIGKILL)
     assert process.wait_end(one.folder, 10)
     assert machine.state(one.folder) == "dead"
-    assert wait_until(lambda: _qemus_in(one.folder) == [], 10), "QEMU ends with its supervisor"
+    assert wait_until(lambda: _qemus_in(one.folder) == [], 60), "QEMU ends with its supervisor"
     machine.start(one, TCG)
     assert machine.state(one.folder) == "running"
 
@@ -127,7 +127,7 @@ def test_a_qemu_that_is_killed_is_not_started_again_and_the_console_says_so(vm: 
     machine.start(one, TCG)
     (pid,) = _qemus_in(one.folder)
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: machine.state(one.folder) == "dead", 20)
+    assert wait_until(lambda: machine.state(one.folder) == "dead", 60)
     assert "the machine ended: QEMU ended with status -9" in machine.tail(one.folder)
 
 
