@@ -79,6 +79,7 @@ def test_our_box_is_set_up_by_cloud_init() -> None:
         ("name_prefix: a-", "1:14", "cannot be the name_prefix"),
         ('name_prefix: "a\\nb"', "1:14", "cannot be the name_prefix"),
         ("box: ../x", "1:6", "'../x' cannot be the box"),
+        ("box: [1]", "1:6", "a mapping or a list cannot be the box"),
         ("box_url: 'ftp://x y'", "1:10", "cannot be the box_url"),
         ("channel: stabel", "1:10", "channel must be one of stable, beta, alpha, lts"),
         ("user_data: yes", "1:12", "user_data must be one of"),

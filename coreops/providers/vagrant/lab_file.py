@@ -125,7 +125,8 @@ def _word(pattern: re.Pattern[str], why: str) -> Check:
     def check(read: _Reader, node: Node, knob: str) -> str:
         value = read.plain(node)
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise read.wrong(node, f"{value!r} cannot be the {knob}", why)
+            what = f"{value!r}" if isinstance(node, ScalarNode) else "a mapping or a list"
+            raise read.wrong(node, f"{what} cannot be the {knob}", why)
         return value
 
     return check
