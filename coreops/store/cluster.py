@@ -27,7 +27,10 @@ Origin = Callable[[str, str], object]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One wanted member; ``name`` is the host's name in the inventory and the member's name in etcd."""
+    """One wanted member; ``name`` is the host's name in the inventory and the member's name in etcd.
+
+    clock_skew: seconds that its clock may differ from the controller's and from another member's.
+    """
 
     name: str
     address: str
@@ -37,6 +40,7 @@ class Member:
     arch: str = "amd64"
     version: str | None = None
     extra_sans: tuple[str, ...] = ()
+    clock_skew: float = 1.0
     flags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -169,6 +173,12 @@ def _folder(value: object) -> str:
     return text
 
 
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 60:
+        raise ValueError(f"it must be a number of seconds from 0.1 to 60, found {value!r}")
+    return float(value)
+
+
 def _version(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d+\.\d+\.\d+", value):
         raise ValueError(f"it must look like '3.5.17', found {value!r}")
@@ -196,6 +206,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "etcd_address": _host,
     "etcd_arch": _text,
     "etcd_client_port": _port,
+    "etcd_clock_skew": _seconds,
     "etcd_data_dir": _folder,
     "etcd_extra_sans": _hosts,
     "etcd_flags": _flags,

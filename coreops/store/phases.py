@@ -130,7 +130,8 @@ def look(run: Run, stack: Stack) -> str:
 
 def check_nodes(run: Run, stack: Stack) -> str:
     """Refuse before anything is touched."""
-    if any(node.clock and node.clock.uncertainty > preflight.MAX_SKEW / 2 for node in run.found.values()):
+    clocks = [(run.found[member.name].clock, member.clock_skew) for member in run.wanted.members]
+    if any(clock and clock.uncertainty > limit / 2 for clock, limit in clocks):
         run.found = run.nodes.clocks(run.wanted.members, run.found)  # the connection is open now: this answer is quick
     problems = _problems(run)
     if problems:

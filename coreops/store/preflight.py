@@ -13,7 +13,6 @@ from coreops.store.cluster import Member
 from coreops.store.observe import Node
 
 Place = tuple[Position, frozenset[str]]
-MAX_SKEW = 1.0
 NEED_OPT_KIB = 200 * 1024
 NEED_DATA_KIB = 256 * 1024
 OLDEST_SYSTEMD = 219
@@ -44,7 +43,7 @@ def problems(
         node = nodes[member.name]
         found += [problem for check in _ALONE for problem in check(member, node, token)]
     found += _twins(nodes, places or {})
-    found += _skews(nodes)
+    found += _skews({member.name: member.clock_skew for member in wanted}, nodes)
     return tuple(found)
 
 
@@ -147,12 +146,12 @@ def _identity(node: Node) -> Identity:
     )
 
 
-def _skews(nodes: Mapping[str, Node]) -> Iterator[Problem]:
-    """A skew is a problem only when the time the exchange took cannot explain it."""
+def _skews(limits: Mapping[str, float], nodes: Mapping[str, Node]) -> Iterator[Problem]:
+    """A skew is a problem only when the time the exchange took cannot explain it. limits: seconds, for each host."""
     advice = "run a time service (systemd-timesyncd, chrony) on the nodes and the controller"
     known = [(node.host, node.clock) for node in nodes.values() if node.clock]
     for host, clock in known:
-        if clock.low > MAX_SKEW or clock.high < -MAX_SKEW:
+        if clock.low > limits[host] or clock.high < -limits[host]:
             off = clock.low if clock.low > 0 else clock.high
             yield Problem(host, "its clock is off", f"{off:+.1f} s from the controller's", advice)
             return
@@ -160,5 +159,5 @@ def _skews(nodes: Mapping[str, Node]) -> Iterator[Problem]:
         ahead = max(known, key=lambda item: item[1].low)
         behind = min(known, key=lambda item: item[1].high)
         apart = ahead[1].low - behind[1].high
-        if apart > MAX_SKEW:
+        if apart > max(limits[ahead[0]], limits[behind[0]]):
             yield Problem(ahead[0], "its clock is off", f"{apart:.1f} s ahead of {behind[0]}'s", advice)

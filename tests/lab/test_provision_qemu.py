@@ -38,6 +38,7 @@ all:
     ansible_become: true
     ansible_ssh_private_key_file: ../key
     node_ssh_keys: [{key}]
+    etcd_clock_skew: 3
   children:
     store:
       hosts:

@@ -74,7 +74,7 @@ def test_a_machine_has_a_kernel_of_its_own_and_all_else_as_any_node(vm: Lab) -> 
     assert ssh(vm, "n1", "cat /sys/devices/system/clocksource/clocksource0/current_clocksource") != "tsc"
     # Its clock says what it is here, so that bootstrap takes two such machines.
     before, there, after = time.time(), float(ssh(vm, "n1", "date +%s.%N")), time.time()
-    assert before - 0.9 < there < after + 0.9
+    assert before - 3 < there < after + 3
     assert "initramfs: booting partition 3" in vm.log("n1").read_text(errors="replace")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def test_hosts(folder: Path) -> None:
     tree = yaml.safe_load((folder / "hosts.yml").read_text())["all"]
     assert tree["children"]["store"]["hosts"]["n2"] == {"ansible_host": "10.77.4.12", "zone": "z2"}
     assert tree["vars"]["ansible_ssh_private_key_file"] == str(folder / "id_ed25519")
+
+
+@pytest.mark.parametrize(("driver", "skew"), [("namespace", None), ("qemu", 3)])
+def test_only_clocks_of_their_own_may_differ(driver: str, skew: int | None, tmp_path: Path) -> None:
+    tree = yaml.safe_load(inventory.hosts_yaml(replace(PLAN, driver=driver), tmp_path))["all"]
+    assert tree["vars"].get("etcd_clock_skew") == skew
 
 
 def test_coreops_reads_it(folder: Path) -> None:

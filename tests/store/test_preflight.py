@@ -70,6 +70,15 @@ def test_nodes_apart_from_each_other_but_near_the_controller() -> None:
     assert (problem.host, problem.why) == ("n1", "1.4 s ahead of n2's")
 
 
+def test_members_that_may_differ_by_more() -> None:
+    loose = [replace(member, clock_skew=2.0) for member in MEMBERS]
+    nodes = {"n1": good(1, clock=Clock(1.7, 1.8)), "n2": good(2), "n3": good(3)}
+    assert preflight.problems(loose, nodes, TOKEN) == ()
+    assert preflight.problems([loose[0], *MEMBERS[1:]], nodes, TOKEN) == ()
+    (problem,) = preflight.problems([MEMBERS[0], *loose[1:]], nodes, TOKEN)
+    assert (problem.host, problem.why) == ("n1", "+1.7 s from the controller's")
+
+
 def test_a_slow_exchange_alone_is_no_skew() -> None:
     assert found(clock=Clock(-30.0, 0.1)) == ()
 

@@ -18,6 +18,7 @@ def test_coreops_reads_what_is_written(tmp_path: Path) -> None:
     assert inventory.members("store") == ("core-01", "core-02", "core-03")
     assert inventory.members("workers") == ("core-04",)
     found = inventory.vars("core-02")
+    assert found["etcd_clock_skew"] == 3
     assert found["private_ipv4"] == found["etcd_address"] == "172.17.8.102"
     assert found["node_ssh_keys"] == [(tmp_path / "inventory/id_ed25519.pub").read_text().strip()]
     assert (tmp_path / "inventory/id_ed25519").stat().st_mode & 0o777 == 0o600

@@ -33,6 +33,8 @@ def hosts_yaml(plan: LabPlan, folder: Path) -> str:
     # For other programs; coreops finds the known_hosts beside the inventory by itself. ssh splits the value at blanks.
     if not set(str(folder)) & set(" \t\n'\"\\"):
         variables["ansible_ssh_common_args"] = f"-o UserKnownHostsFile={folder / 'known_hosts'}"
+    if plan.driver == "qemu":
+        variables["etcd_clock_skew"] = 3  # set by a machine's own clock, which counts whole seconds, and the firmware
     tree = {"all": {"vars": variables, "children": {"store": {"hosts": hosts}}}}
     return _HEADER + str(yaml.safe_dump(tree, sort_keys=False, width=200))
 

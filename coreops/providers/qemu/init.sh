@@ -16,20 +16,6 @@ again() {
   reboot -f
 }
 
-# set_clock: the machine's own clock counts whole seconds, and the kernel reads it anywhere between two of them. Read here
-# when it ticks. It has been behind since QEMU started it, by less than one: half of one more is nearest to the truth.
-rtc=/sys/class/rtc/rtc0/since_epoch
-set_clock() {
-  read -r before <"$rtc" || return
-  now=$before
-  while [ "$now" = "$before" ]; do
-    sleep 0.02
-    read -r now <"$rtc" || return
-  done
-  sleep 0.5
-  date -s "@$((now + 1))" >/dev/null
-}
-
 /bin/busybox --install -s /bin
 # shellcheck source=/dev/null
 . /gptprio.sh
@@ -40,9 +26,6 @@ mount -t sysfs sys /sys
 while read -r module; do
   insmod "/modules/$module" || say "cannot load $module"
 done </modules/order
-# Beside the rest, as it is a second of waiting.
-[ ! -e "$rtc" ] || set_clock &
-clock=$!
 
 read -r cmdline </proc/cmdline
 wanted=''
@@ -136,7 +119,6 @@ if [ -n "$is_first" ]; then
   sync
 fi
 
-wait "$clock"
 for each in dev proc sys run; do
   mount --move "/$each" "/sysroot/$each"
 done

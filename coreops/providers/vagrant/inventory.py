@@ -39,6 +39,7 @@ def hosts_yaml(lab: LabFile, public_key: str) -> str:
         "ansible_become": True,
         "ansible_ssh_private_key_file": KEY,
         "node_ssh_keys": [public_key],
+        "etcd_clock_skew": 3,  # a box has no time service of its own
     }
     children = {name: {"hosts": hosts} for name, hosts in groups.items() if hosts}
     tree = {"all": {"vars": variables, "children": children}}
