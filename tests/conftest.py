@@ -39,6 +39,7 @@ LONG = (
     "lab/test_qemu.py",
     "lab/test_upgrade_trouble.py",
     "lab/test_playbooks.py",
+    "vagrant/test_vagrantfile.py",
     "lab/test_nomad.py",
     "lab/test_k3s.py",
     "lab/test_units.py",
