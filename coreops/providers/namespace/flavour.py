@@ -1,7 +1,7 @@
 """What an image may have beyond the recipe that all share. Pure data; a change here is a new image in the cache.
 
 ``PLAIN`` is what coreops's own nodes are. ``CLOUD_INIT`` is for user-data only: Debian's cloud-init reads it, which is
-written in Python, and coreops must not lean on what such a node has and a CoreOS has not. ``DOCKER`` has the engine
+written in Python, and coreops must not lean on what such a node has and a CoreOS has not. ``CONTAINERS`` has the engine
 that a Container Linux brings, at rest: its socket starts it, as there.
 """
 
