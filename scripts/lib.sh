@@ -82,7 +82,8 @@ make_venv() {
     else
         "$python" -m venv --clear .venv
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+    # What is imported is compiled when it is; all there is would take as long as the rest.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[dev]'
     printf '%s\n' "$wanted" >.venv/.installed
 }
 

@@ -102,6 +102,7 @@ def serve(
     inventories and the certificate again and reopens the audit log; a new render is noticed by itself.
     """
     from coreops.delivery.serving.answer import Rules
+    from coreops.delivery.serving.load import mark
     from coreops.delivery.serving.run import run
     from coreops.delivery.serving.server import Server
     from coreops.delivery.serving.service import Service
@@ -117,6 +118,7 @@ def serve(
         raise InputError("--cert and --key go together", next="give both")
     boot = _boot(kernel, initrd or [], append or [])
     site = _reader(folder, inventory or [], by_ip, require_token, boot, where, cert is not None, insecure_http)
+    seen = mark(folder)
     first = site()
     context = tls.context(cert, key) if cert and key else None
     if cert and (soon := tls.warning(cert)):
@@ -145,7 +147,7 @@ def serve(
         typer.echo(server.url)
         sys.stdout.flush()
         _say(f"serving {_counted(first)}; Ctrl-C ends it")
-        run(server, folder, reload, _say)
+        run(server, folder, seen, reload, _say)
     if audit is not None:
         audit.close()
 

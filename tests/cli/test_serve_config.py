@@ -70,7 +70,7 @@ class Served:
     def said(self, text: str) -> None:
         """Wait until it says so."""
         with self._news:
-            assert self._news.wait_for(lambda: any(text in line for line in self.lines), 20), self.lines
+            assert self._news.wait_for(lambda: any(text in line for line in self.lines), 60), self.lines
 
     def stop(self, number: int = signal.SIGINT) -> int:
         if self.process.poll() is None:
