@@ -25,6 +25,7 @@ from coreops.providers.namespace.keys import make_key
 from coreops.providers.namespace.lab import Lab
 from tests.lab.test_lab import traces
 from tests.support import warm
+from tests.support.twice import shown_by
 
 pytestmark = pytest.mark.lab
 
@@ -250,8 +251,8 @@ def test_bootstrap_makes_a_healthy_store_of_them(born: Born) -> None:
     ("document", "complaint"),
     [
         (b"#cloud-config\nwrite_files: [{path: /etc/x, permissions: 0644}]\n", "Invalid cloud-config provided"),
-        (b"#cloud-config\nhostname: [unclosed\n", "yaml"),
-        (b"#cloud-config\nbootcmd: [[/bin/false]]\n", "bootcmd"),
+        pytest.param(b"#cloud-config\nhostname: [unclosed\n", "yaml", marks=shown_by("another such document")),
+        pytest.param(b"#cloud-config\nbootcmd: [[/bin/false]]\n", "bootcmd", marks=shown_by("another such document")),
     ],
 )
 def test_bad_user_data_is_told_and_the_node_stays_reachable(born: Born, document: bytes, complaint: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from coreops.providers.namespace import flavour, image
 from tests.lab.swarm import Swarm, eventually, service_under_load
 from tests.lab.upgrades import NEW, NODES, OLD, Fleet, fleet, last_lines
+from tests.support.twice import shown_by
 
 pytestmark = pytest.mark.lab
 
@@ -70,6 +71,7 @@ def test_a_killed_controller_leaves_a_cordon_that_resume_undoes(cluster: Cluster
     assert cluster.unmarked()
 
 
+@shown_by("tests/lab/test_upgrade.py")
 def test_a_node_that_an_operator_drained_is_upgraded_and_stays_drained(cluster: Cluster) -> None:
     cluster.fleet.coreops("drain", "n2", "-i", cluster.fleet.inventory, "--reason", "a bad disk")
     cluster.swarm.docker("node update --availability pause n1")
@@ -81,6 +83,7 @@ def test_a_node_that_an_operator_drained_is_upgraded_and_stays_drained(cluster: 
     assert cluster.unmarked()
 
 
+@shown_by("tests/lab/test_upgrade_trouble.py")
 def test_work_that_does_not_go_keeps_its_node_up(cluster: Cluster) -> None:
     eventually(cluster.well, 180, "all nodes are ready")
     stubborn = "sh -c 'trap : TERM; while :; do sleep 1; done'"

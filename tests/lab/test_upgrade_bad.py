@@ -17,6 +17,7 @@ from coreops.upgrade.channel import publish
 from tests.lab import images
 from tests.lab.store_client import Writer
 from tests.lab.upgrades import NEW, OLD, Fleet, Node, eventually, fleet, last_lines
+from tests.support.twice import shown_by
 
 pytestmark = pytest.mark.lab
 
@@ -58,7 +59,7 @@ def well(cluster: Fleet, before: dict[str, Node], rebooted: str = "", boots: int
     assert not cluster.store.keys("/coreops/upgrade/v1/leases/")
 
 
-@pytest.mark.parametrize("kind", ["no_sshd", "not_a_fs"])
+@pytest.mark.parametrize("kind", ["no_sshd", pytest.param("not_a_fs", marks=shown_by("tests/lab/test_slots.py"))])
 def test_a_release_that_never_gets_to_sshd_falls_back_by_itself_and_is_denied(cluster: Fleet, kind: str) -> None:
     cluster.publish(getattr(images, kind)(), NEW)
     before = cluster.look()
